@@ -1,0 +1,1 @@
+"""smuglib: robust MRI reconstruction by smoothed unrolling (SMUG), reproducible end to end."""

@@ -1,0 +1,152 @@
+"""Argument checks: one clear error that names the argument, its value and what is allowed.
+
+Every check returns the value it was given, so that it can stand in an assignment.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor
+
+
+def real_number(name: str, value: object) -> float:
+    """Return ``value`` as a float; refuse booleans, strings, NaN and infinities.
+
+    Raises
+    ------
+    ValueError
+        If ``value`` is not a finite real number.
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        raise ValueError(f"{name} must be a finite real number, got {value!r}")
+    return float(value)
+
+
+def positive(name: str, value: object) -> float:
+    """Return ``value`` as a float; refuse anything that is not finite and > 0.
+
+    Raises
+    ------
+    ValueError
+        If ``value`` is not a finite number above zero.
+    """
+    number = real_number(name, value)
+    if number <= 0:
+        raise ValueError(f"{name} must be > 0, got {value!r}")
+    return number
+
+
+def non_negative(name: str, value: object) -> float:
+    """Return ``value`` as a float; refuse anything that is not finite and >= 0.
+
+    Raises
+    ------
+    ValueError
+        If ``value`` is not a finite number of at least zero.
+    """
+    number = real_number(name, value)
+    if number < 0:
+        raise ValueError(f"{name} must be >= 0, got {value!r}")
+    return number
+
+
+def fraction(name: str, value: object, *, allow_zero: bool = False) -> float:
+    """Return ``value`` as a float in (0, 1], or in [0, 1] with ``allow_zero``.
+
+    Raises
+    ------
+    ValueError
+        If ``value`` lies outside the interval.
+    """
+    number = real_number(name, value)
+    if not (0 < number <= 1 or (allow_zero and number == 0)):
+        interval = "[0, 1]" if allow_zero else "(0, 1]"
+        raise ValueError(f"{name} must lie in {interval}, got {value!r}")
+    return number
+
+
+def integer(name: str, value: object, *, minimum: int = 1) -> int:
+    """Return ``value`` as an int of at least ``minimum``.
+
+    Raises
+    ------
+    ValueError
+        If ``value`` is not an integer or is below ``minimum``.
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or value < minimum:
+        raise ValueError(f"{name} must be an integer >= {minimum}, got {value!r}")
+    return value
+
+
+def one_of(name: str, value: object, allowed: Iterable[str]) -> str:
+    """Return ``value``; refuse anything not listed in ``allowed``.
+
+    Raises
+    ------
+    ValueError
+        If ``value`` is not one of the allowed names.
+    """
+    names = tuple(allowed)
+    if not isinstance(value, str) or value not in names:
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, names))}, got {value!r}")
+    return value
+
+
+def complex_tensor(name: str, value: object, *, n_axes: tuple[int, ...]) -> Tensor:
+    """Return ``value``; refuse anything but a complex tensor with an allowed number of axes.
+
+    Raises
+    ------
+    TypeError
+        If ``value`` is not a complex tensor.
+    ValueError
+        If its number of axes is not allowed.
+    """
+    if not isinstance(value, Tensor):
+        raise TypeError(f"{name} must be a complex torch.Tensor, got {type(value).__name__}")
+    if not value.is_complex():
+        raise TypeError(f"{name} must be complex (complex64 or complex128), got {value.dtype}")
+    if value.ndim not in n_axes:
+        allowed = " or ".join(map(str, n_axes))
+        raise ValueError(f"{name} must have {allowed} axes, got shape {tuple(value.shape)}")
+    return value
+
+
+def same_shape(name: str, value: Tensor, other_name: str, other: Tensor) -> Tensor:
+    """Return ``value``; refuse a shape that differs from that of ``other``.
+
+    Raises
+    ------
+    ValueError
+        If the two shapes differ.
+    """
+    if value.shape != other.shape:
+        raise ValueError(
+            f"{name} must have the shape of {other_name}, {tuple(other.shape)}, "
+            f"got {tuple(value.shape)}"
+        )
+    return value
+
+
+def device(name: str, value: object) -> torch.device:
+    """Return the torch device for ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"cuda:N"``.
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown, or names a CUDA device that is not there.
+    """
+    if value == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        chosen = torch.device(value)  # type: ignore[call-overload]
+    except (RuntimeError, TypeError):
+        chosen = None
+    if chosen is None or chosen.type not in ("cpu", "cuda"):
+        raise ValueError(f"{name} must be 'auto', 'cpu', 'cuda' or 'cuda:N', got {value!r}")
+    if chosen.type == "cuda" and (chosen.index or 0) >= torch.cuda.device_count():
+        raise ValueError(f"{name} is {value!r}, but this machine has {torch.cuda.device_count()} CUDA devices")
+    return chosen

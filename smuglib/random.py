@@ -1,0 +1,89 @@
+"""Seeded generators: every random draw of the library comes from one of these.
+
+A generator is derived from a seed and a path of keys, for example
+``generator(7, "train", 120, "noise")``. Draws for different paths are independent, and a draw
+does not depend on what was drawn before it: an interrupted training can resume at any update.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+import torch
+from torch import Tensor
+
+from smuglib import checks
+
+
+def derived_seed(seed: int, *keys: int | str) -> int:
+    """Hash a seed and a path of keys to a 63-bit integer, the same on every machine.
+
+    Parameters
+    ----------
+    seed
+        Any integer >= 0.
+    keys
+        Integers or strings that name the draw.
+
+    Returns
+    -------
+    int
+        A seed in ``[0, 2**63)``.
+
+    Raises
+    ------
+    ValueError
+        If ``seed`` is not an integer >= 0.
+    """
+    checks.integer("seed", seed, minimum=0)
+    path = repr((seed, *keys)).encode()
+    return int.from_bytes(hashlib.sha256(path).digest()[:8], "big") >> 1
+
+
+def generator(seed: int, *keys: int | str, device: torch.device | str = "cpu") -> torch.Generator:
+    """Make the generator of one named draw.
+
+    Parameters
+    ----------
+    seed
+        Any integer >= 0.
+    keys
+        Integers or strings that name the draw.
+    device
+        Where the generator lives.
+
+    Returns
+    -------
+    torch.Generator
+        A freshly seeded generator.
+    """
+    return torch.Generator(device=device).manual_seed(derived_seed(seed, *keys))
+
+
+def complex_normal(
+    shape: tuple[int, ...] | torch.Size, sigma: float, generator: torch.Generator, like: Tensor
+) -> Tensor:
+    """Draw complex Gaussian noise with standard deviation ``sigma`` on each part.
+
+    The poster's noise is N(0, σ²I) on the two real channels of an image; a complex sample here
+    has that same law, so its expected squared modulus is 2σ².
+
+    Parameters
+    ----------
+    shape
+        Shape of the noise.
+    sigma
+        Standard deviation of the real and of the imaginary part, in image units.
+    generator
+        Source of the draw. It may live on the CPU while ``like`` is on a GPU.
+    like
+        A complex tensor whose dtype and device the noise takes.
+
+    Returns
+    -------
+    Tensor
+        Complex noise of the given shape.
+    """
+    real_dtype = like.real.dtype
+    parts = torch.randn((*shape, 2), generator=generator, dtype=real_dtype, device=generator.device)
+    return torch.view_as_complex(parts.mul_(sigma)).to(like.device)

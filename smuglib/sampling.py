@@ -1,0 +1,95 @@
+"""Undersampling masks for Cartesian acquisitions.
+
+Phase encoding runs along the last axis of an image, so a Cartesian 1-D mask keeps or drops
+whole columns of k-space.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from smuglib import checks
+
+DENSITIES = ("variable", "uniform")
+
+
+def cartesian_mask(
+    width: int,
+    sampling_rate: float,
+    center_fraction: float = 0.08,
+    *,
+    density: str = "variable",
+    generator: torch.Generator,
+) -> Tensor:
+    """Draw a 1-D Cartesian mask with a fully sampled centre.
+
+    The autocalibration band (ACS) holds ``round(center_fraction * width)`` columns around the
+    zero frequency; the others are drawn without replacement until
+    ``round(sampling_rate * width)`` columns are sampled, so the rate is met exactly. For one
+    generator state, the columns of a lower rate are a subset of those of a higher one.
+
+    Parameters
+    ----------
+    width
+        Number of phase-encoding columns.
+    sampling_rate
+        Fraction of sampled columns, in (0, 1]; 0.25 is an acceleration of 4.
+    center_fraction
+        Fraction of columns in the ACS band, in [0, 1], at most ``sampling_rate``.
+    density
+        ``"variable"``: the chance of a column falls as ``1 / (1 + (8 d)**2)`` with its distance
+        ``d`` from the centre, in units of the width. ``"uniform"``: all columns alike.
+    generator
+        Seeded CPU generator.
+
+    Returns
+    -------
+    Tensor
+        Boolean mask, ``[1, 1, 1, width]``.
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range, if no column would be sampled, or if the ACS band alone
+        holds more columns than the sampling rate allows.
+    """
+    checks.integer("width", width)
+    checks.fraction("sampling_rate", sampling_rate)
+    checks.fraction("center_fraction", center_fraction, allow_zero=True)
+    checks.one_of("density", density, DENSITIES)
+    n_sampled, n_center = round(sampling_rate * width), round(center_fraction * width)
+    if n_sampled < 1:
+        raise ValueError(f"sampling_rate {sampling_rate} samples no column of width {width}")
+    if n_center > n_sampled:
+        raise ValueError(
+            f"center_fraction {center_fraction} asks for {n_center} ACS columns, but sampling_rate "
+            f"{sampling_rate} allows {n_sampled} of {width}"
+        )
+    columns = torch.arange(width, dtype=torch.float64)
+    distance = (columns - width // 2) / width
+    chance = 1 / (1 + (8 * distance) ** 2) if density == "variable" else torch.ones(width).double()
+    # Exponential clocks: keeping the columns that ring first is drawing without replacement with
+    # these chances, and makes the masks of one seed nested over the sampling rate.
+    clocks = torch.empty(width, dtype=torch.float64).exponential_(generator=generator) / chance
+    first = width // 2 - n_center // 2
+    clocks[first : first + n_center] = -1.0
+    mask = torch.zeros(width, dtype=torch.bool)
+    mask[clocks.argsort(stable=True)[:n_sampled]] = True
+    return mask.reshape(1, 1, 1, width)
+
+
+def sampling_rate(mask: Tensor) -> float:
+    """Return the fraction of sampled k-space positions of a mask.
+
+    Parameters
+    ----------
+    mask
+        Boolean mask of any shape.
+
+    Returns
+    -------
+    float
+        A number in [0, 1].
+    """
+    return mask.double().mean().item()
