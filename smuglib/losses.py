@@ -1,0 +1,160 @@
+"""Losses of the poster's "SMUG Training": pre-training, reconstruction, unrolled stability.
+
+Squared norms are means over pixels and over the batch, of ``|.|^2``: the poster's sums divided by
+one constant, so that the weights between terms are the poster's.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from smuglib import checks
+from smuglib.models import Trace
+from smuglib.smoothing import NoiseSource, Smoothing
+
+REFERENCES = ("denoised", "denoised_detached", "target")
+
+
+def mean_squared_error(x: Tensor, target: Tensor) -> Tensor:
+    """Return the mean of ``|x - target|^2``.
+
+    Parameters
+    ----------
+    x, target
+        Complex images of shapes that broadcast.
+
+    Returns
+    -------
+    Tensor
+        A real scalar.
+    """
+    return torch.view_as_real(x - target).square().sum(-1).mean()
+
+
+def pretraining_loss(
+    denoiser: nn.Module,
+    target: Tensor,
+    sigma: float,
+    *,
+    generator: torch.Generator,
+    n_samples: int = 1,
+) -> Tensor:
+    """Return the poster's pre-training loss ``E_ν ||D(t + ν) - t||^2``.
+
+    Parameters
+    ----------
+    denoiser
+        The network D.
+    target
+        Fully sampled images t, complex, ``[batch, height, width]``.
+    sigma
+        Standard deviation of the noise on each part, in units of the scan's scale.
+    generator
+        Source of the noise.
+    n_samples
+        Noise samples an image.
+
+    Returns
+    -------
+    Tensor
+        A real scalar.
+    """
+    checks.complex_tensor("target", target, n_axes=(3,))
+    noise = NoiseSource(Smoothing("denoiser", sigma, n_samples), generator)
+    return mean_squared_error(denoiser(noise.perturb(target)), target.unsqueeze(1))
+
+
+def reconstruction_loss(x: Tensor, target: Tensor) -> Tensor:
+    """Return ``||x_N - t||^2``.
+
+    Parameters
+    ----------
+    x, target
+        Complex images of one shape, ``[batch, height, width]``.
+
+    Returns
+    -------
+    Tensor
+        A real scalar.
+    """
+    checks.same_shape("x", x, "target", target)
+    return mean_squared_error(x, target)
+
+
+def unrolled_stability(
+    trace: Trace, denoiser: nn.Module, target: Tensor, *, reference: str = "denoised"
+) -> Tensor:
+    """Return the poster's UStab loss ``sum_n E_ν ||D(x_n + ν) - D(t)||^2``.
+
+    The noisy denoiser outputs are those that the forward pass averaged: the loss costs one more
+    denoiser call, for the reference, and nothing else.
+
+    Parameters
+    ----------
+    trace
+        What the network recorded in its forward pass, with smoothing of the denoiser or of the
+        step.
+    denoiser
+        The network D.
+    target
+        Fully sampled images t, ``[batch, height, width]``.
+    reference
+        ``"denoised"``: D(t), with its gradient, as the poster writes; ``"denoised_detached"``:
+        D(t) held constant; ``"target"``: t itself, as the poster's published code has it.
+
+    Returns
+    -------
+    Tensor
+        A real scalar.
+
+    Raises
+    ------
+    ValueError
+        If the reference is unknown, or the trace holds no noisy denoiser outputs.
+    """
+    checks.one_of("reference", reference, REFERENCES)
+    if not trace.denoised or trace.denoised[0].ndim != 4:
+        raise ValueError("trace holds no noisy denoiser outputs: the network was not smoothed")
+    if reference == "target":
+        anchor = target
+    else:
+        anchor = denoiser(target)
+        anchor = anchor.detach() if reference == "denoised_detached" else anchor
+    errors = [mean_squared_error(denoised, anchor.unsqueeze(1)) for denoised in trace.denoised]
+    return torch.stack(errors).sum()
+
+
+def finetuning_loss(
+    x: Tensor,
+    target: Tensor,
+    *,
+    trace: Trace | None = None,
+    denoiser: nn.Module | None = None,
+    reconstruction_weight: float = 1.0,
+    reference: str = "denoised",
+) -> Tensor:
+    """Return the poster's fine-tuning loss ``λ_ℓ ||x_N - t||^2 + ℓ_UStab``.
+
+    Parameters
+    ----------
+    x, target
+        Reconstruction and fully sampled images, ``[batch, height, width]``.
+    trace, denoiser
+        Where given, the unrolled stability loss is added; without them the loss is the
+        reconstruction error alone.
+    reconstruction_weight
+        λ_ℓ > 0.
+    reference
+        Reference of the unrolled stability loss.
+
+    Returns
+    -------
+    Tensor
+        A real scalar.
+    """
+    checks.positive("reconstruction_weight", reconstruction_weight)
+    loss = reconstruction_weight * reconstruction_loss(x, target)
+    if trace is not None and denoiser is not None:
+        loss = loss + unrolled_stability(trace, denoiser, target, reference=reference)
+    return loss

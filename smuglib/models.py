@@ -1,0 +1,149 @@
+"""The unrolled network: one loop, and four places for the expectation over noise.
+
+=================  ========  ==================================================================
+placement of E_ν   method    what is averaged
+=================  ========  ==================================================================
+``"none"``         MoDL      nothing
+``"end_to_end"``   RS-E2E    whole reconstructions of z + ν
+``"step"``         SMUGv0    denoiser and data consistency together, at each unrolling step
+``"denoiser"``     SMUG      the denoiser's output alone, at each unrolling step
+=================  ========  ==================================================================
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import torch
+from torch import Tensor, nn
+
+from smuglib import checks
+from smuglib.consistency import DataConsistency, cached
+from smuglib.operators import SenseOperator
+from smuglib.smoothing import NoiseSource, Smoothing
+
+METHODS = {"modl": "none", "rs_e2e": "end_to_end", "smug_v0": "step", "smug": "denoiser"}
+"""The poster's methods and their placement of the expectation."""
+
+
+@dataclass
+class Trace:
+    """What an unrolled network saw on its way, one entry an unrolling step.
+
+    ``inputs`` holds x_n; ``denoised`` the denoiser's outputs, with an axis of noise samples
+    where the denoiser saw noisy images.
+    """
+
+    inputs: list[Tensor] = field(default_factory=list)
+    denoised: list[Tensor] = field(default_factory=list)
+
+
+class UnrolledNetwork(nn.Module):
+    """Unrolled reconstruction ``x_{n+1} = (A^H A + λ I)^{-1} (A^H y + λ D(x_n))``.
+
+    Parameters
+    ----------
+    denoiser
+        Network from complex images to complex images, shared by all steps.
+    n_steps
+        Number N of unrolling steps.
+    lam
+        Weight λ > 0 of the denoised image in the data-consistency step.
+    smoothing
+        Placement, σ and samples of the expectation; none by default (MoDL).
+
+    Raises
+    ------
+    ValueError
+        If ``n_steps`` < 1 or ``lam`` is not positive.
+    """
+
+    def __init__(
+        self,
+        denoiser: nn.Module,
+        *,
+        n_steps: int = 8,
+        lam: float = 1.0,
+        smoothing: Smoothing | None = None,
+    ) -> None:
+        super().__init__()
+        self.denoiser = denoiser
+        self.n_steps = checks.integer("n_steps", n_steps)
+        self.lam = checks.positive("lam", lam)
+        self.smoothing = smoothing or Smoothing("none")
+
+    def forward(
+        self,
+        z: Tensor,
+        A: SenseOperator | DataConsistency,
+        *,
+        generator: torch.Generator | None = None,
+        n_steps: int | None = None,
+        n_samples: int | None = None,
+        smoothing: Smoothing | None = None,
+        trace: Trace | None = None,
+    ) -> Tensor:
+        """Reconstruct.
+
+        Parameters
+        ----------
+        z
+            Zero-filled images ``A^H y``, complex, ``[batch, height, width]``.
+        A
+            The scan's operator (its data-consistency step is factored once and kept), or a
+            data-consistency step.
+        generator
+            Source of the smoothing noise; required where smoothing is active.
+        n_steps, n_samples, smoothing
+            Override the network's own settings for this call. ``Smoothing("none")`` switches
+            the smoothing off.
+        trace
+            Collects the iterates and the denoiser's outputs, for the unrolled stability loss.
+
+        Returns
+        -------
+        Tensor
+            Reconstructions, ``[batch, height, width]``.
+
+        Raises
+        ------
+        TypeError
+            If ``z`` is not complex.
+        ValueError
+            If a shape or a setting is out of range, or a generator is missing.
+        """
+        steps = self.n_steps if n_steps is None else checks.integer("n_steps", n_steps)
+        smoothing = self.smoothing if smoothing is None else smoothing
+        if n_samples is not None:
+            smoothing = replace(smoothing, n_samples=n_samples)
+        consistency = cached(A, self.lam)
+        checks.complex_tensor("z", z, n_axes=(3,))
+        consistency.operator.check_images("z", z)
+        noise = NoiseSource(smoothing, generator)
+
+        if smoothing.placement == "end_to_end":
+            return self._unroll(noise.perturb(z), consistency, "none", noise, steps, trace).mean(1)
+        return self._unroll(z, consistency, smoothing.placement, noise, steps, trace)
+
+    def _unroll(
+        self,
+        z: Tensor,
+        consistency: DataConsistency,
+        placement: str,
+        noise: NoiseSource,
+        n_steps: int,
+        trace: Trace | None,
+    ) -> Tensor:
+        x = z
+        for _ in range(n_steps):
+            denoised = self.denoiser(x if placement == "none" else noise.perturb(x))
+            if trace is not None:
+                trace.inputs.append(x)
+                trace.denoised.append(denoised)
+            if placement == "none":
+                x = consistency(z, denoised)
+            elif placement == "denoiser":
+                x = consistency(z, denoised.mean(1))
+            else:
+                x = consistency(z, denoised).mean(1)
+        return x

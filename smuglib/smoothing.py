@@ -1,0 +1,105 @@
+"""Randomized smoothing: where the expectation over Gaussian noise stands, and its samples."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from smuglib import checks
+from smuglib.random import complex_normal
+
+PLACEMENTS = ("none", "end_to_end", "step", "denoiser")
+
+
+@dataclass(frozen=True)
+class Smoothing:
+    """Placement, strength and number of samples of the expectation ``E_ν``, ν ~ N(0, σ²I).
+
+    Parameters
+    ----------
+    placement
+        ``"none"`` (MoDL), ``"end_to_end"`` (RS-E2E), ``"step"`` (SMUGv0) or ``"denoiser"``
+        (SMUG): the poster's question Q1.
+    sigma
+        Standard deviation of the noise on the real and on the imaginary part, in units of the
+        scan's scale.
+    n_samples
+        Number of noise samples that estimate the expectation.
+    share_noise
+        Use the same samples at every unrolling step (as the published code does for SMUG),
+        instead of fresh ones.
+
+    Raises
+    ------
+    ValueError
+        If the placement is unknown, ``sigma`` negative or not finite, or ``n_samples`` < 1.
+    """
+
+    placement: str = "denoiser"
+    sigma: float = 0.01
+    n_samples: int = 10
+    share_noise: bool = False
+
+    def __post_init__(self) -> None:
+        checks.one_of("placement", self.placement, PLACEMENTS)
+        checks.non_negative("sigma", self.sigma)
+        checks.integer("n_samples", self.n_samples)
+
+    @property
+    def is_active(self) -> bool:
+        """Whether any noise is drawn."""
+        return self.placement != "none"
+
+
+class NoiseSource:
+    """Draws the noise of one reconstruction.
+
+    Parameters
+    ----------
+    smoothing
+        Strength, number of samples and whether steps share them.
+    generator
+        Seeded source of the draws.
+
+    Raises
+    ------
+    ValueError
+        If noise is to be drawn and no generator was given.
+    """
+
+    def __init__(self, smoothing: Smoothing, generator: torch.Generator | None) -> None:
+        if smoothing.is_active and generator is None:
+            raise ValueError(
+                f"generator is required: smoothing placement {smoothing.placement!r} draws noise"
+            )
+        self._smoothing = smoothing
+        self._generator = generator
+        self._shared: Tensor | None = None
+
+    def perturb(self, x: Tensor) -> Tensor:
+        """Return noisy copies of images.
+
+        Parameters
+        ----------
+        x
+            Complex images, ``[batch, height, width]``.
+
+        Returns
+        -------
+        Tensor
+            ``x + ν``, ``[batch, sample, height, width]``.
+        """
+        return x.unsqueeze(1) + self._draw(x)
+
+    def _draw(self, x: Tensor) -> Tensor:
+        if self._shared is not None:
+            return self._shared
+        assert self._generator is not None
+        batch, height, width = x.shape
+        shape = (batch, self._smoothing.n_samples, height, width)
+        noise = complex_normal(shape, self._smoothing.sigma, self._generator, x)
+        if self._smoothing.share_noise:
+            self._shared = noise
+        return noise
