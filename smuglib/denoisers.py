@@ -67,7 +67,7 @@ class Denoiser(nn.Module):
         # Convolutions run fastest on channels-last memory, and that is the memory order of a
         # complex image: packing costs no copy.
         residual = self.body(padded.contiguous(memory_format=torch.channels_last))
-        residual = residual[..., :height, :width].permute(0, 2, 3, 1).contiguous()
+        residual = residual[..., :height, :width].permute(0, 2, 3, 1).to(x.real.dtype).contiguous()
         return x + torch.view_as_complex(residual).reshape(x.shape)
 
 
