@@ -264,7 +264,7 @@ class DataConsistency:
         self.lam = _checked_lam(lam, A)
         self.solver, self.reason = _choose(A, expected_solves) if solver == "auto" else (solver, "asked for")
         self._solver: Solver = (
-            LinewiseSolver(A) if self.solver == "linewise" else CGSolver(A, tol=tol, max_iter=max_iter)
+            _linewise(A) if self.solver == "linewise" else CGSolver(A, tol=tol, max_iter=max_iter)
         )
 
     def __call__(self, z: Tensor, d: Tensor) -> Tensor:
@@ -325,16 +325,26 @@ def _choose(A: SenseOperator, expected_solves: int | None) -> tuple[str, str]:
     return "linewise", "1-D Cartesian mask: exact, factored once"
 
 
-_cache: WeakKeyDictionary[SenseOperator, dict[float, DataConsistency]] = WeakKeyDictionary()
+_factors: WeakKeyDictionary[SenseOperator, LinewiseSolver] = WeakKeyDictionary()
+
+
+def _linewise(A: SenseOperator) -> LinewiseSolver:
+    """Return the line-wise solver of an operator: factored once, kept while the operator lives.
+
+    The solver holds no reference to the operator, or neither would ever be freed.
+    """
+    if A not in _factors:
+        _factors[A] = LinewiseSolver(A)
+    return _factors[A]
 
 
 def cached(A: SenseOperator | DataConsistency, lam: float) -> DataConsistency:
-    """Return the data-consistency step of an operator, factored at the first call only.
+    """Return the data-consistency step of an operator, whose factors are computed once.
 
     Parameters
     ----------
     A
-        An operator, whose step lives as long as it does, or a step, returned as it is.
+        An operator, or a step, returned as it is.
     lam
         Weight λ > 0; ignored for a step, which has its own.
 
@@ -342,12 +352,10 @@ def cached(A: SenseOperator | DataConsistency, lam: float) -> DataConsistency:
     -------
     DataConsistency
         The step with ``solver="auto"``.
+
+    Raises
+    ------
+    TypeError
+        If ``A`` is neither.
     """
-    if isinstance(A, DataConsistency):
-        return A
-    if not isinstance(A, SenseOperator):
-        raise TypeError(f"A must be a SenseOperator or DataConsistency, got {type(A).__name__}")
-    steps = _cache.setdefault(A, {})
-    if lam not in steps:
-        steps[lam] = DataConsistency(A, lam)
-    return steps[lam]
+    return A if isinstance(A, DataConsistency) else DataConsistency(A, lam)

@@ -137,11 +137,11 @@ def _conv_prelu(inputs: int, outputs: int, size: int = 3, stride: int = 1) -> nn
 
 
 class _Residual(nn.Module):
-    """Two convolutions with PReLU around a shortcut."""
+    """Convolutions with PReLU around a shortcut."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, layers: int = 2) -> None:
         super().__init__()
-        self.layers = nn.Sequential(_conv_prelu(channels, channels), _conv_prelu(channels, channels))
+        self.layers = nn.Sequential(*(_conv_prelu(channels, channels) for _ in range(layers)))
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.layers(x)
@@ -164,14 +164,14 @@ class _DownUpBlock(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         fine, middle, coarse = channels, 2 * channels, 4 * channels
-        self.fine_in, self.middle_in = _Residual(fine), _Residual(middle)
+        self.fine_in, self.middle_in = _Residual(fine), _Residual(middle, layers=1)
         self.down_middle = _conv_prelu(fine, middle, stride=2)
         self.down_coarse = _conv_prelu(middle, coarse, stride=2)
-        self.coarse = _Residual(coarse)
+        self.coarse = _Residual(coarse, layers=1)
         self.up_middle, self.up_fine = _Upsample(coarse, middle), _Upsample(middle, fine)
         self.merge_middle = _conv(2 * middle, middle, size=1)
         self.merge_fine = _conv(2 * fine, fine, size=1)
-        self.middle_out, self.fine_out = _Residual(middle), _Residual(fine)
+        self.middle_out, self.fine_out = _Residual(middle, layers=1), _Residual(fine)
         self.last = _conv(fine, fine)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -1,0 +1,237 @@
+"""The poster's two trainings: the denoiser alone, then the unrolled network around it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from smuglib import checks, denoisers, random
+from smuglib.data import BrainDataset
+from smuglib.denoisers import Denoiser
+from smuglib.losses import finetuning_loss, pretraining_loss
+from smuglib.metrics import psnr
+from smuglib.models import METHODS, Trace, UnrolledNetwork
+from smuglib.operators import SenseOperator
+from smuglib.profiles import Profile
+from smuglib.smoothing import Smoothing
+from smuglib.training import Plan, Training
+from smuglib.weights import load_denoiser_state, read_tensors, save_network
+
+Example = tuple[Tensor, SenseOperator, Tensor]
+"""Zero-filled image ``[batch, height, width]``, operator, and target of the same shape."""
+
+
+class Examples:
+    """Training examples of a profile, addressed by the number of the update.
+
+    Every epoch visits all slices in a fresh order. With ``strip_height`` below the height, an
+    update sees the same random rows of all its slices: with a 1-D mask the readout lines decouple
+    in data consistency, so that a strip's operator and zero-filled image are exact.
+
+    Parameters
+    ----------
+    profile
+        Data and training settings.
+    batch
+        Slices an update.
+    device
+        Where the examples are put.
+    """
+
+    def __init__(self, profile: Profile, batch: int, device: torch.device) -> None:
+        self._profile, self._batch, self._device = profile, batch, device
+        self._dataset = BrainDataset("train", profile.n_train, **profile.scan)
+        self._whole = cache(self._load)
+
+    def __call__(self, update: int) -> Example:
+        """Return the examples of an update."""
+        profile = self._profile
+        whole = [self._whole(self._index(update * self._batch + k)) for k in range(self._batch)]
+        room = profile.height - profile.strip_height + 1
+        top = torch.randint(room, (), generator=random.generator(profile.seed, "strip", update)).item()
+        rows = slice(top, top + profile.strip_height)
+        z, maps, mask, target = (torch.cat(parts) for parts in zip(*whole, strict=True))
+        return z[:, rows], SenseOperator(maps[:, :, rows], mask), target[:, rows]
+
+    def _index(self, position: int) -> int:
+        epoch, offset = divmod(position, self._profile.n_train)
+        return self._order(epoch)[offset]
+
+    def _order(self, epoch: int) -> list[int]:
+        generator = random.generator(self._profile.seed, "order", epoch)
+        order: list[int] = torch.randperm(self._profile.n_train, generator=generator).tolist()
+        return order
+
+    def _load(self, index: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        scan = self._dataset[index].to(self._device)
+        return scan.operator.adjoint(scan.kspace), scan.maps, scan.mask, scan.target
+
+
+def _plan(profile: Profile, updates: int, **settings: Any) -> Plan:  # noqa: ANN401
+    return Plan(
+        updates=updates,
+        learning_rate=profile.learning_rate,
+        clip_norm=profile.clip_norm,
+        n_validations=profile.n_validations,
+        precision=profile.precision,
+        settings={**asdict(profile), **settings},
+    )
+
+
+def pretrain(profile: Profile, sigma: float, folder: Path | str, *, device: str = "auto") -> Path:
+    """Pre-train a denoiser alone, ``min E_t E_ν ||D(t + ν) - t||^2`` (poster, "SMUG Training").
+
+    Parameters
+    ----------
+    profile
+        Settings.
+    sigma
+        Standard deviation of the noise on each part, in units of the scan's scale.
+    folder
+        Where checkpoints and results are kept; an interrupted run resumes from it.
+    device
+        ``"auto"``, ``"cpu"`` or ``"cuda"``.
+
+    Returns
+    -------
+    Path
+        The best weights by validation PSNR of denoised targets.
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range, or the folder belongs to other settings.
+    """
+    checks.positive("sigma", sigma)
+    where = checks.device("device", device)
+    denoiser = denoisers.seeded(profile.architecture, profile.seed).to(where)
+    examples = Examples(profile, profile.pretraining_batch, where)
+    validation = [scan.to(where) for scan in _validation_scans(profile)]
+
+    def loss(update: int) -> Tensor:
+        noise = random.generator(profile.seed, "pretraining noise", update)
+        return pretraining_loss(denoiser, examples(update)[2], sigma, generator=noise)
+
+    def validate() -> float:
+        scores = []
+        for index, scan in enumerate(validation):
+            noise = random.generator(profile.seed, "pretraining validation", index)
+            noisy = scan.target + random.complex_normal(scan.target.shape, sigma, noise, scan.target)
+            scores.append(psnr(denoiser(noisy), scan.target))
+        return torch.cat(scores).mean().item()
+
+    plan = _plan(profile, profile.pretraining_updates, stage="pretrain", sigma=sigma)
+    Training(denoiser, loss, validate, plan, folder).run()
+    return Path(folder) / "best.safetensors"
+
+
+def finetune(
+    profile: Profile,
+    method: str,
+    sigma: float,
+    start: Path | str | None,
+    folder: Path | str,
+    *,
+    device: str = "auto",
+) -> Path:
+    """Fine-tune an unrolled network around a pre-trained denoiser (poster, "SMUG Training").
+
+    MoDL, RS-E2E and SMUGv0 minimize ``||x_N - t||^2``; SMUG adds the unrolled stability loss.
+
+    Parameters
+    ----------
+    profile
+        Settings.
+    method
+        ``"modl"``, ``"rs_e2e"``, ``"smug_v0"`` or ``"smug"``.
+    sigma
+        Standard deviation of the smoothing noise on each part (not used by ``"modl"`` beyond
+        naming its pre-training).
+    start
+        Weights of the pre-trained denoiser, or None to start from a fresh one.
+    folder
+        Where checkpoints and results are kept; an interrupted run resumes from it.
+    device
+        ``"auto"``, ``"cpu"`` or ``"cuda"``.
+
+    Returns
+    -------
+    Path
+        ``network.safetensors``: the best network by validation PSNR.
+
+    Raises
+    ------
+    FileNotFoundError
+        If ``start`` does not exist.
+    ValueError
+        If an argument is out of range, ``start`` does not fit the architecture, or the folder
+        belongs to other settings.
+    """
+    checks.one_of("method", method, METHODS)
+    checks.positive("sigma", sigma)
+    where = checks.device("device", device)
+    denoiser = denoisers.seeded(profile.architecture, profile.seed)
+    if start is not None:
+        load_denoiser_state(denoiser, read_tensors(start)[0], source=start)
+    smoothing = Smoothing(METHODS[method], sigma, profile.n_samples)
+    network = UnrolledNetwork(denoiser, n_steps=profile.n_steps, lam=profile.lam, smoothing=smoothing)
+    network.to(where)
+    examples = Examples(profile, profile.batch, where)
+
+    def loss(update: int) -> Tensor:
+        z, operator, target = examples(update)
+        trace = Trace() if method == "smug" else None
+        noise = random.generator(profile.seed, "fine-tuning noise", update)
+        x = network(z, operator, generator=noise, n_samples=profile.n_samples_training, trace=trace)
+        return finetuning_loss(
+            x,
+            target,
+            trace=trace,
+            denoiser=denoiser,
+            reconstruction_weight=profile.reconstruction_weight,
+            reference=profile.reference,
+        )
+
+    plan = _plan(
+        profile, profile.updates, stage="finetune", method=method, sigma=sigma, pretrained=start is not None
+    )
+    Training(denoiser, loss, _validation(profile, network, where), plan, folder).run()
+    return _export(network, Path(folder), method=method, sigma=sigma)
+
+
+def _validation_scans(profile: Profile) -> list[Any]:
+    dataset = BrainDataset("validation", profile.n_validation, **profile.scan)
+    stride = profile.n_validation // profile.n_validation_used
+    return [dataset[stride * index] for index in range(profile.n_validation_used)]
+
+
+def _validation(profile: Profile, network: UnrolledNetwork, device: torch.device) -> Any:  # noqa: ANN401
+    scans = [scan.to(device) for scan in _validation_scans(profile)]
+
+    def validate() -> float:
+        scores = []
+        for index, scan in enumerate(scans):
+            noise = random.generator(profile.seed, "validation", index)
+            z = scan.operator.adjoint(scan.kspace)
+            x = network(z, scan.operator, generator=noise, n_samples=profile.n_samples_training)
+            scores.append(psnr(x, scan.target))
+        return torch.cat(scores).mean().item()
+
+    return validate
+
+
+def _export(network: UnrolledNetwork, folder: Path, *, method: str, sigma: float) -> Path:
+    """Write the best weights as a network file that `smuglib.weights.load_network` reads."""
+    denoiser = network.denoiser
+    assert isinstance(denoiser, Denoiser)
+    tensors, header = read_tensors(folder / "best.safetensors")
+    denoiser.load_state_dict(tensors)
+    path = folder / "network.safetensors"
+    kept = {key: header[key] for key in ("settings", "update", "validation_psnr")}
+    save_network(path, network, method=method, sigma=sigma, **kept)
+    return path
