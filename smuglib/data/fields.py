@@ -1,0 +1,120 @@
+"""Pixel grids in millimetres, and smooth random fields on them.
+
+A field belongs to a subject, not to a slice: it is a 3-D cubic B-spline, so that two slices of
+one subject see the same deformation, bias and phase. On a plane of a regular grid it separates
+into one small matrix product an axis.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+# The head's box around the centre of the field of view, (z, y, x): half lengths in millimetres,
+# with room for every grid that `pixel_grid` makes of it.
+HALF_BOX = (60.0, 120.0, 120.0)
+# Mean over a period of the sum of squares of cubic B-splines: the variance left of unit ones.
+SPLINE_VARIANCE = 151 / 315
+
+
+@dataclass(frozen=True)
+class RandomField:
+    """A smooth Gaussian random field of zero mean over the head.
+
+    Parameters
+    ----------
+    coefficients
+        B-spline coefficients, ``[z, y, x]``.
+    spacing
+        Distance of the spline knots in millimetres: the length over which the field varies.
+    """
+
+    coefficients: Array
+    spacing: float
+
+    @classmethod
+    def draw(cls, spacing: float, std: float, generator: torch.Generator) -> RandomField:
+        """Draw a field.
+
+        Parameters
+        ----------
+        spacing
+            Distance of the spline knots in millimetres.
+        std
+            Standard deviation of the field at a point, in the unit of the field.
+        generator
+            Seeded CPU generator.
+
+        Returns
+        -------
+        RandomField
+            The field.
+        """
+        shape = [2 * _half_knots(half, spacing) + 1 for half in HALF_BOX]
+        draws = torch.randn(shape, generator=generator, dtype=torch.float64).numpy()
+        return cls(draws * std / SPLINE_VARIANCE**1.5, spacing)
+
+    def plane(self, z: float, y: Array, x: Array) -> Array:
+        """Evaluate the field on a grid of one axial plane.
+
+        Parameters
+        ----------
+        z
+            Height of the plane in millimetres from the centre of the head.
+        y, x
+            Grid coordinates in millimetres from the centre of the head, ``[rows]``, ``[columns]``.
+
+        Returns
+        -------
+        Array
+            Values, ``[rows, columns]``.
+        """
+        n_z, n_y, n_x = self.coefficients.shape
+        weights_z = _spline_weights(np.array([z]), self.spacing, n_z)[0]
+        weights_y = _spline_weights(y, self.spacing, n_y)
+        weights_x = _spline_weights(x, self.spacing, n_x)
+        return weights_y @ np.tensordot(weights_z, self.coefficients, axes=1) @ weights_x.T
+
+
+def pixel_grid(height: int, width: int, length_mm: float, breadth_mm: float) -> tuple[Array, Array]:
+    """Lay square pixels over an axial plane, anterior side up.
+
+    Parameters
+    ----------
+    height, width
+        Number of rows and columns.
+    length_mm, breadth_mm
+        Field of view that must fit, front to back and left to right. The pixel is the smallest
+        square one for which both fit.
+
+    Returns
+    -------
+    y, x : Array
+        Pixel centres in millimetres from the centre of the head, ``[height]`` (falling) and
+        ``[width]`` (rising).
+    """
+    pixel = max(length_mm / height, breadth_mm / width)
+    rows, columns = np.arange(height, dtype=np.float64), np.arange(width, dtype=np.float64)
+    return ((height - 1) / 2 - rows) * pixel, (columns - (width - 1) / 2) * pixel
+
+
+def _half_knots(half_length: float, spacing: float) -> int:
+    """Count the knots on one side of the centre: up to the box's edge, and two beyond."""
+    return int(np.ceil(half_length / spacing)) + 2
+
+
+def _spline_weights(positions: Array, spacing: float, n_knots: int) -> Array:
+    """Weigh each knot at each position: cubic B-splines, ``[positions, knots]``.
+
+    Positions beyond the outermost knots take the field's value at the edge.
+    """
+    edge = n_knots // 2 - 2
+    scaled = np.clip(positions / spacing, -edge, edge)
+    distance = np.abs(scaled[:, None] - (np.arange(n_knots) - n_knots // 2))
+    inner = 2 / 3 - distance**2 + distance**3 / 2
+    return np.where(distance < 1, inner, np.clip(2 - distance, 0, None) ** 3 / 6)

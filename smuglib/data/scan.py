@@ -1,0 +1,128 @@
+"""One scan, or a batch of scans: what was measured, and the image it was measured from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from smuglib.operators import SenseOperator
+
+
+@dataclass(frozen=True, eq=False)
+class Scan:
+    """Undersampled multi-coil k-space with its coil maps, mask and reference image.
+
+    Everything is in units of the scan's own zero-filled image: ``kspace`` and ``target`` have been
+    divided by ``scale``, so ``max |A^H kspace| = 1``. No knowledge of the target enters the scale.
+
+    Parameters
+    ----------
+    kspace
+        Measured k-space ``y``, complex64, ``[batch, coil, height, width]``, zero where not sampled.
+    maps
+        Coil sensitivities, complex64, ``[batch, coil, height, width]``, root sum of squares 1.
+    mask
+        Boolean, ``[batch or 1, 1, 1, width]``: the sampled columns.
+    target
+        Reference image, complex64, ``[batch, height, width]``.
+    scale
+        ``max |A^H y|`` before the division; in a batch a float32 tensor, ``[batch]``.
+    subject
+        Number of the subject within its split; in a batch an int64 tensor, ``[batch]``.
+    slice_index
+        Index of the slice within its split; in a batch an int64 tensor, ``[batch]``.
+    split
+        ``"train"``, ``"val"`` or ``"test"``.
+
+    Raises
+    ------
+    TypeError
+        If a tensor has the wrong kind of dtype.
+    ValueError
+        If shapes disagree.
+    """
+
+    kspace: Tensor
+    maps: Tensor
+    mask: Tensor
+    target: Tensor
+    scale: float | Tensor
+    subject: int | Tensor
+    slice_index: int | Tensor
+    split: str
+
+    def __post_init__(self) -> None:
+        """Refuse tensors that do not fit together."""
+        self.operator.check_images("target", self.target)
+        if self.kspace.shape != self.maps.shape:
+            raise ValueError(
+                f"kspace must have the shape of maps, {tuple(self.maps.shape)}, "
+                f"got {tuple(self.kspace.shape)}"
+            )
+
+    def __len__(self) -> int:
+        """Return the number of scans in the batch."""
+        return self.kspace.shape[0]
+
+    @property
+    def operator(self) -> SenseOperator:
+        """The scan's SENSE operator ``A``."""
+        return SenseOperator(self.maps, self.mask)
+
+    def to(self, device: torch.device | str) -> Scan:
+        """Return this scan with its tensors on another device."""
+        moved: dict[str, Any] = {
+            name: value.to(device)
+            for name, value in vars(self).items()
+            if isinstance(value, Tensor)
+        }
+        return replace(self, **moved)
+
+
+def collate(scans: Sequence[Scan]) -> Scan:
+    """Join scans of one split and one size into a batch.
+
+    Parameters
+    ----------
+    scans
+        At least one scan; batches are joined too.
+
+    Returns
+    -------
+    Scan
+        A batch in the order given, with tensors for ``scale``, ``subject`` and ``slice_index``.
+        The mask keeps a batch axis of 1 where all scans share it.
+
+    Raises
+    ------
+    ValueError
+        If there is no scan, or splits or shapes differ.
+    """
+    if not scans:
+        raise ValueError("scans must hold at least one scan, got none")
+    splits = sorted({scan.split for scan in scans})
+    shapes = sorted({tuple(scan.kspace.shape[1:]) for scan in scans})
+    if len(splits) > 1 or len(shapes) > 1:
+        raise ValueError(f"scans must share split and shape, got splits {splits}, shapes {shapes}")
+    first = scans[0].mask
+    shared = first.shape[0] == 1 and all(torch.equal(scan.mask, first) for scan in scans)
+    masks = [scan.mask.expand(len(scan), -1, -1, -1) for scan in scans]
+
+    def joined(name: str, dtype: torch.dtype) -> Tensor:
+        values = [getattr(scan, name) for scan in scans]
+        return torch.cat([torch.as_tensor(value, dtype=dtype).reshape(-1) for value in values])
+
+    return Scan(
+        kspace=torch.cat([scan.kspace for scan in scans]),
+        maps=torch.cat([scan.maps for scan in scans]),
+        mask=first if shared else torch.cat(masks),
+        target=torch.cat([scan.target for scan in scans]),
+        scale=joined("scale", torch.float32),
+        subject=joined("subject", torch.int64),
+        slice_index=joined("slice_index", torch.int64),
+        split=splits[0],
+    )

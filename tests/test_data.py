@@ -1,0 +1,299 @@
+"""The embedded data set: deterministic, split without overlap, consistent with the operator."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from dataclasses import fields
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from smuglib import data
+from smuglib.data import anatomy
+from smuglib.data.coils import coil_maps
+from smuglib.data.fields import RandomField, pixel_grid
+from smuglib.random import generator
+
+SMALL = {"height": 64, "width": 64, "n_coils": 4}
+SPLITS = ("train", "val", "test")
+TENSORS = ("kspace", "maps", "mask", "target")
+
+
+def same(first: data.Scan, second: data.Scan) -> bool:
+    return first.scale == second.scale and all(
+        torch.equal(getattr(first, name), getattr(second, name)) for name in TENSORS
+    )
+
+
+def planes(split: str, n: int = 300) -> set[int]:
+    return {data.locate(split, index).plane for index in range(n)}
+
+
+def test_shapes_and_dtypes():
+    scan = data.brain("val", 3, height=48, width=64, n_coils=5)
+    assert scan.kspace.shape == scan.maps.shape == (1, 5, 48, 64)
+    assert scan.mask.shape == (1, 1, 1, 64) and scan.mask.dtype == torch.bool
+    assert scan.target.shape == (1, 48, 64)
+    assert {t.dtype for t in (scan.kspace, scan.maps, scan.target)} == {torch.complex64}
+    assert (scan.split, scan.slice_index, scan.subject) == ("val", 3, data.locate("val", 3).subject)
+    assert isinstance(scan.scale, float) and len(scan) == 1
+
+
+def test_the_same_arguments_give_the_same_bits():
+    first = data.brain("test", 1, **SMALL)
+    torch.rand(3)  # The global generator plays no part.
+    data.brain("train", 5, **SMALL)
+    anatomy.subject.cache_clear()
+    assert same(first, data.brain("test", 1, **SMALL))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"index": 2},
+        {"split": "train"},
+        {"sampling_rate": 0.5},
+        {"height": 96},
+        {"width": 72},
+        {"n_coils": 3},
+        {"noise": 0.05},
+        {"center_fraction": 0.2},
+        {"seed": 1},
+        {"mask_seed": 1},
+    ],
+)
+def test_every_option_changes_the_scan(change):
+    base = {"split": "test", "index": 1, **SMALL}
+    assert not same(data.brain(**base), data.brain(**{**base, **change}))
+
+
+def test_subject_and_noise_do_not_depend_on_the_sampling():
+    low = data.brain("test", 0, 0.25, **SMALL)
+    high = data.brain("test", 0, 0.5, **SMALL)
+    assert torch.equal(low.maps, high.maps)
+    torch.testing.assert_close(low.target * low.scale, high.target * high.scale)
+    shared = low.mask.expand_as(low.kspace)
+    assert high.mask.expand_as(shared)[shared].all()
+    torch.testing.assert_close((low.kspace * low.scale)[shared], (high.kspace * high.scale)[shared])
+
+
+@given(
+    split=st.sampled_from(SPLITS),
+    index=st.integers(0, 400),
+    height=st.integers(32, 72),
+    width=st.integers(32, 72),
+    noise=st.floats(0, 0.05),
+)
+@settings(max_examples=15, deadline=None)
+def test_scale_and_measurement_hold_for_any_scan(split, index, height, width, noise):
+    scan = data.brain(split, index, height=height, width=width, n_coils=3, noise=noise)
+    assert scan.operator.adjoint(scan.kspace).abs().max().item() == pytest.approx(1, abs=1e-5)
+    assert (scan.target.abs().max() * scan.scale).item() == pytest.approx(1, abs=1e-5)
+    energy = (scan.maps.abs() ** 2).sum(1)
+    torch.testing.assert_close(energy, torch.ones_like(energy))
+    residual = (scan.kspace - scan.operator.forward(scan.target)) * scan.scale
+    sampled = scan.mask.expand_as(residual)
+    assert (residual[~sampled] == 0).all()
+    spread = torch.view_as_real(residual[sampled]).std().item()
+    assert spread == pytest.approx(noise, rel=0.2, abs=1e-6)
+
+
+def test_the_brain_fills_the_field_of_view():
+    for index in range(6):
+        scan = data.brain("train", index, **SMALL)
+        occupied = scan.target[0].abs() > 0.1 * scan.target.abs().max()
+        rows, columns = occupied.any(1).nonzero(), occupied.any(0).nonzero()
+        assert 0.6 * 64 < rows.max() - rows.min() < 0.97 * 64
+        assert 0 < columns.min() and columns.max() < 63
+        assert 0.15 < occupied.float().mean() < 0.7
+
+
+def test_zero_filled_error_is_that_of_a_fourfold_undersampled_brain():
+    errors = []
+    for index in range(4):
+        scan = data.brain("test", index)
+        wrong = scan.operator.adjoint(scan.kspace) - scan.target
+        rms = (wrong.abs() ** 2).mean().sqrt()
+        errors.append(20 * torch.log10(scan.target.abs().max() / rms).item())
+    assert 22 < np.mean(errors) < 27
+
+
+def test_splits_share_neither_planes_nor_subjects():
+    for first, second in (("train", "val"), ("train", "test"), ("val", "test")):
+        gap = min(abs(a - b) for a in planes(first) for b in planes(second))
+        # Linear interpolation reads one more voxel on either side of a displaced plane.
+        assert gap > 2 * anatomy.MAX_THROUGH_PLANE
+        reach = anatomy.MAX_THROUGH_PLANE
+        touched = [
+            {z for p in planes(s) for z in range(math.floor(p - reach), math.ceil(p + reach) + 1)}
+            for s in (first, second)
+        ]
+        assert not touched[0] & touched[1]
+        assert not np.allclose(
+            anatomy.subject(0, first, 0).affine, anatomy.subject(0, second, 0).affine
+        )
+
+
+def test_deformations_stay_within_their_band():
+    y, x = pixel_grid(40, 40, *anatomy.FIELD_OF_VIEW)
+    for number in range(10):
+        points = anatomy.template_points(anatomy.subject(0, "train", number), 80, y, x)
+        assert np.abs(points[0] - 80).max() <= anatomy.MAX_THROUGH_PLANE
+
+
+def test_sixty_test_slices_are_three_planes_of_each_of_twenty_subjects():
+    found = [data.locate("test", index) for index in range(60)]
+    assert len(set(found)) == 60
+    assert sorted(place.subject for place in found) == sorted(list(range(20)) * 3)
+    assert len({place.subject for place in found[:20]}) == 20
+    assert data.locate("test", 60).subject == 20
+
+
+@given(st.integers(0, 2000), st.sampled_from(SPLITS), st.integers(0, 3))
+def test_a_slice_is_found_without_counting_the_others(index, split, seed):
+    place = data.locate(split, index, seed)
+    assert place == data.locate(split, index, seed)
+    assert place.plane in planes(split)
+
+
+def test_subjects_differ():
+    images = [data.brain("test", index, **SMALL).target[0].abs() for index in (0, 3, 6, 9)]
+    assert len({data.locate("test", index).subject for index in (0, 3, 6, 9)}) == 4
+    for i, first in enumerate(images):
+        for second in images[:i]:
+            assert ((first - second).norm() / first.norm()).item() > 0.1
+
+
+def test_slices_of_a_subject_share_its_coils_up_to_height():
+    first, second = (
+        data.brain("test", 0, **SMALL),
+        data.brain("test", 20, **SMALL),
+    )
+    assert first.subject == second.subject and first.slice_index != second.slice_index
+    other = data.brain("test", 1, **SMALL)
+    near = (first.maps - second.maps).norm()
+    assert 0 < near < 0.5 * (first.maps - other.maps).norm()
+
+
+def test_coil_maps_are_smooth_and_distinct():
+    y, x = pixel_grid(64, 64, *anatomy.FIELD_OF_VIEW)
+    maps = coil_maps(8, 0.0, y, x, generator(0, "coils"))
+    assert np.abs(np.diff(maps, axis=1)).max() < 0.15
+    correlation = np.abs(np.corrcoef(maps.reshape(8, -1)))
+    assert (correlation - np.eye(8)).max() < 0.9
+
+
+def test_random_field_has_its_standard_deviation():
+    y, x = pixel_grid(100, 100, 200.0, 200.0)
+    values = RandomField.draw(8.0, 2.0, generator(0, "field")).plane(0.0, y, x)
+    assert values.std() == pytest.approx(2.0, rel=0.15)
+    assert np.abs(np.diff(values, axis=0)).max() < 3.0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"split": "dev"}, "split must be one of"),
+        ({"split": None}, "split must be one of"),
+        ({"index": -1}, "index must be an integer >= 0"),
+        ({"index": 1.0}, "index must be an integer >= 0"),
+        ({"index": 4, "n_slices": 4}, "index must be < n_slices = 4, got 4"),
+        ({"n_slices": 0}, "n_slices must be an integer >= 1"),
+        ({"sampling_rate": 0.0}, "sampling_rate must lie in"),
+        ({"sampling_rate": 1.5}, "sampling_rate must lie in"),
+        ({"sampling_rate": math.nan}, "sampling_rate must be a finite"),
+        ({"sampling_rate": 0.05}, "center_fraction 0.08 asks for"),
+        ({"center_fraction": -0.1}, "center_fraction must lie in"),
+        ({"noise": math.nan}, "noise must be a finite real number, got nan"),
+        ({"noise": -0.1}, "noise must be >= 0"),
+        ({"height": 31}, "height must be an integer >= 32"),
+        ({"width": 64.0}, "width must be an integer >= 32"),
+        ({"n_coils": 0}, "n_coils must be an integer >= 1"),
+        ({"seed": -1}, "seed must be an integer >= 0"),
+        ({"mask_seed": "a"}, "mask_seed must be an integer >= 0"),
+    ],
+)
+def test_impossible_arguments_are_refused_before_anything_is_computed(
+    arguments, message, monkeypatch
+):
+    monkeypatch.setattr(anatomy, "subject", None)
+    with pytest.raises(ValueError, match=message.replace("(", r"\(")):
+        data.brain(**arguments)
+
+
+def test_brain_and_protocol_have_the_same_defaults():
+    signature = inspect.signature(data.brain).parameters
+    for field in fields(data.Protocol):
+        assert signature[field.name].default == field.default
+
+
+def test_dataset_equals_single_scans_whatever_its_length():
+    short = data.BrainDataset("test", 2, **SMALL)
+    long = data.BrainDataset("test", 5, cache=False, **SMALL)
+    assert (len(short), len(long)) == (2, 5)
+    assert [scan.slice_index for scan in short] == [0, 1]
+    assert same(short[1], data.brain("test", 1, **SMALL)) and same(short[1], long[1])
+    assert short[1] is short[1]
+    assert long[1] is not long[1]
+
+
+def test_dataset_refuses_what_it_does_not_know():
+    with pytest.raises(TypeError, match="n_coil"):
+        data.BrainDataset("test", 2, n_coil=4)
+    with pytest.raises(ValueError, match="n_slices must be"):
+        data.BrainDataset("test", 0)
+    with pytest.raises(ValueError, match="split must be one of"):
+        data.BrainDataset("dev", 2)
+    with pytest.raises(ValueError, match="noise must be"):
+        data.BrainDataset("test", 2, noise=math.inf)
+    dataset = data.BrainDataset("test", 2, **SMALL)
+    for index in (-1, 2):
+        with pytest.raises(IndexError, match=r"index must lie in \[0, 2\)"):
+            dataset[index]
+
+
+def test_collate_joins_scans_and_shares_their_mask():
+    scans = [data.brain("test", index, **SMALL) for index in range(3)]
+    batch = data.collate([data.collate(scans[:2]), scans[2]])
+    assert len(batch) == 3 and batch.mask.shape == (1, 1, 1, 64)
+    for index, scan in enumerate(scans):
+        assert torch.equal(batch.kspace[index], scan.kspace[0])
+        assert torch.equal(batch.target[index], scan.target[0])
+        assert batch.scale[index].item() == pytest.approx(scan.scale)
+        assert (batch.subject[index], batch.slice_index[index]) == (scan.subject, index)
+    peaks = batch.operator.adjoint(batch.kspace).abs().flatten(1).amax(1)
+    torch.testing.assert_close(peaks, torch.ones(3))
+
+
+def test_collate_keeps_masks_that_differ():
+    scans = [data.brain("test", 0, mask_seed=seed, **SMALL) for seed in (0, 1)]
+    batch = data.collate(scans)
+    assert torch.equal(batch.mask, torch.cat([scan.mask for scan in scans]))
+    assert torch.equal(batch.operator.forward(batch.target) == 0, batch.kspace == 0)
+
+
+def test_collate_refuses_what_does_not_fit():
+    scan = data.brain("test", 0, **SMALL)
+    with pytest.raises(ValueError, match="at least one scan"):
+        data.collate([])
+    with pytest.raises(ValueError, match="share split and shape"):
+        data.collate([scan, data.brain("val", 0, **SMALL)])
+    with pytest.raises(ValueError, match="share split and shape"):
+        data.collate([scan, data.brain("test", 0, height=32, width=64, n_coils=4)])
+
+
+def test_scan_moves_and_refuses_parts_that_do_not_fit():
+    scan = data.brain("test", 0, **SMALL)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    moved = scan.to(device)
+    assert all(getattr(moved, name).device.type == device for name in TENSORS)
+    assert same(scan, moved.to("cpu"))
+    parts = vars(scan)
+    with pytest.raises(ValueError, match="target must have shape"):
+        data.Scan(**{**parts, "target": scan.target[:, :32]})
+    with pytest.raises(ValueError, match="kspace must have the shape of maps"):
+        data.Scan(**{**parts, "kspace": scan.kspace[:, :1]})
