@@ -205,7 +205,7 @@ def finetune(
 
 
 def _validation_scans(profile: Profile) -> list[Any]:
-    dataset = BrainDataset("validation", profile.n_validation, **profile.scan)
+    dataset = BrainDataset("val", profile.n_validation, **profile.scan)
     stride = profile.n_validation // profile.n_validation_used
     return [dataset[stride * index] for index in range(profile.n_validation_used)]
 
