@@ -173,7 +173,7 @@ PROFILES = {
     ),
     "default": Profile(
         name="default", height=128, width=128, n_coils=8, n_train=400, n_validation=40, n_test=60,
-        channels=32, blocks=2, n_steps=8, n_samples=10, pretraining_updates=2400, updates=2400,
+        channels=32, blocks=2, n_steps=8, n_samples=10, pretraining_updates=2400, updates=2000,
         strip_height=64, n_validations=12, n_validation_used=8, precision="bfloat16",
     ),
     "paper": Profile(

@@ -45,7 +45,6 @@ class Examples:
 
     def __init__(self, profile: Profile, batch: int, device: torch.device) -> None:
         self._profile, self._batch, self._device = profile, batch, device
-        self._dataset = BrainDataset("train", profile.n_train, **profile.scan)
         self._whole = cache(self._load)
 
     def __call__(self, update: int) -> Example:
@@ -68,8 +67,15 @@ class Examples:
         return order
 
     def _load(self, index: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        scan = self._dataset[index].to(self._device)
+        scan = _dataset(self._profile, "train")[index].to(self._device)
         return scan.operator.adjoint(scan.kspace), scan.maps, scan.mask, scan.target
+
+
+@cache
+def _dataset(profile: Profile, split: str) -> BrainDataset:
+    """Return a split, simulated once for all trainings of a process."""
+    n_slices = {"train": profile.n_train, "val": profile.n_validation}[split]
+    return BrainDataset(split, n_slices, **profile.scan)
 
 
 def _plan(profile: Profile, updates: int, **settings: Any) -> Plan:  # noqa: ANN401
@@ -205,7 +211,7 @@ def finetune(
 
 
 def _validation_scans(profile: Profile) -> list[Any]:
-    dataset = BrainDataset("val", profile.n_validation, **profile.scan)
+    dataset = _dataset(profile, "val")
     stride = profile.n_validation // profile.n_validation_used
     return [dataset[stride * index] for index in range(profile.n_validation_used)]
 
