@@ -1,0 +1,141 @@
+"""Where weights, logs and records of a profile lie: shipped with the library, or just built.
+
+Both folders have one layout: ``weights/<run>.safetensors``, ``logs/<run>.csv`` with its
+``logs/<run>.json``, and ``records/<run>.csv``. A run is named by method and noise, such as
+``smug_s0.05``; pre-trainings are ``pretrained_s0.05``.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from smuglib import checks, profiles
+from smuglib.files import replacing
+from smuglib.models import METHODS, UnrolledNetwork
+from smuglib.weights import SHIPPED, load_network
+
+SOURCES = ("shipped", "build")
+
+
+def project_root(start: Path | None = None) -> Path:
+    """Return the nearest folder above ``start`` that holds ``_toc.yml``, or ``start`` itself.
+
+    Notebooks run from the project's root or from ``book/``: both must find one ``build`` folder.
+    """
+    start = Path.cwd() if start is None else start
+    return next((folder for folder in (start, *start.parents) if (folder / "_toc.yml").is_file()), start)
+
+
+def run_name(method: str, sigma: float) -> str:
+    """Return the name of a run, such as ``smug_s0.05``."""
+    checks.one_of("method", method, ("pretrained", *METHODS))
+    return f"{method}_s{checks.positive('sigma', sigma):g}"
+
+
+@dataclass(frozen=True)
+class Store:
+    """Weights, logs and records of one profile.
+
+    Parameters
+    ----------
+    folder
+        The folder with ``weights``, ``logs`` and ``records``.
+    """
+
+    folder: Path
+
+    @classmethod
+    def open(cls, profile: str, results: str = "shipped") -> Store:
+        """Return the store of a profile.
+
+        Parameters
+        ----------
+        profile
+            Name of a profile.
+        results
+            ``"shipped"``: what comes with the library. ``"build"``: what the pipeline computed
+            here, in ``build/<profile>``.
+
+        Returns
+        -------
+        Store
+            The store; its folder need not exist yet.
+
+        Raises
+        ------
+        ValueError
+            If the profile or the source is unknown.
+        """
+        profiles.get(profile)
+        checks.one_of("results", results, SOURCES)
+        root = SHIPPED if results == "shipped" else project_root() / "build"
+        return cls(root / profile)
+
+    def weights(self, method: str, sigma: float) -> Path:
+        """Return the path of a run's weights; ``method`` may be ``"pretrained"``."""
+        return self.folder / "weights" / f"{run_name(method, sigma)}.safetensors"
+
+    def records(self, method: str, sigma: float) -> Path:
+        """Return the path of a run's records."""
+        return self.folder / "records" / f"{run_name(method, sigma)}.csv"
+
+    def log(self, method: str, sigma: float) -> Path:
+        """Return the path of a run's training log; its provenance lies beside it as JSON."""
+        return self.folder / "logs" / f"{run_name(method, sigma)}.csv"
+
+    def checkpoints(self, method: str, sigma: float) -> Path:
+        """Return the folder where a training keeps what it needs to resume."""
+        return self.folder / "checkpoints" / run_name(method, sigma)
+
+    def load(self, method: str, sigma: float) -> UnrolledNetwork:
+        """Load a trained network, in evaluation mode on the CPU."""
+        return load_network(self.weights(method, sigma))[0]
+
+    def read_log(self, method: str, sigma: float) -> pd.DataFrame:
+        """Read a training log: update, learning rate, loss, validation PSNR in dB, seconds.
+
+        Raises
+        ------
+        FileNotFoundError
+            If the run was not trained.
+        """
+        path = self.log(method, sigma)
+        if not path.is_file():
+            raise FileNotFoundError(f"no training log {path}: has {run_name(method, sigma)} been trained?")
+        return pd.read_csv(path)
+
+    def read_provenance(self, method: str, sigma: float) -> dict[str, Any]:
+        """Read how a run was trained: settings, commit, versions, device, time."""
+        provenance: dict[str, Any] = json.loads(self.log(method, sigma).with_suffix(".json").read_text())
+        return provenance
+
+    def keep(self, method: str, sigma: float, weights: Path) -> Path:
+        """Copy a finished training's weights, log and provenance from its checkpoints here.
+
+        Parameters
+        ----------
+        method, sigma
+            The run; ``method`` may be ``"pretrained"``.
+        weights
+            What the training recipe returned.
+
+        Returns
+        -------
+        Path
+            The weights in this store.
+        """
+        checkpoints = self.checkpoints(method, sigma)
+        for source, target in (
+            (checkpoints / "log.csv", self.log(method, sigma)),
+            (checkpoints / "provenance.json", self.log(method, sigma).with_suffix(".json")),
+            (weights, self.weights(method, sigma)),
+        ):
+            with replacing(target) as temporary:
+                shutil.copyfile(source, temporary)
+        return self.weights(method, sigma)
