@@ -48,8 +48,8 @@ class Profile:
         decouple in data consistency, so a strip is an exact, smaller problem.
     learning_rate
         Peak of the one-cycle schedule (Adam, β = (0.5, 0.999)).
-    clip_norm
-        Largest norm of an update's gradient.
+    clip_factor
+        Largest norm of an update's gradient, in units of its running mean.
     reconstruction_weight, reference
         λ_ℓ and the reference of the unrolled stability loss.
     precision
@@ -89,8 +89,8 @@ class Profile:
     n_samples_training: int = 2
     pretraining_batch: int = 4
     batch: int = 1
-    learning_rate: float = 1e-3
-    clip_norm: float = 1.0
+    learning_rate: float = 5e-4
+    clip_factor: float = 2.0
     reconstruction_weight: float = 1.0
     reference: str = "denoised"
     precision: str = "float32"

@@ -82,7 +82,7 @@ def _plan(profile: Profile, updates: int, **settings: Any) -> Plan:  # noqa: ANN
     return Plan(
         updates=updates,
         learning_rate=profile.learning_rate,
-        clip_norm=profile.clip_norm,
+        clip_factor=profile.clip_factor,
         n_validations=profile.n_validations,
         precision=profile.precision,
         settings={**asdict(profile), **settings},

@@ -26,6 +26,9 @@ from smuglib.weights import read_tensors, save_tensors
 WARM_UP = 0.1
 """Fraction of the updates in which the learning rate rises to its peak."""
 
+NORM_MEMORY = 0.98
+"""Weight of the past in the running mean of gradient norms: about 50 updates."""
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -37,8 +40,9 @@ class Plan:
         Optimizer updates.
     learning_rate
         Peak of the one-cycle schedule.
-    clip_norm
-        Largest norm of an update's gradient.
+    clip_factor
+        Largest norm of an update's gradient, in units of its running mean. Relative, because
+        the poster's losses differ in scale by an order of magnitude between methods.
     n_validations
         Validations, evenly spread; each also writes a checkpoint.
     precision
@@ -49,7 +53,7 @@ class Plan:
 
     updates: int
     learning_rate: float
-    clip_norm: float
+    clip_factor: float
     n_validations: int
     precision: str = "float32"
     settings: dict[str, Any] = field(default_factory=dict)
@@ -117,6 +121,7 @@ class Training:
         self._update = 0
         self._best = -math.inf
         self._seconds = 0.0
+        self._norm: float | None = None
         self._losses: list[float] = []
         self._log: list[dict[str, float]] = []
         if self._state_path.is_file():
@@ -172,9 +177,17 @@ class Training:
         if not math.isfinite(value):
             raise RuntimeError(f"the loss became {value} at update {update} of {self.folder.name}")
         loss.backward()
-        nn.utils.clip_grad_norm_(self.network.parameters(), self.plan.clip_norm)
+        self._clip()
         self._optimizer.step()
         return value
+
+    def _clip(self) -> None:
+        """Bound the gradient by a multiple of the running mean of its bounded norms."""
+        bound = math.inf if self._norm is None else self.plan.clip_factor * self._norm
+        norm = nn.utils.clip_grad_norm_(self.network.parameters(), bound).item()
+        bounded = min(norm, bound)
+        past = bounded if self._norm is None else self._norm
+        self._norm = NORM_MEMORY * past + (1 - NORM_MEMORY) * bounded
 
     def _checkpoint(self) -> None:
         self.network.eval()
@@ -216,6 +229,7 @@ class Training:
             "update": self._update,
             "best": self._best,
             "seconds": self._seconds,
+            "norm": self._norm,
             "log": self._log,
         }
         save_tensors(self._state_path, tensors, header)
@@ -238,4 +252,4 @@ class Training:
         state = self._optimizer.state_dict()
         self._optimizer.load_state_dict({**state, "state": moments})
         self._update, self._best = header["update"], header["best"]
-        self._seconds, self._log = header["seconds"], header["log"]
+        self._seconds, self._norm, self._log = header["seconds"], header["norm"], header["log"]
