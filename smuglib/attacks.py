@@ -1,0 +1,442 @@
+r"""Adversarial perturbations: projected gradient ascent on the reconstruction error.
+
+The poster's adversary ("Lack of Robustness in MoDL") looks, in a ball of radius ε, for the δ that
+maximizes
+
+.. math:: \|\mathbf{x}(\mathbf{A}^H\mathbf{y} + \delta) - \mathbf{t}\|_2^2 .
+
+`pgd` perturbs the zero-filled image ``z = A^H y``; its δ may be one that no measurement can
+produce. `pgd_kspace` perturbs the measured samples ``y`` themselves: both the start ``x_0`` and
+the data-consistency term see ``A^H (y + δ)``. `LADDER` names the rungs of attack that every
+method goes through, and `run` climbs one of them.
+
+Units are those of the scan, whose zero-filled image has a largest magnitude of 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from smuglib import checks
+from smuglib.consistency import DataConsistency, cached
+from smuglib.models import UnrolledNetwork
+from smuglib.operators import SenseOperator
+from smuglib.perturbations import NORMS, Ball
+from smuglib.smoothing import Smoothing
+
+KINDS = ("gaussian", "uniform", "pgd")
+DOMAINS = ("image", "kspace")
+KEEPS = ("last", "best")
+GRADIENTS = ("exact", "cut")
+THROUGHS = ("smoothing", "around")
+
+
+@dataclass(frozen=True)
+class Attack:
+    """Everything about an attack but its strength ε.
+
+    Parameters
+    ----------
+    kind
+        ``"pgd"``, or noise that knows nothing of the network: ``"gaussian"`` or ``"uniform"``,
+        of the same norm (see `perturbations.Ball`).
+    domain
+        What is perturbed: the zero-filled ``"image"``, or the sampled entries of ``"kspace"``.
+    norm
+        ``"linf"`` on real and imaginary parts, or ``"l2"`` of one scan. ε is absolute, except
+        for ``"l2"`` in k-space, where it is relative to ``||y||_2`` of each scan.
+    n_steps
+        Steps of gradient ascent.
+    step_fraction
+        Length of a step in units of ε; the poster's is 1/3.
+    random_start
+        Start from a uniform draw from the ball, instead of from zero.
+    n_restarts
+        Number of runs, of which each scan keeps its worst.
+    keep
+        The ``"last"`` iterate of a run, or the ``"best"``: the one of the largest error. Errors
+        of a smoothed network are compared as the attacker saw them, each under its own noise.
+    gradient
+        ``"exact"``, or ``"cut"``: data consistency passes no gradient to ``z``, as in the
+        poster's published code. The reconstruction is the same, its gradient misses every path
+        but the one through ``x_0`` and the denoisers.
+    through
+        ``"smoothing"``: differentiate the defended reconstruction, with fresh noise at each step
+        (expectation over transformations; Athalye et al., ICML 2018). ``"around"``: differentiate
+        the network with its smoothing switched off, a transfer attack.
+    n_samples
+        Noise samples of the differentiated reconstruction; the network's own number by default.
+        Unused around the smoothing.
+
+    Raises
+    ------
+    ValueError
+        If a setting is out of range or unknown.
+    """
+
+    kind: str = "pgd"
+    domain: str = "image"
+    norm: str = "linf"
+    n_steps: int = 10
+    step_fraction: float = 1 / 3
+    random_start: bool = True
+    n_restarts: int = 1
+    keep: str = "last"
+    gradient: str = "exact"
+    through: str = "smoothing"
+    n_samples: int | None = None
+
+    def __post_init__(self) -> None:
+        checks.one_of("kind", self.kind, KINDS)
+        checks.one_of("domain", self.domain, DOMAINS)
+        checks.one_of("norm", self.norm, NORMS)
+        checks.integer("n_steps", self.n_steps)
+        checks.positive("step_fraction", self.step_fraction)
+        checks.integer("n_restarts", self.n_restarts)
+        checks.one_of("keep", self.keep, KEEPS)
+        checks.one_of("gradient", self.gradient, GRADIENTS)
+        checks.one_of("through", self.through, THROUGHS)
+        if self.n_samples is not None:
+            checks.integer("n_samples", self.n_samples)
+
+
+LADDER: dict[str, Attack] = {
+    "random_gaussian": Attack("gaussian"),
+    "random_uniform": Attack("uniform"),
+    "transfer_published": Attack(gradient="cut", through="around"),
+    "transfer": Attack(through="around"),
+    "adaptive": Attack(),
+    "adaptive_strong": Attack(n_steps=40, step_fraction=1 / 6, n_restarts=3, keep="best"),
+    "kspace": Attack(domain="kspace", norm="l2"),
+}
+"""The rungs of attack, weakest first (`adaptive_strong`'s steps and restarts are a start: raise
+them until the damage no longer grows)."""
+
+
+def pgd(
+    net: UnrolledNetwork,
+    z: Tensor,
+    A: SenseOperator | DataConsistency,
+    target: Tensor,
+    *,
+    epsilon: float = 1 / 255,
+    n_steps: int = 10,
+    step_size: float | None = None,
+    norm: str = "linf",
+    random_start: bool = True,
+    n_restarts: int = 1,
+    keep: str = "last",
+    gradient: str = "exact",
+    through: str = "smoothing",
+    n_samples: int | None = None,
+    unrolling_steps: int | None = None,
+    generator: torch.Generator,
+) -> Tensor:
+    """Attack the zero-filled image: the poster's adversary.
+
+    The perturbation of a scan does not depend on the other scans of its batch, random draws
+    apart. Parameters of the network gather no gradient.
+
+    Parameters
+    ----------
+    net
+        The network under attack.
+    z
+        Zero-filled images ``A^H y``, complex, ``[batch, height, width]``.
+    A
+        The scans' operator, or its data-consistency step.
+    target
+        Fully sampled images t, as ``z``.
+    epsilon
+        Radius ε >= 0 of the ball, in units of the scan's scale: the largest real or imaginary
+        part of δ (``norm="linf"``), or ``||δ||_2`` of each scan (``"l2"``).
+    step_size
+        Length of a step in the same units; ε/3 by default.
+    n_steps, norm, random_start, n_restarts, keep, gradient, through, n_samples
+        See `Attack`.
+    unrolling_steps
+        Attack the network at this number of unrolling steps, instead of its own.
+    generator
+        Source of the random start and of the smoothing noise.
+
+    Returns
+    -------
+    Tensor
+        ``z + δ``, of the shape of ``z``; ``z`` itself for an ε of zero.
+
+    Raises
+    ------
+    TypeError
+        If images are not complex.
+    ValueError
+        If a shape or a setting is out of range.
+    RuntimeError
+        If the gradient of a scan vanishes or is not finite: the attack would say nothing.
+    """
+    attack = Attack(
+        n_steps=n_steps,
+        step_fraction=_step_fraction(step_size, epsilon),
+        norm=norm,
+        random_start=random_start,
+        n_restarts=n_restarts,
+        keep=keep,
+        gradient=gradient,
+        through=through,
+        n_samples=n_samples,
+    )
+    return _perturbed(attack, net, z, A, target, epsilon, unrolling_steps, generator)
+
+
+def pgd_kspace(
+    net: UnrolledNetwork,
+    y: Tensor,
+    A: SenseOperator | DataConsistency,
+    target: Tensor,
+    *,
+    epsilon: float,
+    n_steps: int = 10,
+    step_size: float | None = None,
+    norm: str = "l2",
+    random_start: bool = True,
+    n_restarts: int = 1,
+    keep: str = "last",
+    gradient: str = "exact",
+    through: str = "smoothing",
+    n_samples: int | None = None,
+    unrolling_steps: int | None = None,
+    generator: torch.Generator,
+) -> Tensor:
+    """Attack the measured samples: a perturbation that a scanner could have produced.
+
+    Parameters
+    ----------
+    net, A, target, unrolling_steps, generator
+        See `pgd`.
+    y
+        Measured k-space, complex, ``[batch, coil, height, width]``.
+    epsilon
+        Radius ε >= 0: ``||δ||_2 / ||y||_2`` of each scan (``norm="l2"``), or the largest real or
+        imaginary part of δ in units of the scan's scale (``"linf"``).
+    step_size
+        Length of a step in the units of ε; ε/3 by default.
+    n_steps, norm, random_start, n_restarts, keep, gradient, through, n_samples
+        See `Attack`.
+
+    Returns
+    -------
+    Tensor
+        ``y + δ``, of the shape of ``y``; δ is zero where nothing was sampled.
+
+    Raises
+    ------
+    TypeError, ValueError, RuntimeError
+        As `pgd`.
+    """
+    attack = Attack(
+        domain="kspace",
+        n_steps=n_steps,
+        step_fraction=_step_fraction(step_size, epsilon),
+        norm=norm,
+        random_start=random_start,
+        n_restarts=n_restarts,
+        keep=keep,
+        gradient=gradient,
+        through=through,
+        n_samples=n_samples,
+    )
+    return _perturbed(attack, net, y, A, target, epsilon, unrolling_steps, generator)
+
+
+def run(
+    rung: str | Attack,
+    net: UnrolledNetwork,
+    y: Tensor,
+    A: SenseOperator | DataConsistency,
+    target: Tensor,
+    *,
+    epsilon: float,
+    unrolling_steps: int | None = None,
+    generator: torch.Generator,
+) -> Tensor:
+    """Attack a scan by one rung of the ladder.
+
+    Parameters
+    ----------
+    rung
+        A name of `LADDER`, or an attack of one's own, for example
+        ``dataclasses.replace(LADDER["kspace"], norm="linf")``.
+    net, A, target, unrolling_steps, generator
+        See `pgd`.
+    y
+        Measured k-space, complex, ``[batch, coil, height, width]``.
+    epsilon
+        Strength ε >= 0, in the units of the attack's domain and norm.
+
+    Returns
+    -------
+    Tensor
+        The zero-filled images to reconstruct from, ``[batch, height, width]``: ``A^H y + δ`` or
+        ``A^H (y + δ)``.
+
+    Raises
+    ------
+    TypeError, ValueError, RuntimeError
+        As `pgd`; also if the rung is unknown.
+    """
+    attack = rung if isinstance(rung, Attack) else LADDER[checks.one_of("rung", rung, LADDER)]
+    operator = cached(A, net.lam).operator
+    start = operator.adjoint(y) if attack.domain == "image" else y
+    attacked = _perturbed(attack, net, start, A, target, epsilon, unrolling_steps, generator)
+    return attacked if attack.domain == "image" else operator.adjoint(attacked)
+
+
+class _CutConsistency(DataConsistency):
+    """Data consistency that passes no gradient to ``A^H y``, as the published code's."""
+
+    def __init__(self, step: DataConsistency) -> None:
+        vars(self).update(vars(step))
+
+    def __call__(self, z: Tensor, d: Tensor) -> Tensor:
+        return super().__call__(z.detach(), d)
+
+
+def _step_fraction(step_size: float | None, epsilon: float) -> float:
+    """Return the step in units of ε. An ε of zero takes no step, whatever its length."""
+    checks.non_negative("epsilon", epsilon)
+    if step_size is None or epsilon == 0:
+        return 1 / 3
+    return checks.positive("step_size", step_size) / epsilon
+
+
+def _perturbed(
+    attack: Attack,
+    net: UnrolledNetwork,
+    start: Tensor,
+    A: SenseOperator | DataConsistency,
+    target: Tensor,
+    epsilon: float,
+    unrolling_steps: int | None,
+    generator: torch.Generator,
+) -> Tensor:
+    """Return the attacked image or k-space."""
+    checks.non_negative("epsilon", epsilon)
+    if not isinstance(generator, torch.Generator):
+        raise TypeError(f"generator must be a torch.Generator, got {type(generator).__name__}")
+    if unrolling_steps is not None:
+        checks.integer("unrolling_steps", unrolling_steps)
+    consistency = cached(A, net.lam)
+    start, target = start.detach(), target.detach()
+    _check_inputs(attack, start, target, consistency.operator)
+    if epsilon == 0:
+        return start.clone()
+    ball = _ball(attack, start, consistency.operator, epsilon)
+    if attack.kind != "pgd":
+        draw = ball.gaussian if attack.kind == "gaussian" else ball.uniform
+        return start + draw(generator)
+
+    step = _CutConsistency(consistency) if attack.gradient == "cut" else consistency
+    smoothing = Smoothing("none") if attack.through == "around" else net.smoothing
+    n_samples = attack.n_samples if smoothing.is_active else None
+
+    def errors(delta: Tensor) -> Tensor:
+        attacked = start + delta
+        z = attacked if attack.domain == "image" else consistency.operator.adjoint(attacked)
+        x = net(
+            z,
+            step,
+            generator=generator,
+            n_steps=unrolling_steps,
+            n_samples=n_samples,
+            smoothing=smoothing,
+        )
+        return torch.view_as_real(x - target).square().sum((-3, -2, -1))
+
+    return start + _worst(errors, ball, attack, generator)
+
+
+def _check_inputs(attack: Attack, start: Tensor, target: Tensor, operator: SenseOperator) -> None:
+    checks.complex_tensor("target", target, n_axes=(3,))
+    operator.check_images("target", target)
+    if attack.domain == "image":
+        checks.complex_tensor("z", start, n_axes=(3,))
+        operator.check_images("z", start)
+    else:
+        checks.complex_tensor("y", start, n_axes=(4,))
+        checks.same_shape("y", start, "the coil maps", operator.maps)
+
+
+def _ball(attack: Attack, start: Tensor, operator: SenseOperator, epsilon: float) -> Ball:
+    radius = torch.full((start.shape[0],), epsilon, dtype=start.real.dtype, device=start.device)
+    if attack.domain == "image":
+        return Ball(attack.norm, radius, start)
+    if attack.norm == "l2":
+        radius = radius * torch.linalg.vector_norm(start * operator.mask, dim=(-3, -2, -1))
+    return Ball(attack.norm, radius, start, operator.mask)
+
+
+def _worst(
+    errors: Callable[[Tensor], Tensor], ball: Ball, attack: Attack, generator: torch.Generator
+) -> Tensor:
+    """Return the perturbation that the attack's restarts and iterates leave, scan by scan."""
+    if attack.n_restarts == 1 and attack.keep == "last":
+        delta, _, _ = _ascent(errors, ball, attack, generator)
+        return delta
+    worst = torch.zeros_like(ball.center)
+    largest = torch.full_like(ball.radius, -torch.inf)
+    for _ in range(attack.n_restarts):
+        last, best, best_error = _ascent(errors, ball, attack, generator)
+        with torch.no_grad():
+            candidates = [(last, errors(last))]
+        if attack.keep == "best":
+            candidates.append((best, best_error))
+        for delta, error in candidates:
+            better = error > largest
+            worst = torch.where(_like(better, delta), delta, worst)
+            largest = torch.where(better, error, largest)
+    return worst
+
+
+def _ascent(
+    errors: Callable[[Tensor], Tensor], ball: Ball, attack: Attack, generator: torch.Generator
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Run one ascent: the last iterate, and the best of those before it with its errors."""
+    delta = ball.uniform(generator) if attack.random_start else torch.zeros_like(ball.center)
+    step = attack.step_fraction * ball.radius
+    best, best_error = delta, torch.full_like(ball.radius, -torch.inf)
+    for _ in range(attack.n_steps):
+        with torch.enable_grad():
+            point = delta.detach().requires_grad_(True)
+            error = errors(point)
+            gradient = _gradient(error, point)
+        better = error.detach() > best_error
+        best = torch.where(_like(better, delta), delta, best)
+        best_error = torch.where(better, error.detach(), best_error)
+        delta = ball.ascend(delta, gradient, step)
+    return delta, best, best_error
+
+
+def _gradient(error: Tensor, point: Tensor) -> Tensor:
+    """Return every sample's gradient, or raise where an attack could not use it."""
+    gradient = torch.zeros_like(point)
+    if error.requires_grad:
+        # The sum keeps samples apart: a mean would scale each gradient by the batch.
+        (found,) = torch.autograd.grad(error.sum(), point, allow_unused=True)
+        gradient = gradient if found is None else found
+    largest = gradient.abs().flatten(1).amax(1)
+    broken = ~((largest > 0) & largest.isfinite())
+    if broken.any():
+        scans = broken.nonzero().flatten().tolist()
+        raise RuntimeError(
+            f"the attack's gradient is zero or not finite for scans {scans} of the batch: the "
+            "reconstruction does not depend on its input there, or hides its gradient; no "
+            "robustness can be read from such an attack"
+        )
+    return gradient
+
+
+def _like(flags: Tensor, delta: Tensor) -> Tensor:
+    return flags.reshape(-1, *(1,) * (delta.ndim - 1))

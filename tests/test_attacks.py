@@ -1,0 +1,485 @@
+"""Attacks keep to their ball, differentiate what they say, and can fail their own checks."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from scans import measurement, network
+
+from smuglib import attacks
+from smuglib.attacks import LADDER, Attack
+from smuglib.consistency import DataConsistency
+from smuglib.models import METHODS, UnrolledNetwork
+from smuglib.perturbations import Ball
+from smuglib.random import complex_normal, generator
+from smuglib.smoothing import Smoothing
+
+EPSILON = 1 / 255
+ULP = 1.2e-7  # images have magnitudes up to 1: z + δ - z is δ to one rounding of float32
+
+
+def parts(x):
+    return torch.view_as_real(x)
+
+
+def error(net, z, A, target, **options):
+    with torch.no_grad():
+        return (net(z, A, **options) - target).abs().square().sum((1, 2))
+
+
+class Shrink(torch.nn.Module):
+    """A linear denoiser: the network's gradient has a closed form."""
+
+    def forward(self, x):
+        return 0.5 * x
+
+
+# --- what is differentiated ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("method", list(METHODS))
+@pytest.mark.parametrize("domain", ["image", "kspace"])
+def test_one_step_follows_the_finite_difference_gradient(method, domain):
+    """An ℓ2 step from zero is the unit gradient: measure it against differences in float64."""
+    y, A, target = measurement(batch=1, size=8, dtype=torch.complex128)
+    net = network(method, dtype=torch.complex128)
+    start = A.adjoint(y) if domain == "image" else y
+    attack = attacks.pgd if domain == "image" else attacks.pgd_kspace
+    options = {"epsilon": 0.01, "n_steps": 1, "norm": "l2", "random_start": False}
+    delta = attack(net, start, A, target, generator=generator(5), **options) - start
+
+    def loss(point):
+        z = point if domain == "image" else A.adjoint(point)
+        return error(net, z, A, target, generator=generator(5)).item()
+
+    direction = delta / torch.linalg.vector_norm(delta)
+    probe = complex_normal(start.shape, 1.0, generator(6), start)
+    probe = probe * A.mask if domain == "kspace" else probe
+    h = 1e-6
+    along, across = (
+        (loss(start + h * d) - loss(start - h * d)) / (2 * h) for d in (direction, probe)
+    )
+    # Steepest ascent: <gradient, probe> = ||gradient|| <direction, probe> for every probe.
+    assert along > 0
+    projected = (direction.conj() * probe).real.sum().item()
+    assert across == pytest.approx(along * projected, rel=1e-6, abs=1e-9)
+
+
+@pytest.mark.parametrize("domain", ["image", "kspace"])
+def test_cut_gradient_misses_the_data_consistency_paths(domain):
+    y, A, target = measurement(batch=2)
+    net = network("modl", n_steps=4)
+    start = A.adjoint(y) if domain == "image" else y
+    attack = attacks.pgd if domain == "image" else attacks.pgd_kspace
+    exact, cut = (
+        attack(net, start, A, target, epsilon=0.01, gradient=name, generator=generator(0))
+        for name in ("exact", "cut")
+    )
+    assert (exact - cut).abs().max() > 1e-3
+    reached = [
+        error(net, x if domain == "image" else A.adjoint(x), A, target) for x in (exact, cut)
+    ]
+    assert (reached[0] > reached[1]).all()
+
+
+def test_cut_gradient_is_the_published_codes():
+    """With D(x) = x/2 and N = 2 the published gradient is (λ P / 2)^2 of the error's, λ = 1."""
+    y, A, target = measurement(batch=1, size=8, dtype=torch.complex128)
+    net = UnrolledNetwork(Shrink(), n_steps=2)
+    z = A.adjoint(y)
+    options = {"epsilon": 0.01, "n_steps": 1, "norm": "l2", "random_start": False}
+    delta = attacks.pgd(net, z, A, target, gradient="cut", generator=generator(0), **options) - z
+    step = DataConsistency(A)
+    gradient = step.solve(step.solve(net(z, A) - target))
+    expected = gradient / torch.linalg.vector_norm(gradient) * 0.01 / 3
+    torch.testing.assert_close(delta, expected, rtol=1e-8, atol=1e-12)
+
+
+@pytest.mark.parametrize("method", ["rs_e2e", "smug_v0", "smug"])
+def test_around_and_through_the_smoothing_differ(method):
+    y, A, target = measurement(batch=1)
+    net = network(method, sigma=0.3)
+    through, around = (
+        attacks.pgd(net, A.adjoint(y), A, target, through=name, generator=generator(0))
+        for name in ("smoothing", "around")
+    )
+    assert not torch.equal(through, around)
+
+
+def test_around_and_through_agree_without_smoothing():
+    y, A, target = measurement(batch=1)
+    net = network("modl")
+    through, around = (
+        attacks.pgd(net, A.adjoint(y), A, target, through=name, generator=generator(0))
+        for name in ("smoothing", "around")
+    )
+    assert torch.equal(through, around)
+
+
+def test_transfer_attack_is_the_attack_on_the_network_without_smoothing():
+    y, A, target = measurement(batch=1)
+    smoothed, plain = network("smug"), network("modl")
+    options = {"epsilon": EPSILON, "generator": None}
+    results = []
+    for net, rung in ((smoothed, "transfer"), (plain, "adaptive")):
+        options["generator"] = generator(2)
+        results.append(attacks.run(rung, net, y, A, target, **options))
+    assert torch.equal(*results)
+
+
+# --- the ball -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("keep", ["last", "best"])
+@pytest.mark.parametrize("norm", ["linf", "l2"])
+def test_image_perturbation_stays_in_its_ball(norm, keep):
+    y, A, target = measurement(batch=3)
+    z = A.adjoint(y)
+    epsilon = EPSILON if norm == "linf" else 0.05
+    attacked = attacks.pgd(
+        network("smug"), z, A, target, epsilon=epsilon, norm=norm, keep=keep, generator=generator(0)
+    )
+    delta = attacked - z
+    if norm == "linf":
+        size = parts(delta).abs().amax((1, 2, 3))
+    else:
+        size = torch.linalg.vector_norm(delta, dim=(1, 2))
+    assert (size <= epsilon + 20 * ULP).all()
+    assert (size > 0.9 * epsilon).all()
+
+
+@pytest.mark.parametrize("norm", ["linf", "l2"])
+def test_kspace_perturbation_stays_in_its_ball_and_on_the_samples(norm):
+    y, A, target = measurement(batch=3)
+    y = y * torch.tensor([1.0, 2.0, 0.5])[:, None, None, None]
+    attacked = attacks.pgd_kspace(
+        network("smug"), y, A, target, epsilon=0.02, norm=norm, generator=generator(0)
+    )
+    delta = attacked - y
+    assert (delta[:, :, :, ~A.mask[0, 0, 0]] == 0).all()
+    if norm == "linf":
+        size = parts(delta).abs().flatten(1).amax(1)
+    else:
+        size = delta.flatten(1).norm(dim=1) / y.flatten(1).norm(dim=1)
+    assert (size <= 0.02 * (1 + 1e-4)).all()
+    assert (size > 0.9 * 0.02).all()
+
+
+@pytest.mark.parametrize("norm", ["linf", "l2"])
+def test_projection_is_exact_and_idempotent(norm):
+    center = torch.zeros(2, 3, 4, dtype=torch.complex128)
+    ball = Ball(norm, torch.tensor([0.1, 2.0], dtype=torch.float64), center)
+    far = complex_normal(center.shape, 5.0, generator(0), center)
+    near = ball.project(far)
+    assert torch.equal(ball.project(ball.uniform(generator(1))), ball.uniform(generator(1)))
+    torch.testing.assert_close(ball.project(near), near, rtol=1e-15, atol=0)
+    if norm == "linf":
+        assert torch.equal(parts(near)[0], parts(far)[0].clamp(-0.1, 0.1))
+    else:
+        lengths = near.flatten(1).norm(dim=1)
+        torch.testing.assert_close(lengths, ball.radius)
+        scaled = far[0] / far[0].norm() * 0.1
+        torch.testing.assert_close(near[0], scaled)
+
+
+def test_uniform_draws_fill_the_ball():
+    center = torch.zeros(4000, 2, dtype=torch.complex128)
+    radius = torch.full((4000,), 3.0).double()
+    cube = parts(Ball("linf", radius, center).uniform(generator(0)))
+    assert cube.abs().max() <= 3
+    assert cube.std().item() == pytest.approx(3 / 3**0.5, rel=0.02)
+    lengths = Ball("l2", radius, center).uniform(generator(0)).norm(dim=1)
+    assert lengths.max() <= 3 * (1 + 1e-12)
+    # In a ball of 4 real dimensions the mean distance from the centre is 4/5 of the radius.
+    assert lengths.mean().item() == pytest.approx(2.4, rel=0.02)
+
+
+def test_gaussian_noise_has_the_size_of_the_ball():
+    center = torch.zeros(2, 64, 64, dtype=torch.complex64)
+    support = torch.zeros(1, 1, 64, dtype=torch.bool)
+    support[..., :8] = True
+    noise = Ball("linf", torch.tensor([0.1, 0.2]), center, support).gaussian(generator(0))
+    assert (noise[..., 8:] == 0).all()
+    deviations = parts(noise[..., :8]).flatten(1).std(1)
+    torch.testing.assert_close(deviations, torch.tensor([0.1, 0.2]), rtol=0.1, atol=0)
+    noise = Ball("l2", torch.tensor([0.1, 0.2]), center, support).gaussian(generator(0))
+    torch.testing.assert_close(noise.flatten(1).norm(dim=1), torch.tensor([0.1, 0.2]))
+
+
+def test_zero_epsilon_returns_the_input():
+    y, A, target = measurement(batch=1)
+    net, g = network("smug"), generator(0)
+    z = A.adjoint(y)
+    assert torch.equal(attacks.pgd(net, z, A, target, epsilon=0, generator=g), z)
+    assert torch.equal(attacks.pgd_kspace(net, y, A, target, epsilon=0.0, generator=g), y)
+    for rung in LADDER:
+        assert torch.equal(attacks.run(rung, net, y, A, target, epsilon=0.0, generator=g), z)
+
+
+# --- damage -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("rung", ["transfer", "adaptive", "adaptive_strong", "kspace"])
+def test_damage_grows_with_epsilon_until_collapse(rung):
+    y, A, target = measurement(batch=2)
+    net = network("modl")
+    z = A.adjoint(y)
+    scale = 10 if rung == "kspace" else 1
+    damage = [error(net, z, A, target)]
+    for epsilon in (0.002, 0.008, 0.03, 0.3):
+        attacked = attacks.run(
+            rung, net, y, A, target, epsilon=scale * epsilon, generator=generator(0)
+        )
+        damage.append(error(net, attacked, A, target))
+    for weaker, stronger in zip(damage, damage[1:], strict=False):
+        assert (stronger > weaker).all()
+    # Collapse: the error is larger than the image.
+    assert (damage[-1] > target.abs().square().sum((1, 2))).all()
+
+
+def test_the_ladder_is_a_ladder():
+    y, A, target = measurement(batch=2)
+    net = network("modl", n_steps=8)
+    damage = {}
+    for rung in ("random_uniform", "transfer_published", "transfer", "adaptive_strong"):
+        attacked = attacks.run(rung, net, y, A, target, epsilon=0.01, generator=generator(0))
+        damage[rung] = error(net, attacked, A, target)
+    assert (damage["transfer_published"] > damage["random_uniform"]).all()
+    assert (damage["transfer"] > damage["transfer_published"]).all()
+    assert (damage["adaptive_strong"] >= 0.999 * damage["transfer"]).all()
+
+
+class Wavy(torch.nn.Module):
+    """A denoiser whose error oscillates along the ascent, so that the last iterate is not best."""
+
+    def forward(self, x):
+        return x * torch.cos(20 * x.abs().square().sum((-2, -1), keepdim=True))
+
+
+def test_best_iterate_is_at_least_the_last():
+    y, A, target = measurement(batch=3)
+    net = UnrolledNetwork(Wavy(), n_steps=1)
+    z = A.adjoint(y)
+    options = {"epsilon": 0.5, "norm": "l2", "n_steps": 7}
+    last, best = (
+        error(
+            net,
+            attacks.pgd(net, z, A, target, keep=keep, generator=generator(0), **options),
+            A,
+            target,
+        )
+        for keep in ("last", "best")
+    )
+    assert (best >= last * (1 - 1e-6)).all()
+    assert (best > 1.01 * last).any()
+
+
+def test_restarts_keep_the_worst_of_each_scan():
+    y, A, target = measurement(batch=3)
+    net, z = network("modl"), A.adjoint(y)
+    options = {"epsilon": 0.02, "n_steps": 1}
+    g = generator(0)
+    runs = [attacks.pgd(net, z, A, target, generator=g, **options) for _ in range(3)]
+    errors = torch.stack([error(net, run, A, target) for run in runs])
+    kept = attacks.pgd(net, z, A, target, n_restarts=3, generator=generator(0), **options)
+    torch.testing.assert_close(error(net, kept, A, target), errors.amax(0))
+    assert errors.argmax(0).unique().numel() > 1
+
+
+# --- options, independence, purity --------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        {"n_steps": 4},
+        {"step_size": 0.01},
+        {"norm": "l2"},
+        {"random_start": False},
+        {"n_restarts": 6},
+        {"n_samples": 1},
+        {"unrolling_steps": 1},
+        {"epsilon": 0.02},
+    ],
+    ids=lambda option: next(iter(option)),
+)
+def test_every_option_changes_the_result(option):
+    y, A, target = measurement(batch=1)
+    net, z = network("smug"), A.adjoint(y)
+    settings = {"n_steps": 2}
+    plain = attacks.pgd(net, z, A, target, generator=generator(0), **settings)
+    changed = attacks.pgd(net, z, A, target, generator=generator(0), **{**settings, **option})
+    assert not torch.equal(plain, changed)
+
+
+@pytest.mark.parametrize("keep", ["last", "best"])
+@pytest.mark.parametrize("norm", ["linf", "l2"])
+@pytest.mark.parametrize("domain", ["image", "kspace"])
+def test_an_attack_does_not_depend_on_the_batch(domain, norm, keep):
+    y, A, target = measurement(batch=2, dtype=torch.complex128)
+    y, target = (
+        y * torch.tensor([1, 3])[:, None, None, None],
+        target * torch.tensor([1, 3])[:, None, None],
+    )
+    net = network("modl", dtype=torch.complex128)
+    attack = Attack(domain=domain, norm=norm, keep=keep, random_start=False, n_steps=4)
+
+    def attacked(chosen):
+        alone = type(A)(A.maps[chosen], A.mask)
+        return attacks.run(
+            attack, net, y[chosen], alone, target[chosen], epsilon=0.01, generator=generator(0)
+        )
+
+    together = attacked(slice(0, 2))
+    apart = torch.cat([attacked(slice(0, 1)), attacked(slice(1, 2))])
+    torch.testing.assert_close(together, apart, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("rung", list(LADDER))
+@pytest.mark.parametrize("method", ["modl", "smug"])
+def test_the_same_seed_twice_is_bitwise_equal(rung, method):
+    y, A, target = measurement(batch=2)
+    attack = replace(LADDER[rung], n_steps=2)
+    results = [
+        attacks.run(attack, network(method), y, A, target, epsilon=0.01, generator=generator(seed))
+        for seed in (0, 0, 1)
+    ]
+    assert torch.equal(results[0], results[1])
+    assert not torch.equal(results[0], results[2])
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_the_network_is_left_as_it_was(training):
+    y, A, target = measurement(batch=1)
+    net = network("smug").train(training)
+    z = A.adjoint(y).requires_grad_(True)
+    attacked = attacks.pgd(net, z, A, target, generator=generator(0))
+    assert net.training is training
+    assert not attacked.requires_grad
+    assert z.grad is None
+    assert all(p.grad is None and p.requires_grad for p in net.parameters())
+
+
+def test_an_attack_works_where_gradients_are_switched_off():
+    y, A, target = measurement(batch=1)
+    net, z = network("modl"), A.adjoint(y)
+    plain = attacks.pgd(net, z, A, target, generator=generator(0))
+    with torch.no_grad():
+        assert torch.equal(attacks.pgd(net, z, A, target, generator=generator(0)), plain)
+
+
+@pytest.mark.parametrize(
+    ("options", "passes"), [({}, 4), ({"keep": "best"}, 5), ({"n_restarts": 2}, 10)]
+)
+def test_no_forward_pass_is_wasted(options, passes):
+    y, A, target = measurement(batch=1)
+    net = network("smug")
+    calls = []
+    net.register_forward_hook(lambda *_: calls.append(1))
+    attacks.pgd(net, A.adjoint(y), A, target, n_steps=4, generator=generator(0), **options)
+    assert len(calls) == passes
+
+
+def test_a_factored_step_gives_the_same_attack():
+    y, A, target = measurement(batch=1)
+    net, z = network("modl"), A.adjoint(y)
+    results = [
+        attacks.pgd(net, z, operator, target, generator=generator(0))
+        for operator in (A, DataConsistency(A))
+    ]
+    assert torch.equal(*results)
+
+
+# --- refusals -----------------------------------------------------------------------------------
+
+
+class Constant(torch.nn.Module):
+    """A denoiser that hides its gradient, as a non-differentiable defence does."""
+
+    def forward(self, x):
+        return x.detach()
+
+
+@pytest.mark.parametrize("factor", [0.0, float("nan")])
+def test_a_gradient_of_zero_or_nan_raises(factor):
+    y, A, target = measurement(batch=1)
+
+    class Broken(torch.nn.Module):
+        def forward(self, x):
+            return factor * x
+
+    net = UnrolledNetwork(Broken(), n_steps=1)
+    with pytest.raises(RuntimeError, match="gradient is zero or not finite for scans \\[0\\]"):
+        attacks.pgd(net, A.adjoint(y), A, target, gradient="cut", generator=generator(0))
+
+
+def test_a_gradient_that_the_network_hides_raises():
+    y, A, target = measurement(batch=1)
+    net = UnrolledNetwork(Constant(), n_steps=1)
+    with pytest.raises(RuntimeError, match="gradient is zero"):
+        attacks.pgd(net, A.adjoint(y), A, target, gradient="cut", generator=generator(0))
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ({"epsilon": -0.1}, "epsilon must be >= 0"),
+        ({"epsilon": float("nan")}, "epsilon must be a finite"),
+        ({"n_steps": 0}, "n_steps must be an integer >= 1"),
+        ({"step_size": 0.0}, "step_size must be > 0"),
+        ({"norm": "l1"}, "norm must be one of 'linf', 'l2'"),
+        ({"n_restarts": 0}, "n_restarts must be"),
+        ({"keep": "first"}, "keep must be one of"),
+        ({"gradient": "half"}, "gradient must be one of"),
+        ({"through": "under"}, "through must be one of"),
+        ({"n_samples": 0}, "n_samples must be"),
+        ({"unrolling_steps": 0}, "unrolling_steps must be"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else str(value),
+)
+@pytest.mark.parametrize("attack", [attacks.pgd, attacks.pgd_kspace])
+def test_bad_settings(attack, option, message):
+    y, A, target = measurement(batch=1)
+    start = A.adjoint(y) if attack is attacks.pgd else y
+    options = {"epsilon": 0.01, **option}
+    with pytest.raises(ValueError, match=message):
+        attack(network(), start, A, target, generator=generator(0), **options)
+
+
+def test_bad_tensors():
+    y, A, target = measurement(batch=1)
+    net, z, g = network(), A.adjoint(y), generator(0)
+    with pytest.raises(TypeError, match="z must be complex"):
+        attacks.pgd(net, z.real, A, target, generator=g)
+    with pytest.raises(TypeError, match="target must be complex"):
+        attacks.pgd(net, z, A, target.real, generator=g)
+    with pytest.raises(ValueError, match="z must have shape"):
+        attacks.pgd(net, z[..., :-1], A, target, generator=g)
+    with pytest.raises(ValueError, match="y must have the shape of the coil maps"):
+        attacks.pgd_kspace(net, y[:, :1], A, target, epsilon=0.01, generator=g)
+    with pytest.raises(TypeError, match="generator must be a torch.Generator"):
+        attacks.pgd(net, z, A, target, generator=None)
+    with pytest.raises(TypeError, match="A must be"):
+        attacks.pgd(net, z, "A", target, generator=g)
+
+
+def test_unknown_rung_and_settings():
+    y, A, target = measurement(batch=1)
+    with pytest.raises(ValueError, match="rung must be one of 'random_gaussian'"):
+        attacks.run("stairs", network(), y, A, target, epsilon=0.01, generator=generator(0))
+    for settings in ({"kind": "x"}, {"domain": "x"}, {"step_fraction": 0.0}):
+        with pytest.raises(ValueError, match=f"{next(iter(settings))} must be"):
+            Attack(**settings)
+
+
+def test_published_rung_switches_the_smoothing_off():
+    y, A, target = measurement(batch=1)
+    net = network("smug")
+    seen = []
+    net.register_forward_pre_hook(
+        lambda module, args, kwargs: seen.append(kwargs["smoothing"]), with_kwargs=True
+    )
+    attacks.run("transfer_published", net, y, A, target, epsilon=0.01, generator=generator(0))
+    assert seen == [Smoothing("none")] * 10
