@@ -15,106 +15,19 @@ Units are those of the scan, whose zero-filled image has a largest magnitude of 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor
 
 from smuglib import checks
+from smuglib.ascent import worst
 from smuglib.consistency import DataConsistency, cached
+from smuglib.ladder import LADDER, Attack
 from smuglib.models import UnrolledNetwork
 from smuglib.operators import SenseOperator
-from smuglib.perturbations import NORMS, Ball
+from smuglib.perturbations import Ball
 from smuglib.smoothing import Smoothing
 
-KINDS = ("gaussian", "uniform", "pgd")
-DOMAINS = ("image", "kspace")
-KEEPS = ("last", "best")
-GRADIENTS = ("exact", "cut")
-THROUGHS = ("smoothing", "around")
-
-
-@dataclass(frozen=True)
-class Attack:
-    """Everything about an attack but its strength ε.
-
-    Parameters
-    ----------
-    kind
-        ``"pgd"``, or noise that knows nothing of the network: ``"gaussian"`` or ``"uniform"``,
-        of the same norm (see `perturbations.Ball`).
-    domain
-        What is perturbed: the zero-filled ``"image"``, or the sampled entries of ``"kspace"``.
-    norm
-        ``"linf"`` on real and imaginary parts, or ``"l2"`` of one scan. ε is absolute, except
-        for ``"l2"`` in k-space, where it is relative to ``||y||_2`` of each scan.
-    n_steps
-        Steps of gradient ascent.
-    step_fraction
-        Length of a step in units of ε; the poster's is 1/3.
-    random_start
-        Start from a uniform draw from the ball, instead of from zero.
-    n_restarts
-        Number of runs, of which each scan keeps its worst.
-    keep
-        The ``"last"`` iterate of a run, or the ``"best"``: the one of the largest error. Errors
-        of a smoothed network are compared as the attacker saw them, each under its own noise.
-    gradient
-        ``"exact"``, or ``"cut"``: data consistency passes no gradient to ``z``, as in the
-        poster's published code. The reconstruction is the same, its gradient misses every path
-        but the one through ``x_0`` and the denoisers.
-    through
-        ``"smoothing"``: differentiate the defended reconstruction, with fresh noise at each step
-        (expectation over transformations; Athalye et al., ICML 2018). ``"around"``: differentiate
-        the network with its smoothing switched off, a transfer attack.
-    n_samples
-        Noise samples of the differentiated reconstruction; the network's own number by default.
-        Unused around the smoothing.
-
-    Raises
-    ------
-    ValueError
-        If a setting is out of range or unknown.
-    """
-
-    kind: str = "pgd"
-    domain: str = "image"
-    norm: str = "linf"
-    n_steps: int = 10
-    step_fraction: float = 1 / 3
-    random_start: bool = True
-    n_restarts: int = 1
-    keep: str = "last"
-    gradient: str = "exact"
-    through: str = "smoothing"
-    n_samples: int | None = None
-
-    def __post_init__(self) -> None:
-        checks.one_of("kind", self.kind, KINDS)
-        checks.one_of("domain", self.domain, DOMAINS)
-        checks.one_of("norm", self.norm, NORMS)
-        checks.integer("n_steps", self.n_steps)
-        checks.positive("step_fraction", self.step_fraction)
-        checks.integer("n_restarts", self.n_restarts)
-        checks.one_of("keep", self.keep, KEEPS)
-        checks.one_of("gradient", self.gradient, GRADIENTS)
-        checks.one_of("through", self.through, THROUGHS)
-        if self.n_samples is not None:
-            checks.integer("n_samples", self.n_samples)
-
-
-LADDER: dict[str, Attack] = {
-    "random_gaussian": Attack("gaussian"),
-    "random_uniform": Attack("uniform"),
-    "transfer_published": Attack(gradient="cut", through="around"),
-    "transfer": Attack(through="around"),
-    "adaptive": Attack(),
-    "adaptive_strong": Attack(n_steps=40, step_fraction=1 / 6, n_restarts=3, keep="best"),
-    "kspace": Attack(domain="kspace", norm="l2"),
-}
-"""The rungs of attack, weakest first (`adaptive_strong`'s steps and restarts are a start: raise
-them until the damage no longer grows)."""
+__all__ = ["LADDER", "Attack", "pgd", "pgd_kspace", "run"]
 
 
 def pgd(
@@ -342,20 +255,20 @@ def _perturbed(
     smoothing = Smoothing("none") if attack.through == "around" else net.smoothing
     n_samples = attack.n_samples if smoothing.is_active else None
 
-    def errors(delta: Tensor) -> Tensor:
+    def errors(delta: Tensor, noise: torch.Generator) -> Tensor:
         attacked = start + delta
         z = attacked if attack.domain == "image" else consistency.operator.adjoint(attacked)
         x = net(
             z,
             step,
-            generator=generator,
+            generator=noise,
             n_steps=unrolling_steps,
             n_samples=n_samples,
             smoothing=smoothing,
         )
         return torch.view_as_real(x - target).square().sum((-3, -2, -1))
 
-    return start + _worst(errors, ball, attack, generator)
+    return start + worst(errors, ball, attack, generator)
 
 
 def _check_inputs(attack: Attack, start: Tensor, target: Tensor, operator: SenseOperator) -> None:
@@ -376,67 +289,3 @@ def _ball(attack: Attack, start: Tensor, operator: SenseOperator, epsilon: float
     if attack.norm == "l2":
         radius = radius * torch.linalg.vector_norm(start * operator.mask, dim=(-3, -2, -1))
     return Ball(attack.norm, radius, start, operator.mask)
-
-
-def _worst(
-    errors: Callable[[Tensor], Tensor], ball: Ball, attack: Attack, generator: torch.Generator
-) -> Tensor:
-    """Return the perturbation that the attack's restarts and iterates leave, scan by scan."""
-    if attack.n_restarts == 1 and attack.keep == "last":
-        delta, _, _ = _ascent(errors, ball, attack, generator)
-        return delta
-    worst = torch.zeros_like(ball.center)
-    largest = torch.full_like(ball.radius, -torch.inf)
-    for _ in range(attack.n_restarts):
-        last, best, best_error = _ascent(errors, ball, attack, generator)
-        with torch.no_grad():
-            candidates = [(last, errors(last))]
-        if attack.keep == "best":
-            candidates.append((best, best_error))
-        for delta, error in candidates:
-            better = error > largest
-            worst = torch.where(_like(better, delta), delta, worst)
-            largest = torch.where(better, error, largest)
-    return worst
-
-
-def _ascent(
-    errors: Callable[[Tensor], Tensor], ball: Ball, attack: Attack, generator: torch.Generator
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Run one ascent: the last iterate, and the best of those before it with its errors."""
-    delta = ball.uniform(generator) if attack.random_start else torch.zeros_like(ball.center)
-    step = attack.step_fraction * ball.radius
-    best, best_error = delta, torch.full_like(ball.radius, -torch.inf)
-    for _ in range(attack.n_steps):
-        with torch.enable_grad():
-            point = delta.detach().requires_grad_(True)
-            error = errors(point)
-            gradient = _gradient(error, point)
-        better = error.detach() > best_error
-        best = torch.where(_like(better, delta), delta, best)
-        best_error = torch.where(better, error.detach(), best_error)
-        delta = ball.ascend(delta, gradient, step)
-    return delta, best, best_error
-
-
-def _gradient(error: Tensor, point: Tensor) -> Tensor:
-    """Return every sample's gradient, or raise where an attack could not use it."""
-    gradient = torch.zeros_like(point)
-    if error.requires_grad:
-        # The sum keeps samples apart: a mean would scale each gradient by the batch.
-        (found,) = torch.autograd.grad(error.sum(), point, allow_unused=True)
-        gradient = gradient if found is None else found
-    largest = gradient.abs().flatten(1).amax(1)
-    broken = ~((largest > 0) & largest.isfinite())
-    if broken.any():
-        scans = broken.nonzero().flatten().tolist()
-        raise RuntimeError(
-            f"the attack's gradient is zero or not finite for scans {scans} of the batch: the "
-            "reconstruction does not depend on its input there, or hides its gradient; no "
-            "robustness can be read from such an attack"
-        )
-    return gradient
-
-
-def _like(flags: Tensor, delta: Tensor) -> Tensor:
-    return flags.reshape(-1, *(1,) * (delta.ndim - 1))

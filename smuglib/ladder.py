@@ -1,0 +1,109 @@
+"""The settings of an attack, and the ladder of attacks that every method goes through.
+
+======================  =========================================================================
+rung                    what the attacker differentiates
+======================  =========================================================================
+``random_gaussian``     nothing: Gaussian noise with standard deviation ε (the poster's noise)
+``random_uniform``      nothing: a uniform draw from the ball
+``transfer_published``  the network without smoothing, data-consistency gradient cut, as the
+                        poster's published code does
+``transfer``            the network without smoothing, exact gradient
+``adaptive``            the defended reconstruction, averaged over fresh noise
+``adaptive_strong``     the same: more steps, several restarts, best iterate
+``kspace``              the defended reconstruction, δ on the measured samples themselves
+======================  =========================================================================
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from smuglib import checks
+from smuglib.perturbations import NORMS
+
+KINDS = ("gaussian", "uniform", "pgd")
+DOMAINS = ("image", "kspace")
+KEEPS = ("last", "best")
+GRADIENTS = ("exact", "cut")
+THROUGHS = ("smoothing", "around")
+
+
+@dataclass(frozen=True)
+class Attack:
+    """Everything about an attack but its strength ε.
+
+    Parameters
+    ----------
+    kind
+        ``"pgd"``, or noise that knows nothing of the network: ``"gaussian"`` or ``"uniform"``,
+        of the same norm (see `perturbations.Ball`).
+    domain
+        What is perturbed: the zero-filled ``"image"``, or the sampled entries of ``"kspace"``.
+    norm
+        ``"linf"`` on real and imaginary parts, or ``"l2"`` of one scan. ε is absolute, except
+        for ``"l2"`` in k-space, where it is relative to ``||y||_2`` of each scan.
+    n_steps
+        Steps of gradient ascent.
+    step_fraction
+        Length of a step in units of ε; the poster's is 1/3.
+    random_start
+        Start from a uniform draw from the ball, instead of from zero.
+    n_restarts
+        Number of runs, of which each scan keeps its worst.
+    keep
+        The ``"last"`` iterate of a run, or the ``"best"``: the one of the largest error.
+    gradient
+        ``"exact"``, or ``"cut"``: data consistency passes no gradient to ``z``, as in the
+        poster's published code. The reconstruction is the same, its gradient misses every path
+        but the one through ``x_0`` and the denoisers.
+    through
+        ``"smoothing"``: differentiate the defended reconstruction, with fresh noise at each step
+        (expectation over transformations; Athalye et al., ICML 2018). ``"around"``: differentiate
+        the network with its smoothing switched off, a transfer attack.
+    n_samples
+        Noise samples of the differentiated reconstruction; the network's own number by default.
+        Unused around the smoothing.
+
+    Raises
+    ------
+    ValueError
+        If a setting is out of range or unknown.
+    """
+
+    kind: str = "pgd"
+    domain: str = "image"
+    norm: str = "linf"
+    n_steps: int = 10
+    step_fraction: float = 1 / 3
+    random_start: bool = True
+    n_restarts: int = 1
+    keep: str = "last"
+    gradient: str = "exact"
+    through: str = "smoothing"
+    n_samples: int | None = None
+
+    def __post_init__(self) -> None:
+        checks.one_of("kind", self.kind, KINDS)
+        checks.one_of("domain", self.domain, DOMAINS)
+        checks.one_of("norm", self.norm, NORMS)
+        checks.integer("n_steps", self.n_steps)
+        checks.positive("step_fraction", self.step_fraction)
+        checks.integer("n_restarts", self.n_restarts)
+        checks.one_of("keep", self.keep, KEEPS)
+        checks.one_of("gradient", self.gradient, GRADIENTS)
+        checks.one_of("through", self.through, THROUGHS)
+        if self.n_samples is not None:
+            checks.integer("n_samples", self.n_samples)
+
+
+LADDER: dict[str, Attack] = {
+    "random_gaussian": Attack("gaussian"),
+    "random_uniform": Attack("uniform"),
+    "transfer_published": Attack(gradient="cut", through="around"),
+    "transfer": Attack(through="around"),
+    "adaptive": Attack(),
+    "adaptive_strong": Attack(n_steps=40, step_fraction=1 / 6, n_restarts=3, keep="best"),
+    "kspace": Attack(domain="kspace", norm="l2"),
+}
+"""The rungs of attack, weakest first (`adaptive_strong`'s steps and restarts are a start: raise
+them until the damage no longer grows)."""
