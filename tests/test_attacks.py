@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import pytest
 import torch
-from scans import measurement, network
 
 from smuglib import ascent, attacks
 from smuglib.attacks import LADDER, Attack
@@ -15,6 +14,7 @@ from smuglib.models import METHODS, UnrolledNetwork
 from smuglib.perturbations import Ball
 from smuglib.random import complex_normal, generator
 from smuglib.smoothing import Smoothing
+from tests.scans import measurement, network
 
 EPSILON = 1 / 255
 ULP = 1.2e-7  # images have magnitudes up to 1: z + δ - z is δ to one rounding of float32

@@ -1,0 +1,276 @@
+"""Evaluation: every method in every scenario, one record a slice.
+
+The random draws of a row are a function of the seed and the slice alone. All methods meet the
+same random starts, and the noise of the scored reconstruction is not the attacker's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from smuglib import attacks, checks, metrics, provenance, random, records, sampling
+from smuglib.consistency import DataConsistency
+from smuglib.data import Scan
+from smuglib.models import UnrolledNetwork
+from smuglib.operators import SenseOperator
+from smuglib.records import Record
+from smuglib.scenarios import Scenario
+
+Rescan = Callable[[Scan, float], Scan]
+
+
+class ZeroFilled(UnrolledNetwork):
+    """The baseline: no unrolling step at all, the zero-filled image as it is."""
+
+    def __init__(self) -> None:
+        super().__init__(nn.Identity())
+        self.n_steps = 0
+
+    def forward(self, z: Tensor, A: SenseOperator | DataConsistency, **settings: Any) -> Tensor:  # noqa: ANN401
+        """Return ``z``, complex, ``[batch, height, width]``; all settings are without effect."""
+        return z
+
+
+def reconstruct(
+    net: UnrolledNetwork,
+    scan: Scan,
+    scenario: Scenario,
+    *,
+    seed: int = 0,
+    consistency: DataConsistency | None = None,
+) -> tuple[Tensor, Tensor]:
+    """Put one scan through a scenario.
+
+    Parameters
+    ----------
+    net
+        The method.
+    scan
+        A batch of one, already of the scenario's sampling rate, on the network's device.
+    scenario
+        What to do to it.
+    seed
+        Seed of the attack and of the smoothing noise.
+    consistency
+        The scan's data-consistency step, if it is at hand.
+
+    Returns
+    -------
+    Tensor, Tensor
+        The zero-filled image that the network was given, perturbation included, and the
+        reconstruction, complex, ``[1, height, width]``.
+
+    Raises
+    ------
+    ValueError
+        If the scan is not a batch of one.
+    RuntimeError
+        If the attack's gradient vanishes.
+    """
+    _check_single(scan)
+    if consistency is None:
+        consistency = DataConsistency(scan.operator, net.lam)
+    key = scan.split, int(scan.slice_index)
+    attack = scenario.attack
+    if attack is None:
+        z = consistency.operator.adjoint(scan.kspace)
+    else:
+        z = attacks.run(
+            attack,
+            net,
+            scan.kspace,
+            consistency,
+            scan.target,
+            epsilon=scenario.epsilon,
+            unrolling_steps=scenario.n_steps,
+            generator=random.generator(seed, "attack", *key),
+        )
+    with torch.no_grad():
+        x = net(
+            z,
+            consistency,
+            generator=random.generator(seed, "score", *key),
+            n_steps=scenario.n_steps,
+            n_samples=scenario.n_samples,
+        )
+    return z, x
+
+
+def evaluate(
+    net: UnrolledNetwork,
+    scans: Sequence[Scan],
+    scenarios: Sequence[Scenario],
+    *,
+    method: str,
+    training_sigma: float,
+    weights_sha256: str = "none",
+    seed: int = 0,
+    rescan: Rescan | None = None,
+    partial: Path | str | None = None,
+    progress: bool = True,
+) -> list[Record]:
+    """Evaluate one method on all scans in all scenarios.
+
+    Parameters
+    ----------
+    net
+        The method, on the device to compute on, in evaluation mode.
+    scans
+        Scans, each a batch of one.
+    scenarios
+        What to put them through; their names must differ.
+    method
+        Name of the method in the records.
+    training_sigma
+        Standard deviation of the noise that the network was trained with, >= 0.
+    weights_sha256
+        Hash of the weights file.
+    seed
+        Seed of attacks and smoothing noise.
+    rescan
+        Returns the scan of the same slice at another sampling rate; needed by scenarios that
+        name one.
+    partial
+        CSV file that is rewritten after every scan. Rows that it already holds, of the same
+        settings, weights and seed, are taken from it: an interrupted evaluation resumes.
+    progress
+        Show a progress bar.
+
+    Returns
+    -------
+    list of Record
+        Scan by scan, scenario by scenario.
+
+    Raises
+    ------
+    ValueError
+        If there is nothing to evaluate, names of scenarios repeat or a sampling rate is asked for
+        without ``rescan``, before anything is computed; if a scan is not a batch of one.
+    """
+    _check_request(scans, scenarios, method, training_sigma, rescan)
+    device = next((p.device for p in net.parameters()), torch.device("cpu"))
+    common = {
+        "method": method,
+        "training_sigma": float(training_sigma),
+        "placement": net.smoothing.placement,
+        "sigma": net.smoothing.sigma if net.smoothing.is_active else 0.0,
+        "weights_sha256": weights_sha256,
+        "seed": checks.integer("seed", seed, minimum=0),
+        "commit": provenance.commit(),
+        "versions": "; ".join(f"{name} {value}" for name, value in provenance.versions().items()),
+        "device": provenance.device_name(device),
+    }
+    known = {}
+    if partial is not None and Path(partial).is_file():
+        held = records.rows_of(records.read(partial, verify=False))
+        known = {row.identity: row for row in held}
+    rows: list[Record] = []
+    with tqdm(total=len(scans) * len(scenarios), desc=method, disable=not progress) as bar:
+        for scan in scans:
+            for row in _scan_rows(net, scan, scenarios, common, known, rescan, device):
+                rows.append(row)
+                bar.update()
+            if partial is not None:
+                ours = {row.identity for row in rows}
+                rest = [row for identity, row in known.items() if identity not in ours]
+                records.write(partial, [*rows, *rest])
+    return rows
+
+
+def _scan_rows(
+    net: UnrolledNetwork,
+    scan: Scan,
+    scenarios: Sequence[Scenario],
+    common: dict[str, Any],
+    known: dict[tuple[object, ...], Record],
+    rescan: Rescan | None,
+    device: torch.device,
+) -> Iterator[Record]:
+    """Compute or look up the rows of one scan, factoring its operator once a sampling rate."""
+    _check_single(scan)
+    measured: dict[float | None, tuple[Scan, DataConsistency]] = {}
+    for scenario in scenarios:
+        rate = scenario.sampling_rate
+        if rate not in measured:
+            found = scan if rate is None or rescan is None else rescan(scan, rate)
+            found = found.to(device)
+            measured[rate] = found, DataConsistency(found.operator, net.lam)
+        found, consistency = measured[rate]
+        unscored: dict[str, Any] = dict.fromkeys(records.RESULTS, 0.0)
+        blank = Record(**common, **_settings(net, scenario, found), **unscored)
+        if blank.identity in known:
+            yield known[blank.identity]
+            continue
+        z, x = reconstruct(net, found, scenario, seed=common["seed"], consistency=consistency)
+        yield replace(blank, **_results(z, x, found.target))
+
+
+def _settings(net: UnrolledNetwork, scenario: Scenario, scan: Scan) -> dict[str, Any]:
+    """Return what a record says about scenario and scan."""
+    attack = scenario.attack
+    ascends = attack is not None and attack.kind == "pgd"
+    draws = ascends and attack is not None and attack.through == "smoothing"
+    n_samples = net.smoothing.n_samples if net.smoothing.is_active else 0
+    return {
+        "n_samples": scenario.n_samples if n_samples and scenario.n_samples else n_samples,
+        "n_steps": scenario.n_steps or net.n_steps,
+        "scenario": scenario.name,
+        "rung": scenario.rung,
+        "epsilon": float(scenario.epsilon),
+        "domain": attack.domain if attack else "none",
+        "norm": attack.norm if attack else "none",
+        "attack_steps": attack.n_steps if attack and ascends else 0,
+        "attack_restarts": attack.n_restarts if attack and ascends else 0,
+        "attack_samples": (attack.n_samples or n_samples) if attack and draws and n_samples else 0,
+        "sampling_rate": sampling.sampling_rate(scan.mask),
+        "split": scan.split,
+        "subject": int(scan.subject),
+        "slice": int(scan.slice_index),
+    }
+
+
+def _results(z: Tensor, x: Tensor, target: Tensor) -> dict[str, Any]:
+    return {
+        "psnr": metrics.psnr(x, target).item(),
+        "ssim": metrics.ssim(x, target).item(),
+        "nmse": metrics.nmse(x, target).item(),
+        "ssim_published": metrics.ssim_published(x, target).item(),
+        "psnr_zero_filled": metrics.psnr(z, target).item(),
+        "ssim_zero_filled": metrics.ssim(z, target).item(),
+    }
+
+
+def _check_single(scan: Scan) -> None:
+    if len(scan) != 1:
+        raise ValueError(f"a scan must be a batch of one, got a batch of {len(scan)}")
+
+
+def _check_request(
+    scans: Sequence[Scan],
+    scenarios: Sequence[Scenario],
+    method: str,
+    training_sigma: float,
+    rescan: Rescan | None,
+) -> None:
+    if not isinstance(method, str) or not method:
+        raise ValueError(f"method must be a string that is not empty, got {method!r}")
+    checks.non_negative("training_sigma", training_sigma)
+    if not scans or not scenarios:
+        raise ValueError(f"nothing to evaluate: {len(scans)} scans, {len(scenarios)} scenarios")
+    names = [scenario.name for scenario in scenarios]
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise ValueError(f"names of scenarios must differ, got {repeated[0]!r} more than once")
+    for scenario in scenarios:
+        if scenario.sampling_rate is not None and rescan is None:
+            raise ValueError(
+                f"scenario {scenario.name!r} asks for sampling_rate {scenario.sampling_rate}: "
+                "give rescan, which makes the scan at another rate"
+            )

@@ -1,0 +1,123 @@
+"""Scenarios: what every method is put through, from clean scans to the strongest attack."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from smuglib import checks
+from smuglib.ladder import LADDER, Attack
+
+RUNGS = ("clean", *LADDER)
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """What a method is put through.
+
+    Parameters
+    ----------
+    name
+        Name of the scenario in records, tables and figures.
+    rung
+        ``"clean"``, or a rung of `smuglib.attacks.LADDER`.
+    epsilon
+        Strength of the perturbation, >= 0; 0 for ``"clean"``.
+    domain, norm, attack_steps, attack_restarts
+        Override those of the rung.
+    attack_samples
+        Noise samples of the attacked reconstruction's gradient; few, since they are redrawn at
+        each step. None: as many as the network has.
+    sampling_rate
+        Reconstruct from a scan with this sampling rate; None: from the scan as it is.
+    n_steps, n_samples
+        Unrolling steps (attacked and scored) and noise samples (scored) at test time; None: the
+        network's own.
+
+    Raises
+    ------
+    ValueError
+        If a setting is unknown or out of range.
+    """
+
+    name: str
+    rung: str = "clean"
+    epsilon: float = 0.0
+    domain: str | None = None
+    norm: str | None = None
+    attack_steps: int | None = None
+    attack_restarts: int | None = None
+    attack_samples: int | None = 2
+    sampling_rate: float | None = None
+    n_steps: int | None = None
+    n_samples: int | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not self.name:
+            raise ValueError(f"name must be a string that is not empty, got {self.name!r}")
+        checks.one_of("rung", self.rung, RUNGS)
+        checks.non_negative("epsilon", self.epsilon)
+        if self.rung == "clean" and self.epsilon != 0:
+            raise ValueError(f"epsilon must be 0 for rung 'clean', got {self.epsilon!r}")
+        if self.sampling_rate is not None:
+            checks.fraction("sampling_rate", self.sampling_rate)
+        for name in ("n_steps", "n_samples"):
+            if getattr(self, name) is not None:
+                checks.integer(name, getattr(self, name))
+        self.attack  # noqa: B018  # building it checks what it takes
+
+    @property
+    def attack(self) -> Attack | None:
+        """The rung with this scenario's overrides; None for ``"clean"``."""
+        if self.rung == "clean":
+            return None
+        overrides = {
+            "domain": self.domain,
+            "norm": self.norm,
+            "n_steps": self.attack_steps,
+            "n_restarts": self.attack_restarts,
+            "n_samples": self.attack_samples,
+        }
+        given: dict[str, Any] = {
+            key: value for key, value in overrides.items() if value is not None
+        }
+        return replace(LADDER[self.rung], **given)
+
+
+def table_scenarios(
+    epsilon: float = 1 / 255,
+    *,
+    epsilon_kspace_l2: float = 0.02,
+    epsilon_kspace_linf: float = 0.01,
+    attack_steps: int = 10,
+    attack_samples: int = 2,
+) -> tuple[Scenario, ...]:
+    """Return the scenarios of Table 1.
+
+    Parameters
+    ----------
+    epsilon
+        Strength of the random noise (its σ) and of the image-domain attacks; the poster's 1/255.
+    epsilon_kspace_l2
+        Relative ℓ2 strength of the attack on the measured samples.
+    epsilon_kspace_linf
+        Absolute ℓ∞ strength of the attack on the measured samples.
+    attack_steps, attack_samples
+        Steps of PGD, and noise samples of an adaptive attack's gradient.
+
+    Returns
+    -------
+    tuple of Scenario
+        ``clean``, ``noise``, ``transfer_published``, ``transfer``, ``adaptive_image``,
+        ``adaptive_kspace_l2`` and ``adaptive_kspace_linf``.
+    """
+    steps: dict[str, Any] = {"attack_steps": attack_steps, "attack_samples": attack_samples}
+    return (
+        Scenario("clean"),
+        Scenario("noise", "random_gaussian", epsilon),
+        Scenario("transfer_published", "transfer_published", epsilon, **steps),
+        Scenario("transfer", "transfer", epsilon, **steps),
+        Scenario("adaptive_image", "adaptive", epsilon, **steps),
+        Scenario("adaptive_kspace_l2", "kspace", epsilon_kspace_l2, norm="l2", **steps),
+        Scenario("adaptive_kspace_linf", "kspace", epsilon_kspace_linf, norm="linf", **steps),
+    )

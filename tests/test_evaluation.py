@@ -1,0 +1,298 @@
+"""Rows are functions of seed, slice and scenario; evaluations resume; every override is used."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from smuglib import data, metrics, records
+from smuglib.data import Scan
+from smuglib.evaluation import ZeroFilled, evaluate, reconstruct
+from smuglib.ladder import LADDER
+from smuglib.records import RESULTS
+from smuglib.scenarios import Scenario, table_scenarios
+from tests.scans import measurement, network
+
+QUICK = {"attack_steps": 2, "attack_samples": 1}
+CLEAN = Scenario("clean")
+ADAPTIVE = Scenario("adaptive", "adaptive", 0.02, **QUICK)
+KSPACE = Scenario("kspace", "kspace", 0.05, **QUICK)
+OPTIONS = {"method": "smug", "training_sigma": 0.05, "progress": False}
+
+
+def scan(index: int = 0, sampling_rate: float = 0.5) -> Scan:
+    y, A, target = measurement(seed=index, size=32, sampling_rate=sampling_rate)
+    return Scan(y, A.maps, A.mask, target, 1.0, index // 2, index, "test")
+
+
+def results(row: records.Record) -> dict[str, float]:
+    return {name: getattr(row, name) for name in RESULTS}
+
+
+@pytest.fixture(scope="module")
+def scans() -> list[Scan]:
+    return [scan(index) for index in range(3)]
+
+
+def test_rows_hold_settings_and_scores(scans):
+    net = network("smug", n_samples=3, n_steps=2)
+    rows = evaluate(net, scans, [CLEAN, ADAPTIVE], seed=4, weights_sha256="f00", **OPTIONS)
+    assert [(row.slice, row.scenario) for row in rows] == [
+        (index, name) for index in range(3) for name in ("clean", "adaptive")
+    ]
+    clean, attacked = rows[2:4]
+    assert (clean.method, clean.training_sigma, clean.placement) == ("smug", 0.05, "denoiser")
+    assert (clean.sigma, clean.n_samples, clean.n_steps) == (0.05, 3, 2)
+    assert (clean.rung, clean.epsilon, clean.domain, clean.norm) == ("clean", 0.0, "none", "none")
+    assert (clean.attack_steps, clean.attack_restarts, clean.attack_samples) == (0, 0, 0)
+    assert (attacked.rung, attacked.epsilon) == ("adaptive", 0.02)
+    assert (attacked.domain, attacked.norm) == ("image", "linf")
+    assert (attacked.attack_steps, attacked.attack_restarts, attacked.attack_samples) == (2, 1, 1)
+    assert (attacked.split, attacked.subject, attacked.slice) == ("test", 0, 1)
+    assert (attacked.sampling_rate, attacked.seed, attacked.weights_sha256) == (0.5, 4, "f00")
+    assert "torch 2" in attacked.versions
+    z, x = reconstruct(net, scans[1], ADAPTIVE, seed=4)
+    assert attacked.psnr == metrics.psnr(x, scans[1].target).item()
+    assert attacked.ssim == metrics.ssim(x, scans[1].target).item()
+    assert attacked.nmse == metrics.nmse(x, scans[1].target).item()
+    assert attacked.ssim_published == metrics.ssim_published(x, scans[1].target).item()
+    assert attacked.psnr_zero_filled == metrics.psnr(z, scans[1].target).item()
+    assert attacked.ssim_zero_filled == metrics.ssim(z, scans[1].target).item()
+    assert attacked.psnr < clean.psnr
+    assert attacked.psnr_zero_filled < clean.psnr_zero_filled
+
+
+def test_rows_do_not_depend_on_order_or_company(scans):
+    net = network("smug")
+    together = evaluate(net, scans, [CLEAN, KSPACE, ADAPTIVE], **OPTIONS)
+    reverse = evaluate(net, scans[::-1], [ADAPTIVE, CLEAN, KSPACE], **OPTIONS)
+    alone = evaluate(net, scans[2:], [ADAPTIVE], **OPTIONS)
+    by_identity = {row.identity: row for row in reverse}
+    assert [by_identity[row.identity] for row in together] == together
+    assert alone == [together[-1]]
+
+
+def test_seed_changes_attacks_and_noise(scans):
+    net = network("smug")
+    first, second = (
+        evaluate(net, scans[:1], [CLEAN, ADAPTIVE], seed=seed, **OPTIONS) for seed in (0, 1)
+    )
+    for one, other in zip(first, second, strict=True):
+        assert one.psnr != other.psnr
+
+
+def test_score_uses_noise_that_the_attacker_did_not_see(scans, monkeypatch):
+    net, seeds = network("smug"), []
+    forward = net.forward
+
+    def recorded(*args, **kwargs):
+        seeds.append(kwargs["generator"].initial_seed())
+        return forward(*args, **kwargs)
+
+    monkeypatch.setattr(net, "forward", recorded)
+    reconstruct(net, scans[0], ADAPTIVE)
+    assert len(seeds) == 3
+    assert seeds[0] == seeds[1] != seeds[2]
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        {"rung": "kspace"},
+        {"epsilon": 0.03},
+        {"domain": "kspace"},
+        {"norm": "l2"},
+        {"attack_steps": 3},
+        {"attack_restarts": 4},
+        {"attack_samples": 2},
+        {"n_steps": 1},
+        {"n_samples": 5},
+        {"sampling_rate": 0.75},
+    ],
+    ids=lambda override: next(iter(override)),
+)
+def test_every_override_of_a_scenario_changes_the_row(scans, override):
+    net = network("smug", n_samples=3)
+    pair = [ADAPTIVE, replace(ADAPTIVE, name="other", **override)]
+    rows = evaluate(
+        net, scans[:1], pair, rescan=lambda old, rate: scan(old.slice_index, rate), **OPTIONS
+    )
+    assert rows[0].psnr != rows[1].psnr
+    field, value = next(iter(override.items()))
+    assert getattr(rows[1], field) == value
+
+
+def test_unrolling_steps_are_attacked_as_scored(scans):
+    short = network("modl", n_steps=1)
+    overridden, own = (
+        reconstruct(net, scans[0], scenario)
+        for net, scenario in (
+            (network("modl", n_steps=3), replace(ADAPTIVE, n_steps=1)),
+            (short, ADAPTIVE),
+        )
+    )
+    assert torch.equal(overridden[0], own[0])
+    assert torch.equal(overridden[1], own[1])
+
+
+def test_attack_samples_say_none_around_the_smoothing(scans):
+    rows = evaluate(
+        network("smug"), scans[:1], [Scenario("t", "transfer", 0.01, **QUICK)], **OPTIONS
+    )
+    assert rows[0].attack_samples == 0
+    rows = evaluate(network("modl"), scans[:1], [ADAPTIVE], **OPTIONS)
+    assert (rows[0].attack_samples, rows[0].n_samples, rows[0].sigma) == (0, 0, 0.0)
+
+
+# --- resuming -----------------------------------------------------------------------------------
+
+
+def test_an_interrupted_evaluation_resumes(scans, tmp_path):
+    partial, net = tmp_path / "partial.csv", network("smug")
+    whole = evaluate(net, scans, [CLEAN, ADAPTIVE], **OPTIONS)
+    calls = []
+    net.register_forward_hook(lambda *_: calls.append(1))
+
+    class Power(Exception):
+        """Raised to interrupt."""
+
+    class Failing(list):
+        def __iter__(self):
+            yield from scans[:2]
+            raise Power
+
+    with pytest.raises(Power):
+        evaluate(net, Failing(scans), [CLEAN, ADAPTIVE], partial=partial, **OPTIONS)
+    held = records.rows_of(records.read(partial, verify=False))
+    assert held == whole[:4]
+    calls.clear()
+    resumed = evaluate(net, scans, [CLEAN, ADAPTIVE], partial=partial, **OPTIONS)
+    assert resumed == whole
+    # One slice is left: its clean forward pass, two steps of the attack, its scored pass.
+    assert len(calls) == 4
+    calls.clear()
+    assert evaluate(net, scans, [CLEAN, ADAPTIVE], partial=partial, **OPTIONS) == whole
+    assert not calls
+
+
+def test_rows_of_other_settings_are_not_reused_and_not_lost(scans, tmp_path):
+    partial, net = tmp_path / "partial.csv", network("smug")
+    first = evaluate(net, scans[:1], [CLEAN], partial=partial, weights_sha256="a", **OPTIONS)
+    second = evaluate(net, scans[:1], [CLEAN], partial=partial, weights_sha256="b", **OPTIONS)
+    assert first[0].weights_sha256 == "a"
+    assert second[0].weights_sha256 == "b"
+    held = records.rows_of(records.read(partial, verify=False))
+    assert held == second + first
+
+
+# --- baselines and scenario sets ----------------------------------------------------------------
+
+
+def test_zero_filled_baseline(scans):
+    options = {**OPTIONS, "method": "zero_filled", "training_sigma": 0.0}
+    rows = evaluate(ZeroFilled(), scans[:1], [CLEAN, ADAPTIVE, KSPACE], **options)
+    A, target = scans[0].operator, scans[0].target
+    assert rows[0].psnr == metrics.psnr(A.adjoint(scans[0].kspace), target).item()
+    assert rows[0].n_steps == rows[0].n_samples == 0
+    assert rows[0].placement == "none"
+    for row in rows:
+        assert row.psnr == row.psnr_zero_filled
+    assert rows[1].psnr < rows[0].psnr
+    assert rows[2].psnr < rows[0].psnr
+
+
+def test_table_scenarios_run_and_order_the_damage(scans):
+    scenarios = table_scenarios(0.02, attack_steps=3, attack_samples=1)
+    assert [scenario.name for scenario in scenarios] == [
+        "clean",
+        "noise",
+        "transfer_published",
+        "transfer",
+        "adaptive_image",
+        "adaptive_kspace_l2",
+        "adaptive_kspace_linf",
+    ]
+    rows = {row.scenario: row for row in evaluate(network(), scans[:1], scenarios, **OPTIONS)}
+    assert rows["transfer"].psnr < rows["noise"].psnr < rows["clean"].psnr + 0.5
+    assert rows["transfer"].psnr == rows["adaptive_image"].psnr
+    for name in ("adaptive_kspace_l2", "adaptive_kspace_linf"):
+        assert rows[name].domain == "kspace"
+        assert rows[name].psnr < rows["clean"].psnr
+
+
+def test_default_table_has_the_posters_strength():
+    by_name = {scenario.name: scenario for scenario in table_scenarios()}
+    assert by_name["noise"].epsilon == by_name["transfer"].epsilon == 1 / 255
+    assert by_name["noise"].attack == replace(LADDER["random_gaussian"], n_samples=2)
+    assert by_name["transfer"].attack == replace(LADDER["transfer"], n_samples=2)
+    assert by_name["adaptive_kspace_l2"].epsilon == 0.02
+    assert by_name["adaptive_kspace_l2"].attack.norm == "l2"
+    assert by_name["adaptive_kspace_linf"].epsilon == 0.01
+    assert by_name["adaptive_kspace_linf"].attack.norm == "linf"
+
+
+def test_noise_scenario_has_standard_deviation_epsilon(scans):
+    z, _ = reconstruct(network(), scans[0], Scenario("noise", "random_gaussian", 0.01))
+    noise = z - scans[0].operator.adjoint(scans[0].kspace)
+    assert torch.view_as_real(noise).std().item() == pytest.approx(0.01, rel=0.05)
+
+
+def test_a_scan_of_the_simulator():
+    real = data.brain("test", 1, height=64, width=64, n_coils=4)
+    rows = evaluate(network("smug"), [real], [CLEAN, KSPACE], **OPTIONS)
+    assert rows[0].sampling_rate == 0.25
+    assert (rows[0].subject, rows[0].slice) == (int(real.subject), 1)
+    assert rows[1].psnr < rows[0].psnr
+
+
+# --- refusals -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"name": ""}, "name must be a string"),
+        ({"rung": "stairs"}, "rung must be one of 'clean', 'random_gaussian'"),
+        ({"epsilon": -1.0}, "epsilon must be >= 0"),
+        ({"rung": "clean"}, "epsilon must be 0 for rung 'clean'"),
+        ({"domain": "mars"}, "domain must be one of"),
+        ({"norm": "l1"}, "norm must be one of"),
+        ({"attack_steps": 0}, "n_steps must be"),
+        ({"attack_restarts": 0}, "n_restarts must be"),
+        ({"attack_samples": 0}, "n_samples must be"),
+        ({"sampling_rate": 1.5}, "sampling_rate must lie in"),
+        ({"n_steps": 0}, "n_steps must be"),
+        ({"n_samples": 0}, "n_samples must be"),
+    ],
+)
+def test_bad_scenarios(settings, message):
+    with pytest.raises(ValueError, match=message):
+        Scenario(**{"name": "x", "rung": "adaptive", "epsilon": 0.01, **settings})
+
+
+def test_bad_requests(scans):
+    net = network()
+
+    def refused(message, chosen=scans, scenarios=(CLEAN,), **options):
+        with pytest.raises(ValueError, match=message):
+            evaluate(net, chosen, scenarios, **{**OPTIONS, **options})
+
+    refused("nothing to evaluate: 0 scans", chosen=[])
+    refused("nothing to evaluate: 3 scans, 0 scenarios", scenarios=[])
+    refused("names of scenarios must differ, got 'clean'", scenarios=[CLEAN, CLEAN])
+    refused("method must be", method="")
+    refused("training_sigma must be >= 0", training_sigma=-1)
+    refused("seed must be", seed=-1)
+    refused("give rescan", scenarios=[Scenario("rate", sampling_rate=0.5)])
+    refused("batch of one, got a batch of 2", chosen=[data.collate(scans[:2])])
+    with pytest.raises(ValueError, match="batch of one"):
+        reconstruct(net, data.collate(scans[:2]), CLEAN)
+
+
+def test_a_hidden_gradient_stops_the_evaluation(scans):
+    net = network()
+    net.forward = lambda z, A, **_: z.detach()
+    with pytest.raises(RuntimeError, match="gradient is zero"):
+        evaluate(net, scans, [ADAPTIVE], **OPTIONS)

@@ -1,0 +1,157 @@
+"""Records survive the file exactly, and damaged files are refused by name."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+
+from smuglib import records
+from smuglib.records import COLUMNS, Record
+
+ROW = Record(
+    method="smug",
+    training_sigma=0.05,
+    placement="denoiser",
+    sigma=0.05,
+    n_samples=10,
+    n_steps=8,
+    scenario="transfer",
+    rung="transfer",
+    epsilon=1 / 255,
+    domain="image",
+    norm="linf",
+    attack_steps=10,
+    attack_restarts=1,
+    attack_samples=0,
+    sampling_rate=0.25,
+    seed=0,
+    split="test",
+    subject=3,
+    slice=7,
+    psnr=29.123456789012345,
+    ssim=0.1 + 0.2,
+    nmse=1e-17 / 3,
+    ssim_published=0.9,
+    psnr_zero_filled=math.pi,
+    ssim_zero_filled=0.5,
+    weights_sha256="ab" * 32,
+    commit="unknown",
+    versions="python 3.11; torch 2.13.0+cpu",
+    device='a "quoted", comma',
+)
+ROWS = [ROW, replace(ROW, slice=8, psnr=math.inf), replace(ROW, scenario="clean", domain="none")]
+PROVENANCE = {"commit": "unknown", "versions": {"torch": "2.13"}, "command": "evaluate"}
+
+
+@pytest.fixture
+def path(tmp_path):
+    path = tmp_path / "records" / "smug_s0.05.csv"
+    records.write(path, ROWS, PROVENANCE)
+    return path
+
+
+def test_round_trip_is_exact(path):
+    frame = records.read(path)
+    assert list(frame.columns) == list(COLUMNS)
+    assert records.rows_of(frame) == ROWS
+    assert all(type(row.subject) is int for row in records.rows_of(frame))
+    assert frame["subject"].dtype == "int64"
+    assert frame["psnr"].dtype == "float64"
+
+
+def test_provenance_stands_beside_the_records(path):
+    found = records.read_provenance(path)
+    assert {key: found[key] for key in PROVENANCE} == PROVENANCE
+    assert found["rows"] == 3
+    assert {item.name for item in path.parent.iterdir()} == {"smug_s0.05.csv", "smug_s0.05.json"}
+
+
+def test_records_without_provenance_are_read_on_request_only(tmp_path):
+    path = tmp_path / "partial.csv"
+    records.write(path, ROWS)
+    assert records.rows_of(records.read(path, verify=False)) == ROWS
+    with pytest.raises(FileNotFoundError, match=r"no provenance file .*partial\.json"):
+        records.read(path)
+
+
+def test_no_rows_make_an_empty_table(tmp_path):
+    records.write(tmp_path / "none.csv", [], {})
+    assert len(records.read(tmp_path / "none.csv")) == 0
+
+
+def test_identity_leaves_out_results_and_makers():
+    other = replace(ROW, psnr=1.0, commit="x", versions="y", device="z")
+    assert other.identity == ROW.identity
+    for name in COLUMNS:
+        if name in (*records.RESULTS, "commit", "versions", "device"):
+            continue
+        value = getattr(ROW, name)
+        changed = replace(ROW, **{name: value + 1 if not isinstance(value, str) else "other"})
+        assert changed.identity != ROW.identity
+
+
+def test_a_failed_write_leaves_the_old_file(path):
+    before = path.read_bytes()
+    with pytest.raises(ValueError, match="psnr is NaN for smug in scenario 'transfer', test slice"):
+        records.write(path, [replace(ROW, psnr=math.nan)], PROVENANCE)
+    with pytest.raises(ValueError, match="two records are of the same settings"):
+        records.write(path, [ROW, replace(ROW, psnr=1.0)], PROVENANCE)
+    assert path.read_bytes() == before
+    assert len(list(path.parent.iterdir())) == 2
+
+
+def test_missing_file(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"no records file .*none\.csv"):
+        records.read(tmp_path / "none.csv")
+    with pytest.raises(FileNotFoundError, match=r"no provenance file .*none\.json"):
+        records.read_provenance(tmp_path / "none.csv")
+
+
+@pytest.mark.parametrize("cut", [1, 40, 400])
+def test_truncated_file(path, cut):
+    path.write_bytes(path.read_bytes()[:-cut])
+    with pytest.raises(ValueError, match="truncated or edited: .* the 3 rows written"):
+        records.read(path)
+
+
+def test_edited_value(path):
+    path.write_text(path.read_text().replace("29.12", "39.12"))
+    with pytest.raises(ValueError, match="truncated or edited"):
+        records.read(path)
+
+
+def test_truncated_line_without_verification(path):
+    path.write_bytes(path.read_bytes()[:-60])
+    with pytest.raises(ValueError, match=r"line 4: not 29 fields, the file is truncated"):
+        records.read(path, verify=False)
+
+
+def test_columns(path):
+    frame = pd.read_csv(path)
+    frame.drop(columns="ssim").to_csv(path, index=False)
+    with pytest.raises(ValueError, match="lacks column 'ssim'"):
+        records.read(path, verify=False)
+    frame.assign(speed=1).to_csv(path, index=False)
+    with pytest.raises(ValueError, match="unknown column 'speed'"):
+        records.read(path, verify=False)
+
+
+def test_wrong_type(path):
+    path.write_text(path.read_text().replace(repr(ROW.psnr), "good"))
+    with pytest.raises(ValueError, match="line 2: psnr must be of type float, got 'good'"):
+        records.read(path, verify=False)
+
+
+def test_damaged_provenance(path):
+    provenance = path.with_suffix(".json")
+    whole = provenance.read_text()
+    provenance.write_text(whole[:-5])
+    with pytest.raises(ValueError, match="not a whole JSON file"):
+        records.read(path)
+    provenance.write_text(json.dumps({"rows": 3}))
+    with pytest.raises(ValueError, match="lacks 'sha256'"):
+        records.read(path)
