@@ -1,6 +1,6 @@
 """smuglib: robust MRI reconstruction by smoothed unrolling (SMUG), reproducible end to end."""
 
-from smuglib import data, metrics, sampling
+from smuglib import attacks, data, metrics, sampling
 from smuglib.consistency import DataConsistency
 from smuglib.models import UnrolledNetwork
 from smuglib.operators import SenseOperator
@@ -12,6 +12,7 @@ __all__ = [
     "SenseOperator",
     "Smoothing",
     "UnrolledNetwork",
+    "attacks",
     "data",
     "load",
     "metrics",
