@@ -51,7 +51,9 @@ class Profile:
     clip_factor
         Largest norm of an update's gradient, in units of its running mean.
     reconstruction_weight, reference
-        λ_ℓ and the reference of the unrolled stability loss.
+        λ_ℓ and the reference of the unrolled stability loss. The poster writes D(t); the code
+        that made its numbers uses t, and so do the profiles: minimized as written, with λ_ℓ = 1,
+        the loss is content to blur D(t) itself (chapter on training the denoiser).
     precision
         Arithmetic of the denoiser's convolutions in training; evaluation is in float32.
     n_validations, n_validation_used
@@ -92,7 +94,7 @@ class Profile:
     learning_rate: float = 5e-4
     clip_factor: float = 2.0
     reconstruction_weight: float = 1.0
-    reference: str = "denoised"
+    reference: str = "target"
     precision: str = "float32"
     seed: int = 0
     mask_seed: int = 0
