@@ -53,6 +53,8 @@ class Espirit:
             "calibration_width", self.calibration_width, minimum=minimum_width(self.kernel_width)
         )
         checks.fraction("threshold", self.threshold)
+        if self.threshold == 1:
+            raise ValueError("threshold must be < 1: no kernel would be left")
         checks.fraction("crop", self.crop, allow_zero=True)
 
     def estimate(self, kspace: Tensor, folder: Path | str | None = None) -> Tensor:
