@@ -202,7 +202,9 @@ class CGSolver:
             x = x + step * direction
             residual = residual - step * image
             previous, energy = energy, torch.where(active, _energy(residual), energy)
-            ratio = torch.where(active, energy / previous.clamp_min(torch.finfo(energy.dtype).tiny), 0)
+            ratio = torch.where(
+                active, energy / previous.clamp_min(torch.finfo(energy.dtype).tiny), 0
+            )
             direction = torch.where(active, residual + ratio * direction, direction)
         if (energy > threshold).any():
             reached = (energy / threshold.clamp_min(torch.finfo(energy.dtype).tiny)).max().sqrt()
@@ -262,7 +264,9 @@ class DataConsistency:
         checks.one_of("solver", solver, SOLVERS)
         self.operator = A
         self.lam = _checked_lam(lam, A)
-        self.solver, self.reason = _choose(A, expected_solves) if solver == "auto" else (solver, "asked for")
+        self.solver, self.reason = (
+            _choose(A, expected_solves) if solver == "auto" else (solver, "asked for")
+        )
         self._solver: Solver = (
             _linewise(A) if self.solver == "linewise" else CGSolver(A, tol=tol, max_iter=max_iter)
         )
@@ -298,14 +302,16 @@ class DataConsistency:
     def solve(self, rhs: Tensor) -> Tensor:
         """Apply ``(A^H A + lam I)^{-1}`` to images ``[batch, (sample,) height, width]``."""
         samples = rhs if rhs.ndim == 4 else rhs.unsqueeze(1)
-        solution: Tensor = _Solve.apply(samples, self.lam, self._solver)  # type: ignore[no-untyped-call]
+        solution: Tensor = _Solve.apply(samples, self.lam, self._solver)
         return solution if rhs.ndim == 4 else solution.squeeze(1)
 
 
 def _checked_lam(lam: float | Tensor, A: SenseOperator) -> Tensor:
     if isinstance(lam, Tensor):
         if lam.ndim != 0 or lam.is_complex():
-            raise ValueError(f"lam must be a real scalar tensor, got {lam.dtype} {tuple(lam.shape)}")
+            raise ValueError(
+                f"lam must be a real scalar tensor, got {lam.dtype} {tuple(lam.shape)}"
+            )
         checks.positive("lam", lam.item())
         return lam
     value = checks.positive("lam", lam)
