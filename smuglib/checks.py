@@ -95,6 +95,19 @@ def one_of(name: str, value: object, allowed: Iterable[str]) -> str:
     return value
 
 
+def generator(name: str, value: object) -> torch.Generator:
+    """Return ``value``; refuse anything but a generator: torch takes None for the global one.
+
+    Raises
+    ------
+    TypeError
+        If ``value`` is not a generator.
+    """
+    if not isinstance(value, torch.Generator):
+        raise TypeError(f"{name} must be a torch.Generator, got {type(value).__name__}")
+    return value
+
+
 def complex_tensor(name: str, value: object, *, n_axes: tuple[int, ...]) -> Tensor:
     """Return ``value``; refuse anything but a complex tensor with an allowed number of axes.
 

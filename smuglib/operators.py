@@ -53,7 +53,15 @@ class SenseOperator:
         return self.mask.shape[-2] == 1
 
     def to(self, target: torch.device | torch.dtype | str) -> SenseOperator:
-        """Return this operator on another device, or with maps of another complex dtype."""
+        """Return this operator on another device, or with maps of another complex dtype.
+
+        Raises
+        ------
+        TypeError
+            If ``target`` is a dtype that is not complex.
+        """
+        if isinstance(target, torch.dtype) and not target.is_complex:
+            raise TypeError(f"maps must stay complex64 or complex128, got {target}")
         mask = self.mask if isinstance(target, torch.dtype) else self.mask.to(target)
         return SenseOperator(self.maps.to(target), mask)
 
