@@ -81,6 +81,19 @@ def integer(name: str, value: object, *, minimum: int = 1) -> int:
     return value
 
 
+def boolean(name: str, value: object) -> bool:
+    """Return ``value``; refuse anything but True and False: the string ``"false"`` is true.
+
+    Raises
+    ------
+    ValueError
+        If ``value`` is not a boolean.
+    """
+    if not isinstance(value, bool):
+        raise ValueError(f"{name} must be True or False, got {value!r}")
+    return value
+
+
 def one_of(name: str, value: object, allowed: Iterable[str]) -> str:
     """Return ``value``; refuse anything not listed in ``allowed``.
 

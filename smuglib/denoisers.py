@@ -63,7 +63,8 @@ class Denoiser(nn.Module):
                 f"got {tuple(x.shape)}"
             )
         height, width = x.shape[-2:]
-        channels = torch.view_as_real(x.reshape(-1, height, width)).permute(0, 3, 1, 2)
+        images = x.reshape(-1, height, width).resolve_conj()
+        channels = torch.view_as_real(images).permute(0, 3, 1, 2)
         padding = (0, -width % self.stride, 0, -height % self.stride)
         padded = functional.pad(channels, padding, mode="reflect") if any(padding) else channels
         # Convolutions run fastest on channels-last memory, and that is the memory order of a

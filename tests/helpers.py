@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import torch
 from hypothesis import settings
-from torch import Tensor
+from torch import Tensor, nn
 
 from smuglib.operators import SenseOperator
 from smuglib.random import complex_normal, generator
@@ -100,3 +100,24 @@ def assert_adjoint(
     left = torch.vdot(y.flatten(), image.flatten())
     right = torch.vdot(adjoint(y).flatten(), x.flatten())
     assert abs(left - right) <= tolerance * (image.norm() * y.norm())
+
+
+class ToyDenoiser(nn.Module):
+    """A smooth, nonlinear map of complex images with two parameters, in any precision."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gain = nn.Parameter(torch.tensor(0.8, dtype=torch.float64))
+        self.blur = nn.Parameter(torch.tensor(0.3, dtype=torch.float64))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Shrink large values and mix each with its neighbours."""
+        shrunk = self.gain * x / (1 + x.abs().square())
+        return shrunk + self.blur * torch.roll(shrunk, (1, 1), (-2, -1))
+
+
+def noise_by_hand(seed: int, sigma: float, *shapes: tuple[int, ...]) -> list[Tensor]:
+    """The noise that one generator gives, draw after draw, written out in real numbers."""
+    rng = generator(seed)
+    parts = [torch.randn(*shape, 2, dtype=torch.float64, generator=rng) for shape in shapes]
+    return [torch.complex(sigma * part[..., 0], sigma * part[..., 1]) for part in parts]

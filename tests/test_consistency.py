@@ -135,9 +135,7 @@ BAD_SETTINGS = {
 }
 
 
-@pytest.mark.parametrize(
-    ("settings", "error", "message"), BAD_SETTINGS.values(), ids=BAD_SETTINGS
-)
+@pytest.mark.parametrize(("settings", "error", "message"), BAD_SETTINGS.values(), ids=BAD_SETTINGS)
 def test_bad_settings_are_refused(settings, error, message):
     with pytest.raises(error, match=message):
         DataConsistency(**{"A": LINE} | settings)
@@ -151,7 +149,11 @@ def test_maps_that_want_a_gradient_are_refused():
 
 BAD_IMAGES = {
     "real": (Z.real, TypeError, "must be complex"),
-    "dtype": (Z.to(torch.complex64), TypeError, "must have the dtype of the maps, torch.complex128"),
+    "dtype": (
+        Z.to(torch.complex64),
+        TypeError,
+        "must have the dtype of the maps, torch.complex128",
+    ),
     "size": (Z[..., 1:], ValueError, r"must have shape \[1, \(sample,\) 5, 8\]"),
     "axes": (Z[0], ValueError, "must have 3 or 4 axes"),
     "batch": (draw(2, 5, 8), ValueError, "must have shape"),

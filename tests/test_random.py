@@ -16,7 +16,17 @@ def test_seed_is_the_same_on_every_machine():
 
 
 def test_every_key_and_the_seed_matter():
-    paths = [(0,), (1,), (0, 0), (0, "0"), (0, "a"), (0, "a", "b"), (0, "ab"), (0, "a", 1), (0, 1, "a")]
+    paths = [
+        (0,),
+        (1,),
+        (0, 0),
+        (0, "0"),
+        (0, "a"),
+        (0, "a", "b"),
+        (0, "ab"),
+        (0, "a", 1),
+        (0, 1, "a"),
+    ]
     seeds = [derived_seed(*path) for path in paths]
     assert len(set(seeds)) == len(seeds)
     assert all(0 <= seed < 2**63 for seed in seeds)

@@ -58,7 +58,9 @@ def test_densities_have_the_stated_chances():
     for density in ("variable", "uniform"):
         counts = torch.zeros(width)
         for _ in range(n):
-            counts += cartesian_mask(width, 1 / width, 0.0, density=density, generator=draws)[0, 0, 0]
+            counts += cartesian_mask(width, 1 / width, 0.0, density=density, generator=draws)[
+                0, 0, 0
+            ]
         distance = (torch.arange(width) - width // 2) / width
         weight = 1 / (1 + (8 * distance) ** 2) if density == "variable" else torch.ones(width)
         chance = weight / weight.sum()
@@ -73,7 +75,10 @@ BAD = {
     "rate above one": ({"sampling_rate": 1.01}, "sampling_rate must lie in"),
     "rate nan": ({"sampling_rate": float("nan")}, "sampling_rate must be a finite"),
     "rate type": ({"sampling_rate": "0.25"}, "sampling_rate must be a finite"),
-    "no column": ({"sampling_rate": 0.001, "center_fraction": 0.0}, "samples no column of width 64"),
+    "no column": (
+        {"sampling_rate": 0.001, "center_fraction": 0.0},
+        "samples no column of width 64",
+    ),
     "centre": ({"center_fraction": -0.1}, r"center_fraction must lie in \[0, 1\]"),
     "centre above rate": ({"center_fraction": 0.5}, "asks for 32 ACS columns, .* allows 16 of 64"),
     "density": ({"density": "poisson"}, "density must be one of 'variable', 'uniform'"),
