@@ -81,6 +81,19 @@ def integer(name: str, value: object, *, minimum: int = 1) -> int:
     return value
 
 
+def boolean(name: str, value: object) -> bool:
+    """Return ``value``; refuse anything but True and False: the string ``"false"`` is true.
+
+    Raises
+    ------
+    ValueError
+        If ``value`` is not a boolean.
+    """
+    if not isinstance(value, bool):
+        raise ValueError(f"{name} must be True or False, got {value!r}")
+    return value
+
+
 def one_of(name: str, value: object, allowed: Iterable[str]) -> str:
     """Return ``value``; refuse anything not listed in ``allowed``.
 
@@ -92,6 +105,19 @@ def one_of(name: str, value: object, allowed: Iterable[str]) -> str:
     names = tuple(allowed)
     if not isinstance(value, str) or value not in names:
         raise ValueError(f"{name} must be one of {', '.join(map(repr, names))}, got {value!r}")
+    return value
+
+
+def generator(name: str, value: object) -> torch.Generator:
+    """Return ``value``; refuse anything but a generator: torch takes None for the global one.
+
+    Raises
+    ------
+    TypeError
+        If ``value`` is not a generator.
+    """
+    if not isinstance(value, torch.Generator):
+        raise TypeError(f"{name} must be a torch.Generator, got {type(value).__name__}")
     return value
 
 
@@ -148,5 +174,7 @@ def device(name: str, value: object) -> torch.device:
     if chosen is None or chosen.type not in ("cpu", "cuda"):
         raise ValueError(f"{name} must be 'auto', 'cpu', 'cuda' or 'cuda:N', got {value!r}")
     if chosen.type == "cuda" and (chosen.index or 0) >= torch.cuda.device_count():
-        raise ValueError(f"{name} is {value!r}, but this machine has {torch.cuda.device_count()} CUDA devices")
+        raise ValueError(
+            f"{name} is {value!r}, but this machine has {torch.cuda.device_count()} CUDA devices"
+        )
     return chosen

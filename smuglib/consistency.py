@@ -136,11 +136,32 @@ class LinewiseSolver:
         return solution.permute(0, 3, 1, 2)
 
     def inverse(self, lam: float) -> Tensor:
-        """Return ``(G_h + lam I)^{-1}`` for every line, computed at the first call for a lam."""
+        """Return ``(G_h + lam I)^{-1}`` for every line, computed at the first call for a lam.
+
+        Parameters
+        ----------
+        lam
+            Weight λ > 0.
+
+        Returns
+        -------
+        Tensor
+            Hermitian matrices, ``[batch, height, width, width]``.
+
+        Raises
+        ------
+        ValueError
+            If λ is so small that the matrices are singular to rounding.
+        """
         if self._inverse is None or self._inverse[0] != lam:
             shifted = self._matrices.clone()
             shifted.diagonal(dim1=-2, dim2=-1).add_(lam)
-            factor, _ = torch.linalg.cholesky_ex(shifted)
+            factor, failures = torch.linalg.cholesky_ex(shifted)
+            if failures.any():
+                raise ValueError(
+                    f"lam={lam:g} is too small for {shifted.dtype}: A^H A + lam I is singular to "
+                    "rounding; use a larger lam or complex128 maps"
+                )
             self._inverse = lam, torch.cholesky_inverse(factor)
         return self._inverse[1]
 
@@ -188,9 +209,10 @@ class CGSolver:
         Tensor
             Solutions of the same shape.
         """
-        x = torch.zeros_like(rhs)
         residual, direction = rhs.clone(), rhs.clone()
         energy = _energy(residual)
+        # An image that is not finite must not come out as the zeros the iteration starts from.
+        x = torch.zeros_like(rhs).where(energy.isfinite(), torch.nan)
         threshold = self.tol**2 * energy
         for _ in range(self.max_iter):
             active = energy > threshold
@@ -202,7 +224,9 @@ class CGSolver:
             x = x + step * direction
             residual = residual - step * image
             previous, energy = energy, torch.where(active, _energy(residual), energy)
-            ratio = torch.where(active, energy / previous.clamp_min(torch.finfo(energy.dtype).tiny), 0)
+            ratio = torch.where(
+                active, energy / previous.clamp_min(torch.finfo(energy.dtype).tiny), 0
+            )
             direction = torch.where(active, residual + ratio * direction, direction)
         if (energy > threshold).any():
             reached = (energy / threshold.clamp_min(torch.finfo(energy.dtype).tiny)).max().sqrt()
@@ -234,7 +258,7 @@ class DataConsistency:
         the mask is 1-D, its factors fit `MEMORY_BUDGET` and ``expected_solves`` repays the
         factorization. ``solver`` and ``reason`` tell what was chosen and why.
     expected_solves
-        How many images will be solved for, if known; used by ``"auto"`` only.
+        How many images will be solved for, >= 1, if known; used by ``"auto"`` only.
     tol, max_iter
         Stopping rule of conjugate gradients.
 
@@ -243,8 +267,9 @@ class DataConsistency:
     TypeError
         If ``A`` is not a `SenseOperator`.
     ValueError
-        If λ, the tolerance or the cap is out of range, the solver unknown, or ``"linewise"``
-        asked for a mask that is not 1-D.
+        If λ, the tolerance, the cap or ``expected_solves`` is out of range, the solver unknown,
+        ``"linewise"`` asked for a mask that is not 1-D, or the maps want a gradient: there is
+        none for them.
     """
 
     def __init__(
@@ -259,10 +284,18 @@ class DataConsistency:
     ) -> None:
         if not isinstance(A, SenseOperator):
             raise TypeError(f"A must be a SenseOperator, got {type(A).__name__}")
+        if A.maps.requires_grad:
+            raise ValueError("A.maps requires a gradient, which data consistency does not return")
         checks.one_of("solver", solver, SOLVERS)
+        checks.positive("tol", tol)
+        checks.integer("max_iter", max_iter)
+        if expected_solves is not None:
+            checks.integer("expected_solves", expected_solves)
         self.operator = A
         self.lam = _checked_lam(lam, A)
-        self.solver, self.reason = _choose(A, expected_solves) if solver == "auto" else (solver, "asked for")
+        self.solver, self.reason = (
+            _choose(A, expected_solves) if solver == "auto" else (solver, "asked for")
+        )
         self._solver: Solver = (
             _linewise(A) if self.solver == "linewise" else CGSolver(A, tol=tol, max_iter=max_iter)
         )
@@ -285,27 +318,74 @@ class DataConsistency:
         Raises
         ------
         TypeError
-            If an input is not complex.
+            If the dtype of an input is not that of the maps.
         ValueError
-            If a shape does not fit the operator.
+            If a shape does not fit the operator, or if ``z`` and ``d`` differ in their number of
+            noise samples.
         """
-        self.operator.check_images("z", z)
-        self.operator.check_images("d", d)
+        self.check_images("z", z)
+        self.check_images("d", d)
+        if z.ndim == d.ndim:
+            checks.same_shape("d", d, "z", z)
         if z.ndim != d.ndim:
             z, d = (z.unsqueeze(1), d) if z.ndim < d.ndim else (z, d.unsqueeze(1))
         return self.solve(z + self.lam * d)
 
     def solve(self, rhs: Tensor) -> Tensor:
-        """Apply ``(A^H A + lam I)^{-1}`` to images ``[batch, (sample,) height, width]``."""
+        """Apply ``(A^H A + lam I)^{-1}``.
+
+        Parameters
+        ----------
+        rhs
+            Images, ``[batch, height, width]`` or ``[batch, sample, height, width]``.
+
+        Returns
+        -------
+        Tensor
+            Images of the same shape.
+
+        Raises
+        ------
+        TypeError
+            If the dtype of ``rhs`` is not that of the maps.
+        ValueError
+            If its shape does not fit the operator.
+        """
+        self.check_images("rhs", rhs)
         samples = rhs if rhs.ndim == 4 else rhs.unsqueeze(1)
-        solution: Tensor = _Solve.apply(samples, self.lam, self._solver)  # type: ignore[no-untyped-call]
+        solution: Tensor = _Solve.apply(samples, self.lam, self._solver)
         return solution if rhs.ndim == 4 else solution.squeeze(1)
+
+    def check_images(self, name: str, x: Tensor) -> None:
+        """Refuse images that do not fit the operator in shape or dtype.
+
+        Parameters
+        ----------
+        name
+            What the caller calls the argument.
+        x
+            The images to check.
+
+        Raises
+        ------
+        TypeError
+            If the dtype of ``x`` is not that of the maps.
+        ValueError
+            If its shape does not fit the operator.
+        """
+        self.operator.check_images(name, x)
+        if x.dtype != self.operator.maps.dtype:
+            raise TypeError(
+                f"{name} must have the dtype of the maps, {self.operator.maps.dtype}, got {x.dtype}"
+            )
 
 
 def _checked_lam(lam: float | Tensor, A: SenseOperator) -> Tensor:
     if isinstance(lam, Tensor):
         if lam.ndim != 0 or lam.is_complex():
-            raise ValueError(f"lam must be a real scalar tensor, got {lam.dtype} {tuple(lam.shape)}")
+            raise ValueError(
+                f"lam must be a real scalar tensor, got {lam.dtype} {tuple(lam.shape)}"
+            )
         checks.positive("lam", lam.item())
         return lam
     value = checks.positive("lam", lam)
@@ -339,7 +419,7 @@ def _linewise(A: SenseOperator) -> LinewiseSolver:
 
 
 def cached(A: SenseOperator | DataConsistency, lam: float) -> DataConsistency:
-    """Return the data-consistency step of an operator, whose factors are computed once.
+    """Return the data-consistency step of an operator, whose factors are kept while it lives.
 
     Parameters
     ----------
@@ -357,5 +437,7 @@ def cached(A: SenseOperator | DataConsistency, lam: float) -> DataConsistency:
     ------
     TypeError
         If ``A`` is neither.
+    ValueError
+        If λ is not positive.
     """
     return A if isinstance(A, DataConsistency) else DataConsistency(A, lam)

@@ -7,6 +7,8 @@ need, and cropped back.
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -61,7 +63,8 @@ class Denoiser(nn.Module):
                 f"got {tuple(x.shape)}"
             )
         height, width = x.shape[-2:]
-        channels = torch.view_as_real(x.reshape(-1, height, width)).permute(0, 3, 1, 2)
+        images = x.reshape(-1, height, width).resolve_conj()
+        channels = torch.view_as_real(images).permute(0, 3, 1, 2)
         padding = (0, -width % self.stride, 0, -height % self.stride)
         padded = functional.pad(channels, padding, mode="reflect") if any(padding) else channels
         # Convolutions run fastest on channels-last memory, and that is the memory order of a
@@ -104,7 +107,7 @@ def make(name: str = "didn", *, channels: int = 32, blocks: int = 2) -> Denoiser
     body, stride = BODIES[name]
     architecture: dict[str, str | int] = {"name": name, "channels": channels, "blocks": blocks}
     network = Denoiser(body(channels, blocks), stride=stride(blocks), architecture=architecture)
-    return network.to(memory_format=torch.channels_last)
+    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 def seeded(architecture: dict[str, str | int], seed: int) -> Denoiser:
@@ -124,7 +127,7 @@ def seeded(architecture: dict[str, str | int], seed: int) -> Denoiser:
     """
     checks.integer("seed", seed, minimum=0)
     with torch.random.fork_rng(devices=[]):
-        torch.random.default_generator.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)
         return make(**architecture)  # type: ignore[arg-type]
 
 
@@ -188,11 +191,15 @@ class _DIDN(nn.Module):
 
     def __init__(self, channels: int, blocks: int) -> None:
         super().__init__()
-        self.head = nn.Sequential(_conv_prelu(2, channels), _conv_prelu(channels, channels, stride=2))
+        self.head = nn.Sequential(
+            _conv_prelu(2, channels), _conv_prelu(channels, channels, stride=2)
+        )
         self.blocks = nn.ModuleList(_DownUpBlock(channels) for _ in range(blocks))
         self.reconstruct = nn.Sequential(_Residual(channels), _conv_prelu(channels, channels))
         self.gather = _conv_prelu(blocks * channels, channels, size=1)
-        self.tail = nn.Sequential(_conv(channels, channels), _Upsample(channels, channels // 2 or 1))
+        self.tail = nn.Sequential(
+            _conv(channels, channels), _Upsample(channels, channels // 2 or 1)
+        )
         self.out = _conv(channels // 2 or 1, 2)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -209,7 +216,7 @@ class _UNet(nn.Module):
     def __init__(self, channels: int, poolings: int) -> None:
         super().__init__()
         widths = [channels * 2**level for level in range(poolings + 1)]
-        steps = list(zip(widths, widths[1:], strict=False))
+        steps = list(pairwise(widths))
         self.head = _conv_prelu(2, channels)
         self.encoders = nn.ModuleList(_Residual(width) for width in widths)
         self.downs = nn.ModuleList(_conv_prelu(fine, coarse, stride=2) for fine, coarse in steps)

@@ -77,8 +77,16 @@ def reconstruction_loss(x: Tensor, target: Tensor) -> Tensor:
     -------
     Tensor
         A real scalar.
+
+    Raises
+    ------
+    TypeError
+        If an image is not complex.
+    ValueError
+        If the shapes differ.
     """
-    checks.same_shape("x", x, "target", target)
+    checks.complex_tensor("target", target, n_axes=(3,))
+    checks.same_shape("x", checks.complex_tensor("x", x, n_axes=(3,)), "target", target)
     return mean_squared_error(x, target)
 
 
@@ -111,11 +119,14 @@ def unrolled_stability(
     Raises
     ------
     ValueError
-        If the reference is unknown, or the trace holds no noisy denoiser outputs.
+        If the reference is unknown, the trace holds no noisy denoiser outputs, or the target's
+        shape is not theirs.
     """
     checks.one_of("reference", reference, REFERENCES)
     if not trace.denoised or trace.denoised[0].ndim != 4:
         raise ValueError("trace holds no noisy denoiser outputs: the network was not smoothed")
+    checks.complex_tensor("target", target, n_axes=(3,))
+    checks.same_shape("target", target, "the trace's images", trace.denoised[0][:, 0])
     if reference == "target":
         anchor = target
     else:
@@ -141,7 +152,7 @@ def finetuning_loss(
     x, target
         Reconstruction and fully sampled images, ``[batch, height, width]``.
     trace, denoiser
-        Where given, the unrolled stability loss is added; without them the loss is the
+        Where a trace is given, the unrolled stability loss is added; without one the loss is the
         reconstruction error alone.
     reconstruction_weight
         λ_ℓ > 0.
@@ -152,8 +163,16 @@ def finetuning_loss(
     -------
     Tensor
         A real scalar.
+
+    Raises
+    ------
+    ValueError
+        If λ_ℓ is not positive, the reference unknown, or a trace given without the denoiser.
     """
     checks.positive("reconstruction_weight", reconstruction_weight)
+    checks.one_of("reference", reference, REFERENCES)
+    if trace is not None and denoiser is None:
+        raise ValueError("denoiser is required with a trace: it makes the reference")
     loss = reconstruction_weight * reconstruction_loss(x, target)
     if trace is not None and denoiser is not None:
         loss = loss + unrolled_stability(trace, denoiser, target, reference=reference)

@@ -54,6 +54,8 @@ class UnrolledNetwork(nn.Module):
 
     Raises
     ------
+    TypeError
+        If ``smoothing`` is not a `Smoothing`.
     ValueError
         If ``n_steps`` < 1 or ``lam`` is not positive.
     """
@@ -70,7 +72,7 @@ class UnrolledNetwork(nn.Module):
         self.denoiser = denoiser
         self.n_steps = checks.integer("n_steps", n_steps)
         self.lam = checks.positive("lam", lam)
-        self.smoothing = smoothing or Smoothing("none")
+        self.smoothing = Smoothing("none") if smoothing is None else _checked_smoothing(smoothing)
 
     def forward(
         self,
@@ -108,18 +110,19 @@ class UnrolledNetwork(nn.Module):
         Raises
         ------
         TypeError
-            If ``z`` is not complex.
+            If ``z`` has not the maps' dtype, or ``A``, ``generator`` or ``smoothing`` is of another
+            type than named above.
         ValueError
             If a shape or a setting is out of range, or a generator is missing.
         """
         steps = self.n_steps if n_steps is None else checks.integer("n_steps", n_steps)
-        smoothing = self.smoothing if smoothing is None else smoothing
+        smoothing = self.smoothing if smoothing is None else _checked_smoothing(smoothing)
         if n_samples is not None:
             smoothing = replace(smoothing, n_samples=n_samples)
-        consistency = cached(A, self.lam)
         checks.complex_tensor("z", z, n_axes=(3,))
-        consistency.operator.check_images("z", z)
         noise = NoiseSource(smoothing, generator)
+        consistency = cached(A, self.lam)
+        consistency.check_images("z", z)
 
         if smoothing.placement == "end_to_end":
             return self._unroll(noise.perturb(z), consistency, "none", noise, steps, trace).mean(1)
@@ -147,3 +150,9 @@ class UnrolledNetwork(nn.Module):
             else:
                 x = consistency(z, denoised).mean(1)
         return x
+
+
+def _checked_smoothing(smoothing: object) -> Smoothing:
+    if not isinstance(smoothing, Smoothing):
+        raise TypeError(f"smoothing must be a Smoothing, got {smoothing!r}")
+    return smoothing

@@ -53,7 +53,15 @@ class SenseOperator:
         return self.mask.shape[-2] == 1
 
     def to(self, target: torch.device | torch.dtype | str) -> SenseOperator:
-        """Return this operator on another device, or with maps of another complex dtype."""
+        """Return this operator on another device, or with maps of another complex dtype.
+
+        Raises
+        ------
+        TypeError
+            If ``target`` is a dtype that is not complex.
+        """
+        if isinstance(target, torch.dtype) and not target.is_complex:
+            raise TypeError(f"maps must stay complex64 or complex128, got {target}")
         mask = self.mask if isinstance(target, torch.dtype) else self.mask.to(target)
         return SenseOperator(self.maps.to(target), mask)
 
@@ -174,7 +182,8 @@ def _checked_mask(mask: Tensor, maps: Tensor) -> Tensor:
     )
     if not fits:
         raise ValueError(
-            f"mask must have shape [1 or {batch}, 1, 1 or {height}, {width}], got {tuple(mask.shape)}"
+            f"mask must have shape [1 or {batch}, 1, 1 or {height}, {width}], "
+            f"got {tuple(mask.shape)}"
         )
     if not mask.flatten(1).any(1).all():
         raise ValueError("mask samples no column: at least one must be True in every scan")

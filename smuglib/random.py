@@ -8,6 +8,7 @@ does not depend on what was drawn before it: an interrupted training can resume 
 from __future__ import annotations
 
 import hashlib
+import operator
 
 import torch
 from torch import Tensor
@@ -23,7 +24,7 @@ def derived_seed(seed: int, *keys: int | str) -> int:
     seed
         Any integer >= 0.
     keys
-        Integers or strings that name the draw.
+        Integers or strings that name the draw; a NumPy integer counts as the integer it is.
 
     Returns
     -------
@@ -32,12 +33,24 @@ def derived_seed(seed: int, *keys: int | str) -> int:
 
     Raises
     ------
+    TypeError
+        If a key is neither an integer nor a string.
     ValueError
         If ``seed`` is not an integer >= 0.
     """
     checks.integer("seed", seed, minimum=0)
-    path = repr((seed, *keys)).encode()
+    path = repr((seed, *map(_checked_key, keys))).encode()
     return int.from_bytes(hashlib.sha256(path).digest()[:8], "big") >> 1
+
+
+def _checked_key(key: int | str) -> int | str:
+    # Other types print differently from one version to the next, and would change the draw.
+    if isinstance(key, str):
+        return str(key)
+    try:
+        return operator.index(key)
+    except TypeError:
+        raise TypeError(f"keys must be integers or strings, got {key!r}") from None
 
 
 def generator(seed: int, *keys: int | str, device: torch.device | str = "cpu") -> torch.Generator:
@@ -83,7 +96,13 @@ def complex_normal(
     -------
     Tensor
         Complex noise of the given shape.
+
+    Raises
+    ------
+    TypeError
+        If ``generator`` is not a generator.
     """
+    checks.generator("generator", generator)
     real_dtype = like.real.dtype
     parts = torch.randn((*shape, 2), generator=generator, dtype=real_dtype, device=generator.device)
     return torch.view_as_complex(parts.mul_(sigma)).to(like.device)

@@ -50,6 +50,8 @@ def cartesian_mask(
 
     Raises
     ------
+    TypeError
+        If ``generator`` is not a generator.
     ValueError
         If an argument is out of range, if no column would be sampled, or if the ACS band alone
         holds more columns than the sampling rate allows.
@@ -58,6 +60,7 @@ def cartesian_mask(
     checks.fraction("sampling_rate", sampling_rate)
     checks.fraction("center_fraction", center_fraction, allow_zero=True)
     checks.one_of("density", density, DENSITIES)
+    checks.generator("generator", generator)
     n_sampled, n_center = round(sampling_rate * width), round(center_fraction * width)
     if n_sampled < 1:
         raise ValueError(f"sampling_rate {sampling_rate} samples no column of width {width}")

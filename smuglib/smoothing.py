@@ -34,7 +34,8 @@ class Smoothing:
     Raises
     ------
     ValueError
-        If the placement is unknown, ``sigma`` negative or not finite, or ``n_samples`` < 1.
+        If the placement is unknown, ``sigma`` negative or not finite, ``n_samples`` < 1, or
+        ``share_noise`` not a boolean.
     """
 
     placement: str = "denoiser"
@@ -46,6 +47,7 @@ class Smoothing:
         checks.one_of("placement", self.placement, PLACEMENTS)
         checks.non_negative("sigma", self.sigma)
         checks.integer("n_samples", self.n_samples)
+        checks.boolean("share_noise", self.share_noise)
 
     @property
     def is_active(self) -> bool:

@@ -1,0 +1,107 @@
+"""Argument checks return what they accept, and name what they refuse."""
+
+import numpy as np
+import pytest
+import torch
+
+from smuglib import checks
+
+NAN, INF = float("nan"), float("inf")
+COMPLEX = torch.zeros(2, 3, 4, dtype=torch.complex64)
+
+
+@pytest.mark.parametrize(
+    ("check", "accepted", "refused", "allowed"),
+    [
+        (checks.real_number, [0, -1, 2.5, np.float64(1.5)], [], "a finite real number"),
+        (checks.positive, [1, 1e-300], [0, -1, -0.0], "> 0"),
+        (checks.non_negative, [0, 1, 0.5], [-1, -1e-300], ">= 0"),
+        (checks.fraction, [1, 0.25, 1e-9], [0, -0.1, 1.0001], r"lie in \(0, 1\]"),
+    ],
+)
+def test_numbers(check, accepted, refused, allowed):
+    for value in accepted:
+        assert check("rate", value) == value
+        assert type(check("rate", value)) is float
+    for value in refused:
+        with pytest.raises(ValueError, match=f"rate must (be )?{allowed}, got {value!r}"):
+            check("rate", value)
+    for value in [NAN, INF, -INF, True, "1", None, 1j, [1], torch.tensor(1.0)]:
+        with pytest.raises(ValueError, match="rate must be a finite real number, got"):
+            check("rate", value)
+
+
+def test_fraction_with_zero():
+    assert checks.fraction("rate", 0, allow_zero=True) == 0
+    with pytest.raises(ValueError, match=r"rate must lie in \[0, 1\], got -1"):
+        checks.fraction("rate", -1, allow_zero=True)
+
+
+def test_integer():
+    assert checks.integer("n", 1) == 1
+    assert checks.integer("n", 0, minimum=0) == 0
+    for value in [0, -3, 1.0, "1", True, None, NAN]:
+        with pytest.raises(ValueError, match="n must be an integer >= 1, got"):
+            checks.integer("n", value)
+
+
+def test_boolean():
+    assert checks.boolean("flag", False) is False
+    for value in ["false", 0, 1, None]:
+        with pytest.raises(ValueError, match="flag must be True or False, got"):
+            checks.boolean("flag", value)
+
+
+def test_one_of():
+    assert checks.one_of("mode", "a", ("a", "b")) == "a"
+    assert checks.one_of("mode", "b", iter(("a", "b"))) == "b"
+    for value in ["c", "", None, 1, ["a"]]:
+        with pytest.raises(ValueError, match="mode must be one of 'a', 'b', got"):
+            checks.one_of("mode", value, ("a", "b"))
+
+
+def test_generator():
+    source = torch.Generator()
+    assert checks.generator("generator", source) is source
+    for value in [None, 0, np.random.default_rng(0)]:
+        with pytest.raises(TypeError, match="generator must be a torch.Generator, got"):
+            checks.generator("generator", value)
+
+
+def test_complex_tensor():
+    assert checks.complex_tensor("x", COMPLEX, n_axes=(3,)) is COMPLEX
+    for value in [None, 1j, np.zeros((2, 3, 4), dtype=complex)]:
+        with pytest.raises(TypeError, match="x must be a complex torch.Tensor, got"):
+            checks.complex_tensor("x", value, n_axes=(3,))
+    for value in [
+        COMPLEX.real,
+        COMPLEX.real.int(),
+        COMPLEX.real.bool(),
+    ]:
+        with pytest.raises(TypeError, match=r"x must be complex \(complex64 or complex128\), got"):
+            checks.complex_tensor("x", value, n_axes=(3,))
+    with pytest.raises(ValueError, match=r"x must have 2 or 4 axes, got shape \(2, 3, 4\)"):
+        checks.complex_tensor("x", COMPLEX, n_axes=(2, 4))
+
+
+def test_same_shape():
+    assert checks.same_shape("x", COMPLEX, "y", COMPLEX.real) is COMPLEX
+    with pytest.raises(
+        ValueError, match=r"x must have the shape of y, \(1, 3, 4\), got \(2, 3, 4\)"
+    ):
+        checks.same_shape("x", COMPLEX, "y", COMPLEX[:1])
+
+
+def test_device(monkeypatch):
+    assert checks.device("device", "cpu") == torch.device("cpu")
+    assert checks.device("device", torch.device("cpu")) == torch.device("cpu")
+    for value in ["gpu", "", None, 1.5, "cuda:x", "meta"]:
+        with pytest.raises(ValueError, match="device must be 'auto', 'cpu', 'cuda' or 'cuda:N'"):
+            checks.device("device", value)
+    for n_devices, chosen in [(0, "cpu"), (2, "cuda")]:
+        monkeypatch.setattr(torch.cuda, "is_available", lambda n=n_devices: n > 0)
+        monkeypatch.setattr(torch.cuda, "device_count", lambda n=n_devices: n)
+        assert checks.device("device", "auto") == torch.device(chosen)
+        with pytest.raises(ValueError, match=f"'cuda:2', but .* has {n_devices} CUDA devices"):
+            checks.device("device", "cuda:2")
+    assert checks.device("device", "cuda:1") == torch.device("cuda", 1)

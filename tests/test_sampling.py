@@ -1,0 +1,97 @@
+"""Undersampling masks: exact rate, centre, seeds, nesting, densities, errors."""
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from smuglib.random import generator
+from smuglib.sampling import cartesian_mask, sampling_rate
+from tests.helpers import few_examples
+
+rates = st.floats(0.1, 1.0)
+
+
+def columns(mask):
+    return set(mask.flatten().nonzero().flatten().tolist())
+
+
+@few_examples
+@given(width=st.integers(16, 200), rate=rates, density=st.sampled_from(["variable", "uniform"]))
+def test_rate_is_exact_and_the_centre_is_full(width, rate, density):
+    mask = cartesian_mask(width, rate, density=density, generator=generator(0))
+    assert mask.shape == (1, 1, 1, width)
+    assert mask.dtype == torch.bool
+    assert int(mask.sum()) == round(rate * width)
+    n_center = round(0.08 * width)
+    first = width // 2 - n_center // 2
+    assert mask[..., first : first + n_center].all()
+    assert width // 2 in columns(mask) or n_center == 0
+    assert sampling_rate(mask) == round(rate * width) / width
+
+
+@few_examples
+@given(low=rates, high=rates, seed=st.integers(0, 1000))
+def test_masks_of_one_seed_are_nested(low, high, seed):
+    low, high = sorted((low, high))
+    lower, higher = (cartesian_mask(96, r, generator=generator(seed)) for r in (low, high))
+    assert columns(lower) <= columns(higher)
+
+
+def test_seeded():
+    state = torch.get_rng_state()
+    masks = [cartesian_mask(128, 0.25, generator=generator(seed)) for seed in (0, 0, 1)]
+    assert torch.equal(masks[0], masks[1])
+    assert not torch.equal(masks[0], masks[2])
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_full_rate_samples_everything():
+    assert cartesian_mask(33, 1.0, generator=generator(0)).all()
+    assert cartesian_mask(33, 1.0, 1.0, generator=generator(0)).all()
+
+
+def test_densities_have_the_stated_chances():
+    n, width = 2000, 16
+    draws = generator(0)
+    # One column drawn, no centre: its law is the density itself.
+    for density in ("variable", "uniform"):
+        counts = torch.zeros(width)
+        for _ in range(n):
+            counts += cartesian_mask(width, 1 / width, 0.0, density=density, generator=draws)[
+                0, 0, 0
+            ]
+        distance = (torch.arange(width) - width // 2) / width
+        weight = 1 / (1 + (8 * distance) ** 2) if density == "variable" else torch.ones(width)
+        chance = weight / weight.sum()
+        deviation = (n * chance * (1 - chance)).sqrt()
+        assert ((counts - n * chance).abs() < 4.5 * deviation).all()
+
+
+BAD = {
+    "width": ({"width": 0}, "width must be an integer >= 1"),
+    "width type": ({"width": 64.0}, "width must be an integer"),
+    "rate zero": ({"sampling_rate": 0}, r"sampling_rate must lie in \(0, 1\]"),
+    "rate above one": ({"sampling_rate": 1.01}, "sampling_rate must lie in"),
+    "rate nan": ({"sampling_rate": float("nan")}, "sampling_rate must be a finite"),
+    "rate type": ({"sampling_rate": "0.25"}, "sampling_rate must be a finite"),
+    "no column": (
+        {"sampling_rate": 0.001, "center_fraction": 0.0},
+        "samples no column of width 64",
+    ),
+    "centre": ({"center_fraction": -0.1}, r"center_fraction must lie in \[0, 1\]"),
+    "centre above rate": ({"center_fraction": 0.5}, "asks for 32 ACS columns, .* allows 16 of 64"),
+    "density": ({"density": "poisson"}, "density must be one of 'variable', 'uniform'"),
+}
+
+
+@pytest.mark.parametrize(("changes", "message"), BAD.values(), ids=BAD)
+def test_bad_input_is_refused(changes, message):
+    arguments = {"width": 64, "sampling_rate": 0.25, "generator": generator(0)} | changes
+    with pytest.raises(ValueError, match=message):
+        cartesian_mask(**arguments)
+
+
+def test_the_global_generator_is_not_used_in_silence():
+    with pytest.raises(TypeError, match="generator must be a torch.Generator, got NoneType"):
+        cartesian_mask(64, 0.25, generator=None)

@@ -1,0 +1,81 @@
+"""Settings of the expectation, and the noise it draws."""
+
+import dataclasses
+
+import pytest
+import torch
+
+from smuglib.random import generator
+from smuglib.smoothing import PLACEMENTS, NoiseSource, Smoothing
+from tests.helpers import draw, noise_by_hand
+
+X = draw(2, 3, 4)
+
+
+def test_defaults_are_the_posters():
+    assert Smoothing() == Smoothing("denoiser", sigma=0.01, n_samples=10, share_noise=False)
+
+
+@pytest.mark.parametrize("placement", PLACEMENTS)
+def test_only_none_draws_nothing(placement):
+    assert Smoothing(placement).is_active == (placement != "none")
+
+
+def test_settings_are_frozen():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        Smoothing().sigma = 1.0
+
+
+def test_perturb_adds_the_noise_of_the_generator_to_every_image():
+    first, second = noise_by_hand(0, 0.3, (2, 5, 3, 4), (2, 5, 3, 4))
+    source = NoiseSource(Smoothing(sigma=0.3, n_samples=5), generator(0))
+    torch.testing.assert_close(source.perturb(X), X[:, None] + first)
+    torch.testing.assert_close(source.perturb(X), X[:, None] + second)
+
+
+def test_shared_noise_is_drawn_once():
+    source = NoiseSource(Smoothing(sigma=0.3, n_samples=5, share_noise=True), generator(0))
+    noise = source.perturb(X) - X[:, None]
+    torch.testing.assert_close(source.perturb(2 * X) - 2 * X[:, None], noise)
+    torch.testing.assert_close(noise, noise_by_hand(0, 0.3, (2, 5, 3, 4))[0])
+
+
+def test_samples_and_images_get_their_own_noise():
+    noise = NoiseSource(Smoothing(n_samples=3), generator(0)).perturb(torch.zeros_like(X))
+    assert len(noise[..., 0, 0].real.unique()) == 6
+
+
+def test_zero_sigma_is_no_noise():
+    source = NoiseSource(Smoothing(sigma=0, n_samples=2), generator(0))
+    assert torch.equal(source.perturb(X), torch.stack((X, X), 1))
+
+
+@pytest.mark.parametrize("placement", PLACEMENTS[1:])
+def test_a_generator_is_required(placement):
+    with pytest.raises(ValueError, match=f"generator is required: .* '{placement}' draws noise"):
+        NoiseSource(Smoothing(placement), None)
+
+
+def test_without_smoothing_no_generator_is_needed():
+    NoiseSource(Smoothing("none"), None)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (
+            {"placement": "smug"},
+            "placement must be one of 'none', 'end_to_end', 'step', 'denoiser'",
+        ),
+        ({"placement": None}, "placement must be one of"),
+        ({"sigma": -0.01}, "sigma must be >= 0, got -0.01"),
+        ({"sigma": float("nan")}, "sigma must be a finite real number, got nan"),
+        ({"sigma": float("inf")}, "sigma must be a finite real number, got inf"),
+        ({"n_samples": 0}, "n_samples must be an integer >= 1, got 0"),
+        ({"n_samples": 2.0}, "n_samples must be an integer >= 1, got 2.0"),
+        ({"share_noise": "yes"}, "share_noise must be True or False, got 'yes'"),
+    ],
+)
+def test_bad_settings_are_refused(settings, message):
+    with pytest.raises(ValueError, match=message):
+        Smoothing(**settings)
