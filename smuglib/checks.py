@@ -148,5 +148,7 @@ def device(name: str, value: object) -> torch.device:
     if chosen is None or chosen.type not in ("cpu", "cuda"):
         raise ValueError(f"{name} must be 'auto', 'cpu', 'cuda' or 'cuda:N', got {value!r}")
     if chosen.type == "cuda" and (chosen.index or 0) >= torch.cuda.device_count():
-        raise ValueError(f"{name} is {value!r}, but this machine has {torch.cuda.device_count()} CUDA devices")
+        raise ValueError(
+            f"{name} is {value!r}, but this machine has {torch.cuda.device_count()} CUDA devices"
+        )
     return chosen

@@ -174,7 +174,8 @@ def _checked_mask(mask: Tensor, maps: Tensor) -> Tensor:
     )
     if not fits:
         raise ValueError(
-            f"mask must have shape [1 or {batch}, 1, 1 or {height}, {width}], got {tuple(mask.shape)}"
+            f"mask must have shape [1 or {batch}, 1, 1 or {height}, {width}], "
+            f"got {tuple(mask.shape)}"
         )
     if not mask.flatten(1).any(1).all():
         raise ValueError("mask samples no column: at least one must be True in every scan")
