@@ -13,7 +13,7 @@ removes declared files before it starts a job.
 import sys
 from pathlib import Path
 
-from smuglib import profiles, sources
+from smuglib import notebooks, profiles, sources
 from smuglib.assembly import chapter_names
 from smuglib.models import METHODS
 from smuglib.weights import SIGMAS
@@ -21,13 +21,14 @@ from smuglib.weights import SIGMAS
 PROFILE = config.get("profile", "default")
 profiles.get(PROFILE)  # refuses an unknown name before anything is planned
 
-STEPS = ("01_forward_model", "02_pretraining", "03_finetuning", "04_evaluation")
+STEPS = ("02_pretraining", "03_finetuning", "04_evaluation")
 PAGES = [name for name in chapter_names("_toc.yml") if Path(f"book/{name}.ipynb").is_file()]
 CHAPTERS = [name for name in PAGES if name not in STEPS]
 LEVELS = [f"{sigma:g}" for sigma in SIGMAS]
 SHIPPED = "smuglib/shipped/default"
 
 RUN = f"{sys.executable} -m smuglib"
+BUILD_BOOK = f"{Path(sys.executable).parent}/jupyter-book build -W --keep-going --all"
 
 
 wildcard_constraints:
@@ -42,32 +43,28 @@ def code(name):
     return sources.code_hash(f"book/{name}.ipynb")
 
 
+def options(name, **values):
+    """Options of `smuglib notebook` for those parameters that a notebook has."""
+    known = notebooks.parameters(f"book/{name}.ipynb")
+    return " ".join(f"-p {key} {value}" for key, value in values.items() if key in known)
+
+
 def step_page(name, profile):
     """Executed notebook that stands in the book for a step: SMUG at the first noise level."""
-    suffix = dict(
-        zip(STEPS, ("", f"_s{LEVELS[0]}", f"_smug_s{LEVELS[0]}", f"_smug_s{LEVELS[0]}"))
-    )[name]
-    return f"build/{profile}/notebooks/{name}{suffix}.ipynb"
+    run = f"s{LEVELS[0]}" if name == "02_pretraining" else f"smug_s{LEVELS[0]}"
+    return f"build/{profile}/notebooks/{name}_{run}.ipynb"
 
 
-def pages(profile):
-    """Executed notebooks of a book computed anew, by page."""
+def pages(folder, profile):
+    """Executed notebook of every page: chapters in one folder, steps in a profile's."""
     return {
-        name: step_page(name, profile) if name in STEPS else f"build/{profile}/notebooks/{name}.ipynb"
+        name: step_page(name, profile) if name in STEPS else f"build/{folder}/notebooks/{name}.ipynb"
         for name in PAGES
     }
 
 
-def shipped_pages():
-    """Executed notebooks of the shipped book: its training steps are shown at the smoke profile."""
-    return {
-        name: (
-            step_page(name, "default" if name == STEPS[0] else "smoke")
-            if name in STEPS
-            else f"build/shipped/notebooks/{name}.ipynb"
-        )
-        for name in PAGES
-    }
+# The shipped book shows the steps of a training at the smoke profile, which takes seconds.
+SHIPPED_PAGES = pages("shipped", "smoke")
 
 
 def page_options(executed):
@@ -88,18 +85,18 @@ def all_cores(wildcards):
 
 rule shipped_book:
     input:
-        executed=list(shipped_pages().values()),
+        executed=list(SHIPPED_PAGES.values()),
         text=book_files,
         settings=["_config.yml", "_toc.yml"],
         notebooks=[f"book/{name}.ipynb" for name in PAGES],
     output:
         "_build/html/index.html",
     params:
-        pages=page_options(shipped_pages()),
+        pages=page_options(SHIPPED_PAGES),
         folder="build/shipped/book",
     shell:
         "{RUN} assemble -o {params.folder} {params.pages}"
-        " && {sys.executable} -m jupyter_book build {params.folder} --path-output . -W --keep-going --all"
+        " && {BUILD_BOOK} {params.folder} --path-output ."
 
 
 rule reproduce:
@@ -109,48 +106,46 @@ rule reproduce:
 
 rule book:
     input:
-        executed=lambda wildcards: list(pages(wildcards.profile).values()),
+        executed=lambda wildcards: list(pages(wildcards.profile, wildcards.profile).values()),
         text=book_files,
         settings=["_config.yml", "_toc.yml"],
         notebooks=[f"book/{name}.ipynb" for name in PAGES],
     output:
         "build/{profile}/_build/html/index.html",
     params:
-        pages=lambda wildcards: page_options(pages(wildcards.profile)),
+        pages=lambda wildcards: page_options(pages(wildcards.profile, wildcards.profile)),
         folder="build/{profile}/book",
     shell:
         "{RUN} assemble -o {params.folder} {params.pages}"
-        " && {sys.executable} -m jupyter_book build {params.folder}"
-        " --path-output build/{wildcards.profile} -W --keep-going --all"
+        " && {BUILD_BOOK} {params.folder} --path-output build/{wildcards.profile}"
 
 
 rule simulate:
-    input:
-        notebook=ancient("book/01_forward_model.ipynb"),
     output:
-        notebook="build/{profile}/notebooks/01_forward_model.ipynb",
+        "build/{profile}/manifests/data.sha256",
     params:
-        code=code("01_forward_model"),
-        library=sources.library_hash(),
+        library=sources.library_hash("data", "profiles"),
     shell:
-        "{RUN} notebook {input.notebook} -o {output.notebook} -p profile {wildcards.profile}"
+        "{RUN} simulate --profile {wildcards.profile} -o {output}"
 
 
 rule pretrain:
     input:
         notebook=ancient("book/02_pretraining.ipynb"),
-        data=ancient("build/{profile}/notebooks/01_forward_model.ipynb"),
+        data="build/{profile}/manifests/data.sha256",
     output:
         notebook="build/{profile}/notebooks/02_pretraining_s{sigma}.ipynb",
         weights="build/{profile}/weights/pretrained_s{sigma}.safetensors",
+        log="build/{profile}/logs/pretrained_s{sigma}.csv",
+        provenance="build/{profile}/logs/pretrained_s{sigma}.json",
         manifest="build/{profile}/manifests/pretrained_s{sigma}.sha256",
     params:
         code=code("02_pretraining"),
-        library=sources.library_hash("training", "data"),
+        library=sources.library_hash("recipes"),
+        options=lambda wildcards: options("02_pretraining", **wildcards),
     threads: all_cores
     shell:
-        "{RUN} notebook {input.notebook} -o {output.notebook}"
-        " -p profile {wildcards.profile} -p sigma {wildcards.sigma}"
+        "{RUN} notebook {input.notebook} -o {output.notebook} {params.options}"
         " && {RUN} manifest -o {output.manifest} {output.weights}"
 
 
@@ -161,14 +156,16 @@ rule finetune:
     output:
         notebook="build/{profile}/notebooks/03_finetuning_{method}_s{sigma}.ipynb",
         weights="build/{profile}/weights/{method}_s{sigma}.safetensors",
+        log="build/{profile}/logs/{method}_s{sigma}.csv",
+        provenance="build/{profile}/logs/{method}_s{sigma}.json",
         manifest="build/{profile}/manifests/{method}_s{sigma}.sha256",
     params:
         code=code("03_finetuning"),
-        library=sources.library_hash("training", "data"),
+        library=sources.library_hash("recipes"),
+        options=lambda wildcards: options("03_finetuning", **wildcards),
     threads: all_cores
     shell:
-        "{RUN} notebook {input.notebook} -o {output.notebook}"
-        " -p profile {wildcards.profile} -p method {wildcards.method} -p sigma {wildcards.sigma}"
+        "{RUN} notebook {input.notebook} -o {output.notebook} {params.options}"
         " && {RUN} manifest -o {output.manifest} {output.weights}"
 
 
@@ -182,11 +179,11 @@ rule evaluate:
         manifest="build/{profile}/manifests/records_{method}_s{sigma}.sha256",
     params:
         code=code("04_evaluation"),
-        library=sources.library_hash("evaluation", "data"),
+        library=sources.library_hash("evaluation"),
+        options=lambda wildcards: options("04_evaluation", results="build", **wildcards),
     threads: all_cores
     shell:
-        "{RUN} notebook {input.notebook} -o {output.notebook}"
-        " -p profile {wildcards.profile} -p method {wildcards.method} -p sigma {wildcards.sigma}"
+        "{RUN} notebook {input.notebook} -o {output.notebook} {params.options}"
         " && {RUN} manifest -o {output.manifest} {output.records}"
 
 
@@ -203,9 +200,11 @@ rule chapter:
     params:
         code=lambda wildcards: code(wildcards.chapter),
         library=sources.library_hash(),
+        options=lambda wildcards: options(
+            wildcards.chapter, profile=wildcards.profile, results="build"
+        ),
     shell:
-        "{RUN} notebook {input.notebook} -o {output.notebook}"
-        " -p profile {wildcards.profile} -p results build"
+        "{RUN} notebook {input.notebook} -o {output.notebook} {params.options}"
 
 
 rule shipped_chapter:
@@ -217,6 +216,6 @@ rule shipped_chapter:
         code=lambda wildcards: code(wildcards.chapter),
         library=sources.library_hash(),
         results=sources.folder_hash(SHIPPED),
+        options=lambda wildcards: options(wildcards.chapter, profile="default", results="shipped"),
     shell:
-        "{RUN} notebook {input.notebook} -o {output.notebook}"
-        " -p profile default -p results shipped"
+        "{RUN} notebook {input.notebook} -o {output.notebook} {params.options}"

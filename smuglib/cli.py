@@ -1,4 +1,4 @@
-"""Command line: ``python -m smuglib chapter|notebook|assemble|manifest|compare``."""
+"""Command line: ``python -m smuglib chapter|notebook|simulate|assemble|manifest|compare``."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from smuglib import notebooks
-
-ROOT_MARKS = ("_toc.yml", "book")
+from smuglib.files import project_root, write_text
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -65,6 +64,11 @@ def _parser() -> argparse.ArgumentParser:
         )
         command.add_argument("--list", action="store_true", help="list what can be set, and stop")
         command.add_argument("--quiet", action="store_true", help="show no progress")
+
+    simulate = commands.add_parser("simulate", help="write the hashes of a profile's scans")
+    simulate.add_argument("--profile", default="default")
+    simulate.add_argument("-o", "--output", type=Path, required=True)
+    simulate.set_defaults(command=_simulate)
 
     assemble = commands.add_parser("assemble", help="gather the folder that Jupyter Book builds")
     assemble.add_argument("-o", "--output", type=Path, required=True)
@@ -124,6 +128,14 @@ def _execute(path: Path, output: Path, options: argparse.Namespace, *, cwd: Path
     print(notebooks.run(path, output, values, progress=not options.quiet, cwd=cwd))
 
 
+def _simulate(options: argparse.Namespace) -> None:
+    from smuglib import profiles
+    from smuglib.data.manifest import scan_hashes
+
+    hashes = scan_hashes(profiles.get(options.profile))
+    write_text(options.output, "".join(f"{value}  {name}\n" for name, value in hashes))
+
+
 def _assemble(options: argparse.Namespace) -> None:
     from smuglib.assembly import assemble
 
@@ -141,18 +153,3 @@ def _compare(options: argparse.Namespace) -> None:
 
     print(f"{options.fresh} minus {options.shipped}:")
     print(differences(options.fresh, options.shipped).to_string(index=False))
-
-
-def project_root() -> Path:
-    """Return the nearest folder, from the current one upwards, that holds the book.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is none.
-    """
-    here = Path.cwd()
-    for folder in (here, *here.parents):
-        if all((folder / mark).exists() for mark in ROOT_MARKS):
-            return folder
-    raise FileNotFoundError(f"{here} is not inside a checkout of the book (_toc.yml, book/)")
