@@ -109,11 +109,11 @@ def with_prose(source: Path | str, executed: Path | str) -> dict[str, Any]:
         if cell["cell_type"] != "code":
             cells.append(cell)
             continue
-        if outputs and _tags(outputs[0]) == ["injected-parameters"]:
-            cells.append(_with_tags(outputs.pop(0), ["hide-input"]))
         if not outputs or notebooks.source(outputs[0]) != notebooks.source(cell):
             raise ValueError(f"{executed} was run from other code than {source} now has: run again")
         cells.append(_with_tags(outputs.pop(0), _tags(cell)))
+        if outputs and _tags(outputs[0]) == ["injected-parameters"]:
+            cells.append(_with_tags(outputs.pop(0), ["hide-input"]))
     if outputs:
         raise ValueError(f"{executed} has cells that {source} has not: run again")
     metadata = {key: value for key, value in ran["metadata"].items() if key != "papermill"}
