@@ -12,7 +12,7 @@ MEASURES = ("psnr", "ssim", "nmse")
 PROVENANCE = ("commit", "versions", "device", "time", "weights", "provenance")
 """Columns whose names begin so tell how a row was made; they may differ."""
 
-GROUPS = ("method", "sigma", "scenario")
+GROUPS = ("method", "training_sigma", "scenario")
 
 
 def differences(fresh: Path | str, shipped: Path | str) -> pd.DataFrame:
@@ -28,7 +28,7 @@ def differences(fresh: Path | str, shipped: Path | str) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row a group (method, sigma, scenario) and measure: ``rows`` compared, ``only_fresh``
+        One row a group (method, training_sigma, scenario) and measure: ``rows`` compared, ``only_fresh``
         and ``only_shipped`` (rows without a partner), ``mean_difference`` (fresh minus shipped)
         and ``largest_difference`` (absolute).
 

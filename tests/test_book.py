@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-from notebook_files import demo, prose, write
 
 from smuglib import assembly, notebooks
+from tests.notebook_files import demo, prose, write
 
 ROOT = Path(__file__).parents[1]
 JUPYTER_BOOK = Path(sys.executable).parent / "jupyter-book"

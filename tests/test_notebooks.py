@@ -8,10 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from notebook_files import code, demo, printed, prose, write
 
 from smuglib import cli, notebooks
 from smuglib.parameters import read_cell
+from tests.notebook_files import code, demo, printed, prose, write
 
 ROOT = Path(__file__).parents[1]
 

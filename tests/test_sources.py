@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 
 import pytest
-from notebook_files import code, prose, write
 
 from smuglib import sources
+from tests.notebook_files import code, prose, write
 
 
 @pytest.fixture
