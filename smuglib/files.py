@@ -36,6 +36,26 @@ def replacing(path: Path | str) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def project_root(start: Path | None = None) -> Path:
+    """Return the nearest folder above ``start`` that holds ``_toc.yml``, or ``start`` itself.
+
+    Notebooks run from the project's root or from ``book/``: both must find one ``build`` folder.
+
+    Parameters
+    ----------
+    start
+        Where to begin; the current folder if left out.
+
+    Returns
+    -------
+    Path
+        The root of the project.
+    """
+    start = Path.cwd() if start is None else start
+    folders = (start, *start.parents)
+    return next((folder for folder in folders if (folder / "_toc.yml").is_file()), start)
+
+
 def write_text(path: Path | str, text: str) -> None:
     """Write a text file whole or not at all."""
     with replacing(path) as temporary:

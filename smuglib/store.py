@@ -16,20 +16,11 @@ from typing import Any
 import pandas as pd
 
 from smuglib import checks, profiles
-from smuglib.files import replacing
+from smuglib.files import project_root, replacing
 from smuglib.models import METHODS, UnrolledNetwork
 from smuglib.weights import SHIPPED, load_network
 
 SOURCES = ("shipped", "build")
-
-
-def project_root(start: Path | None = None) -> Path:
-    """Return the nearest folder above ``start`` that holds ``_toc.yml``, or ``start`` itself.
-
-    Notebooks run from the project's root or from ``book/``: both must find one ``build`` folder.
-    """
-    start = Path.cwd() if start is None else start
-    return next((folder for folder in (start, *start.parents) if (folder / "_toc.yml").is_file()), start)
 
 
 def run_name(method: str, sigma: float) -> str:

@@ -1,0 +1,66 @@
+# make book        the book from the shipped weights and records: _build/html/index.html
+# make test        linters, types, tests, and the whole pipeline and book at the smoke profile
+# make reproduce PROFILE=smoke        everything from the simulator on, into build/smoke
+# make chapter NAME=table1 ARGS="-p epsilon 0.008"        one chapter with other parameters
+# make bench       timings of the solvers
+
+PYTHON ?= python3
+VENV ?= .venv
+PROFILE ?= default
+CORES ?= $(shell nproc 2>/dev/null || echo 2)
+ARGS ?=
+
+BIN := $(abspath $(VENV))/bin
+STAMP := $(VENV)/.smuglib-installed
+SNAKEMAKE = $(BIN)/snakemake --cores $(CORES) --rerun-incomplete
+
+.PHONY: book test reproduce chapter bench lint format lock clean
+
+book: $(STAMP)
+	$(SNAKEMAKE) shipped_book --quiet rules
+	@echo "The book is $(CURDIR)/_build/html/index.html"
+
+test: lint
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(CORES) --dist loadgroup $(ARGS)
+
+reproduce: $(STAMP)
+	$(SNAKEMAKE) reproduce --quiet rules --config profile=$(PROFILE)
+	@echo "The book is $(CURDIR)/build/$(PROFILE)/_build/html/index.html"
+	@if [ -d smuglib/shipped/$(PROFILE)/records ]; then \
+	  $(BIN)/python -m smuglib compare build/$(PROFILE)/records smuglib/shipped/$(PROFILE)/records; \
+	fi
+
+chapter: $(STAMP)
+	$(BIN)/python -m smuglib chapter $(if $(NAME),$(NAME),--list) $(ARGS)
+
+bench: $(STAMP)
+	$(BIN)/python -m smuglib.bench $(ARGS)
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(STAMP)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# Freezes a fresh environment. The direct dependencies are those of pyproject.toml.
+lock:
+	rm -rf build/lock && $(PYTHON) -m venv build/lock
+	build/lock/bin/python -m pip install ".[test,book,bench]" "setuptools>=77" wheel
+	sed -n '/^#/p' requirements.lock > build/requirements.lock
+	build/lock/bin/python -m pip freeze --all --exclude pip --exclude smuglib \
+	  | sed 's/+cpu$$//' | LC_ALL=C sort -f >> build/requirements.lock
+	mv build/requirements.lock requirements.lock && rm -rf build/lock
+
+clean:
+	rm -rf build _build .snakemake .pytest_cache .ruff_cache .mypy_cache .hypothesis
+
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v < (3, 14) \
+	  else "smuglib needs Python 3.11 to 3.13, $(PYTHON) is %d.%d: try make PYTHON=python3.11" % v)'
+	[ -x $(BIN)/python ] || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $@

@@ -1,0 +1,221 @@
+"""From the simulator to the book.
+
+    snakemake shipped_book                        the book, from the shipped weights and records
+    snakemake reproduce --config profile=smoke    everything from the simulator on, into build/smoke
+
+Every step is a notebook that `python -m smuglib notebook` executes. Steps depend on manifests of
+SHA-256 hashes rather than on weights, on the code cells of their notebook rather than its file,
+and on the modules of the library that they import; prose and plots retrain nothing. Trainings
+keep their checkpoints in build/<profile>/checkpoints, which no rule declares, since Snakemake
+removes declared files before it starts a job.
+"""
+
+import sys
+from pathlib import Path
+
+from smuglib import notebooks, profiles, sources
+from smuglib.assembly import chapter_names
+from smuglib.models import METHODS
+from smuglib.weights import SIGMAS
+
+PROFILE = config.get("profile", "default")
+profiles.get(PROFILE)  # refuses an unknown name before anything is planned
+
+STEPS = ("02_pretraining", "03_finetuning", "04_evaluation")
+PAGES = [name for name in chapter_names("_toc.yml") if Path(f"book/{name}.ipynb").is_file()]
+CHAPTERS = [name for name in PAGES if name not in STEPS]
+LEVELS = [f"{sigma:g}" for sigma in SIGMAS]
+SHIPPED = "smuglib/shipped/default"
+
+RUN = f"{sys.executable} -m smuglib"
+BUILD_BOOK = f"{Path(sys.executable).parent}/jupyter-book build -W --keep-going --all"
+
+
+wildcard_constraints:
+    profile="|".join(profiles.PROFILES),
+    method="|".join(METHODS),
+    sigma="|".join(LEVELS),
+    chapter="|".join(CHAPTERS) or "none",
+
+
+def code(name):
+    """Hash of a notebook's code cells."""
+    return sources.code_hash(f"book/{name}.ipynb")
+
+
+def options(name, **values):
+    """Options of `smuglib notebook` for those parameters that a notebook has."""
+    known = notebooks.parameters(f"book/{name}.ipynb")
+    return " ".join(f"-p {key} {value}" for key, value in values.items() if key in known)
+
+
+def step_page(name, profile):
+    """Executed notebook that stands in the book for a step: SMUG at the first noise level."""
+    run = f"s{LEVELS[0]}" if name == "02_pretraining" else f"smug_s{LEVELS[0]}"
+    return f"build/{profile}/notebooks/{name}_{run}.ipynb"
+
+
+def pages(folder, profile):
+    """Executed notebook of every page: chapters in one folder, steps in a profile's."""
+    return {
+        name: step_page(name, profile) if name in STEPS else f"build/{folder}/notebooks/{name}.ipynb"
+        for name in PAGES
+    }
+
+
+# The shipped book shows the steps of a training at the smoke profile, which takes seconds.
+SHIPPED_PAGES = pages("shipped", "smoke")
+
+
+def page_options(executed):
+    """Options of `smuglib assemble`."""
+    return " ".join(f"--page {name} {path}" for name, path in executed.items())
+
+
+def book_files(wildcards):
+    """Everything of the book that is not a notebook."""
+    files = [path for path in Path("book").rglob("*") if path.is_file()]
+    return [str(p) for p in files if p.suffix != ".ipynb" and ".ipynb_checkpoints" not in p.parts]
+
+
+def all_cores(wildcards):
+    """A training or an attack uses every core; at the smoke profile, starting it costs more."""
+    return 1 if wildcards.profile == "smoke" else workflow.cores
+
+
+rule shipped_book:
+    input:
+        executed=list(SHIPPED_PAGES.values()),
+        text=book_files,
+        settings=["_config.yml", "_toc.yml"],
+        notebooks=[f"book/{name}.ipynb" for name in PAGES],
+    output:
+        "_build/html/index.html",
+    params:
+        pages=page_options(SHIPPED_PAGES),
+        folder="build/shipped/book",
+    shell:
+        "{RUN} assemble -o {params.folder} {params.pages}"
+        " && {BUILD_BOOK} {params.folder} --path-output ."
+
+
+rule reproduce:
+    input:
+        f"build/{PROFILE}/_build/html/index.html",
+
+
+rule book:
+    input:
+        executed=lambda wildcards: list(pages(wildcards.profile, wildcards.profile).values()),
+        text=book_files,
+        settings=["_config.yml", "_toc.yml"],
+        notebooks=[f"book/{name}.ipynb" for name in PAGES],
+    output:
+        "build/{profile}/_build/html/index.html",
+    params:
+        pages=lambda wildcards: page_options(pages(wildcards.profile, wildcards.profile)),
+        folder="build/{profile}/book",
+    shell:
+        "{RUN} assemble -o {params.folder} {params.pages}"
+        " && {BUILD_BOOK} {params.folder} --path-output build/{wildcards.profile}"
+
+
+rule simulate:
+    output:
+        "build/{profile}/manifests/data.sha256",
+    params:
+        library=sources.library_hash("data", "profiles"),
+    shell:
+        "{RUN} simulate --profile {wildcards.profile} -o {output}"
+
+
+rule pretrain:
+    input:
+        notebook=ancient("book/02_pretraining.ipynb"),
+        data="build/{profile}/manifests/data.sha256",
+    output:
+        notebook="build/{profile}/notebooks/02_pretraining_s{sigma}.ipynb",
+        weights="build/{profile}/weights/pretrained_s{sigma}.safetensors",
+        log="build/{profile}/logs/pretrained_s{sigma}.csv",
+        provenance="build/{profile}/logs/pretrained_s{sigma}.json",
+        manifest="build/{profile}/manifests/pretrained_s{sigma}.sha256",
+    params:
+        code=code("02_pretraining"),
+        library=sources.library_hash("recipes"),
+        options=lambda wildcards: options("02_pretraining", **wildcards),
+    threads: all_cores
+    shell:
+        "{RUN} notebook {input.notebook} -o {output.notebook} {params.options}"
+        " && {RUN} manifest -o {output.manifest} {output.weights}"
+
+
+rule finetune:
+    input:
+        notebook=ancient("book/03_finetuning.ipynb"),
+        pretrained="build/{profile}/manifests/pretrained_s{sigma}.sha256",
+    output:
+        notebook="build/{profile}/notebooks/03_finetuning_{method}_s{sigma}.ipynb",
+        weights="build/{profile}/weights/{method}_s{sigma}.safetensors",
+        log="build/{profile}/logs/{method}_s{sigma}.csv",
+        provenance="build/{profile}/logs/{method}_s{sigma}.json",
+        manifest="build/{profile}/manifests/{method}_s{sigma}.sha256",
+    params:
+        code=code("03_finetuning"),
+        library=sources.library_hash("recipes"),
+        options=lambda wildcards: options("03_finetuning", **wildcards),
+    threads: all_cores
+    shell:
+        "{RUN} notebook {input.notebook} -o {output.notebook} {params.options}"
+        " && {RUN} manifest -o {output.manifest} {output.weights}"
+
+
+rule evaluate:
+    input:
+        notebook=ancient("book/04_evaluation.ipynb"),
+        weights="build/{profile}/manifests/{method}_s{sigma}.sha256",
+    output:
+        notebook="build/{profile}/notebooks/04_evaluation_{method}_s{sigma}.ipynb",
+        records="build/{profile}/records/{method}_s{sigma}.csv",
+        manifest="build/{profile}/manifests/records_{method}_s{sigma}.sha256",
+    params:
+        code=code("04_evaluation"),
+        library=sources.library_hash("evaluation"),
+        options=lambda wildcards: options("04_evaluation", results="build", **wildcards),
+    threads: all_cores
+    shell:
+        "{RUN} notebook {input.notebook} -o {output.notebook} {params.options}"
+        " && {RUN} manifest -o {output.manifest} {output.records}"
+
+
+rule chapter:
+    input:
+        notebook=ancient("book/{chapter}.ipynb"),
+        records=expand(
+            "build/{{profile}}/manifests/records_{method}_s{sigma}.sha256",
+            method=METHODS,
+            sigma=LEVELS,
+        ),
+    output:
+        notebook="build/{profile}/notebooks/{chapter}.ipynb",
+    params:
+        code=lambda wildcards: code(wildcards.chapter),
+        library=sources.library_hash(),
+        options=lambda wildcards: options(
+            wildcards.chapter, profile=wildcards.profile, results="build"
+        ),
+    shell:
+        "{RUN} notebook {input.notebook} -o {output.notebook} {params.options}"
+
+
+rule shipped_chapter:
+    input:
+        notebook=ancient("book/{chapter}.ipynb"),
+    output:
+        notebook="build/shipped/notebooks/{chapter}.ipynb",
+    params:
+        code=lambda wildcards: code(wildcards.chapter),
+        library=sources.library_hash(),
+        results=sources.folder_hash(SHIPPED),
+        options=lambda wildcards: options(wildcards.chapter, profile="default", results="shipped"),
+    shell:
+        "{RUN} notebook {input.notebook} -o {output.notebook} {params.options}"

@@ -1,0 +1,7 @@
+"""Entry point of ``python -m smuglib``."""
+
+import sys
+
+from smuglib.cli import main
+
+sys.exit(main())

@@ -1,0 +1,128 @@
+"""The folder that Jupyter Book builds: executed notebooks beside the book's pages and settings."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from smuglib import notebooks
+from smuglib.files import write_text
+
+
+def chapter_names(toc: Path | str) -> list[str]:
+    """List the pages of a table of contents, in its order.
+
+    Parameters
+    ----------
+    toc
+        ``_toc.yml`` of a Jupyter Book 1.
+
+    Returns
+    -------
+    list of str
+        Names without suffix, the root first.
+    """
+    content = yaml.safe_load(Path(toc).read_text(encoding="utf-8"))
+    return [content["root"], *_files_in(content)]
+
+
+def _files_in(entry: Mapping[str, Any]) -> list[str]:
+    found = []
+    for key in ("parts", "chapters", "sections"):
+        for child in entry.get(key, []):
+            found += [child["file"]] if "file" in child else []
+            found += _files_in(child)
+    return found
+
+
+def assemble(
+    root: Path | str, output: Path | str, pages: Mapping[str, Path | str] | None = None
+) -> None:
+    """Gather the settings, pages and executed notebooks of a book in one folder.
+
+    Parameters
+    ----------
+    root
+        Folder with ``_config.yml``, ``_toc.yml`` and ``book/``.
+    output
+        The folder to write; what was there is removed.
+    pages
+        Executed notebook of each page of the table of contents that is a notebook. Its outputs
+        are joined with the prose of ``book/``, so that text may be mended without running again.
+
+    Raises
+    ------
+    ValueError
+        If the executed notebook of a page is missing, not asked for, or of other code.
+    """
+    root, output, pages = Path(root), Path(output), dict(pages or {})
+    book = root / "book"
+    expected = {name for name in chapter_names(root / "_toc.yml") if _source(book, name).is_file()}
+    if expected != pages.keys():
+        raise ValueError(
+            f"pages must be those of the notebooks in _toc.yml, {sorted(expected)}, "
+            f"got {sorted(pages)}"
+        )
+    joined = {name: with_prose(_source(book, name), executed) for name, executed in pages.items()}
+    shutil.rmtree(output, ignore_errors=True)
+    shutil.copytree(book, output, ignore=shutil.ignore_patterns("*.ipynb", ".ipynb_checkpoints"))
+    for settings in ("_config.yml", "_toc.yml"):
+        shutil.copy2(root / settings, output)
+    for name, content in joined.items():
+        write_text(output / f"{name}.ipynb", json.dumps(content))
+
+
+def _source(book: Path, name: str) -> Path:
+    return book / f"{name}.ipynb"
+
+
+def with_prose(source: Path | str, executed: Path | str) -> dict[str, Any]:
+    """Join the outputs of an executed notebook with the prose and tags of its source.
+
+    Parameters
+    ----------
+    source
+        The notebook as written.
+    executed
+        The same notebook after `smuglib.notebooks.run`.
+
+    Returns
+    -------
+    dict
+        A notebook: cells of ``source``, code cells with the outputs of ``executed``, and the
+        cell of injected parameters, if there is one.
+
+    Raises
+    ------
+    ValueError
+        If the code of the two differs.
+    """
+    written, ran = notebooks.read(source), notebooks.read(executed)
+    outputs = [cell for cell in ran["cells"] if cell["cell_type"] == "code"]
+    cells: list[dict[str, Any]] = []
+    for cell in written["cells"]:
+        if cell["cell_type"] != "code":
+            cells.append(cell)
+            continue
+        if not outputs or notebooks.source(outputs[0]) != notebooks.source(cell):
+            raise ValueError(f"{executed} was run from other code than {source} now has: run again")
+        cells.append(_with_tags(outputs.pop(0), _tags(cell)))
+        if outputs and _tags(outputs[0]) == ["injected-parameters"]:
+            cells.append(_with_tags(outputs.pop(0), ["hide-input"]))
+    if outputs:
+        raise ValueError(f"{executed} has cells that {source} has not: run again")
+    metadata = {key: value for key, value in ran["metadata"].items() if key != "papermill"}
+    return {**ran, "metadata": metadata, "cells": cells}
+
+
+def _tags(cell: Mapping[str, Any]) -> list[str]:
+    return list(cell["metadata"].get("tags", []))
+
+
+def _with_tags(cell: Mapping[str, Any], tags: list[str]) -> dict[str, Any]:
+    return {**cell, "metadata": {"tags": tags}}

@@ -1,0 +1,155 @@
+"""Command line: ``python -m smuglib chapter|notebook|simulate|assemble|manifest|compare``."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from smuglib import notebooks
+from smuglib.files import project_root, write_text
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command.
+
+    Parameters
+    ----------
+    arguments
+        Words of the command line; those of this process if left out.
+
+    Returns
+    -------
+    int
+        0 if all went well, 1 if a notebook failed, 2 if the command was refused.
+    """
+    options = _parser().parse_args(arguments)
+    command: Callable[[argparse.Namespace], None] = options.command
+    try:
+        command(options)
+    except notebooks.NotebookError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except (ValueError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="smuglib", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    chapter = commands.add_parser("chapter", help="execute a chapter of the book, by name")
+    chapter.add_argument("name", nargs="?", help="such as table1; omit it with --list")
+    chapter.set_defaults(command=_chapter)
+
+    notebook = commands.add_parser("notebook", help="execute any parameterized notebook")
+    notebook.add_argument("path", type=Path)
+    notebook.set_defaults(command=_notebook)
+
+    for command in (chapter, notebook):
+        command.add_argument("-o", "--output", type=Path, help="where the executed notebook goes")
+        command.add_argument(
+            "-p",
+            dest="pairs",
+            nargs=2,
+            action="append",
+            default=[],
+            metavar=("NAME", "VALUE"),
+            help="a parameter; numbers may be fractions such as 1/255, lists need commas",
+        )
+        command.add_argument("--list", action="store_true", help="list what can be set, and stop")
+        command.add_argument("--quiet", action="store_true", help="show no progress")
+
+    simulate = commands.add_parser("simulate", help="write the hashes of a profile's scans")
+    simulate.add_argument("--profile", default="default")
+    simulate.add_argument("-o", "--output", type=Path, required=True)
+    simulate.set_defaults(command=_simulate)
+
+    assemble = commands.add_parser("assemble", help="gather the folder that Jupyter Book builds")
+    assemble.add_argument("-o", "--output", type=Path, required=True)
+    assemble.add_argument(
+        "--page", dest="pages", nargs=2, action="append", default=[], metavar=("NAME", "EXECUTED")
+    )
+    assemble.set_defaults(command=_assemble)
+
+    manifest = commands.add_parser("manifest", help="write the SHA-256 hashes of files")
+    manifest.add_argument("-o", "--output", type=Path, required=True)
+    manifest.add_argument("files", nargs="+", type=Path)
+    manifest.set_defaults(command=_manifest)
+
+    compare = commands.add_parser("compare", help="compare new records to the shipped ones")
+    compare.add_argument("fresh", type=Path)
+    compare.add_argument("shipped", type=Path)
+    compare.set_defaults(command=_compare)
+    return parser
+
+
+def _chapter(options: argparse.Namespace) -> None:
+    root = project_root()
+    chapters = {re.sub(r"^\d+_", "", path.stem): path for path in root.glob("book/*.ipynb")}
+    names = ", ".join(sorted(chapters))
+    if options.name is None:
+        if not options.list:
+            raise ValueError(f"a chapter's name is missing: must be one of {names}")
+        print("\n".join(sorted(chapters)))
+        return
+    name = re.sub(r"^\d+_", "", options.name)
+    if name not in chapters:
+        raise ValueError(f"chapter must be one of {names}, got {options.name!r}")
+    path = chapters[name]
+    output = options.output or root / "build" / "chapters" / path.name
+    _execute(path, output, options, cwd=root)
+
+
+def _notebook(options: argparse.Namespace) -> None:
+    if options.output is None and not options.list:
+        raise ValueError("-o OUTPUT is missing: the executed notebook needs a place")
+    _execute(options.path, options.output, options, cwd=None)
+
+
+def _execute(path: Path, output: Path, options: argparse.Namespace, *, cwd: Path | None) -> None:
+    known = notebooks.parameters(path)
+    if options.list:
+        width = max(map(len, known))
+        for parameter in known.values():
+            default = f"{parameter.type_name} = {parameter.default!r}"
+            print(f"{parameter.name:<{width}}  {default}  {parameter.comment}".rstrip())
+        return
+    values: dict[str, Any] = {}
+    for name, text in options.pairs:
+        if name in values:
+            raise ValueError(f"parameter {name!r} is given twice")
+        values[name] = notebooks.find(known, name, path).parsed(text)
+    print(notebooks.run(path, output, values, progress=not options.quiet, cwd=cwd))
+
+
+def _simulate(options: argparse.Namespace) -> None:
+    from smuglib import profiles
+    from smuglib.data.manifest import scan_hashes
+
+    hashes = scan_hashes(profiles.get(options.profile))
+    write_text(options.output, "".join(f"{value}  {name}\n" for name, value in hashes))
+
+
+def _assemble(options: argparse.Namespace) -> None:
+    from smuglib.assembly import assemble
+
+    assemble(project_root(), options.output, {name: Path(path) for name, path in options.pages})
+
+
+def _manifest(options: argparse.Namespace) -> None:
+    from smuglib.sources import write_manifest
+
+    write_manifest(options.output, options.files)
+
+
+def _compare(options: argparse.Namespace) -> None:
+    from smuglib.reproduction import differences
+
+    print(f"{options.fresh} minus {options.shipped}:")
+    print(differences(options.fresh, options.shipped).to_string(index=False))

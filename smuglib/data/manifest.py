@@ -1,0 +1,31 @@
+"""Hashes of the simulated scans: what a training depends on, though no scan is ever stored."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+
+from smuglib.data.brain import BrainDataset
+from smuglib.profiles import Profile
+
+
+def scan_hashes(profile: Profile) -> Iterator[tuple[str, str]]:
+    """Simulate every scan of a profile and hash its k-space and target.
+
+    Parameters
+    ----------
+    profile
+        Settings of the data.
+
+    Yields
+    ------
+    str, str
+        Name of the scan, such as ``train/0``, and hexadecimal SHA-256 hash.
+    """
+    sizes = {"train": profile.n_train, "val": profile.n_validation, "test": profile.n_test}
+    for split, n_slices in sizes.items():
+        dataset = BrainDataset(split, n_slices, cache=False, **profile.scan)
+        for index in range(n_slices):
+            scan = dataset[index]
+            content = scan.kspace.numpy().tobytes() + scan.target.numpy().tobytes()
+            yield f"{split}/{index}", hashlib.sha256(content).hexdigest()

@@ -1,0 +1,58 @@
+"""Ranges of the parameter names that all notebooks share, such as ``epsilon`` and ``method``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from functools import partial
+
+from smuglib import checks, profiles
+from smuglib.models import METHODS
+
+_COUNT = checks.integer
+_COUNT_OR_ZERO = partial(checks.integer, minimum=0)
+_METHOD = partial(checks.one_of, allowed=METHODS)
+
+RANGES: dict[str, Callable[[str, object], object]] = {
+    "device": checks.device,
+    "epsilon": checks.non_negative,
+    "epsilons": checks.non_negative,
+    "index": _COUNT_OR_ZERO,
+    "method": _METHOD,
+    "methods": _METHOD,
+    "n_restarts": _COUNT,
+    "n_slices": _COUNT,
+    "n_steps_attack": _COUNT,
+    "profile": partial(checks.one_of, allowed=profiles.PROFILES),
+    "results": partial(checks.one_of, allowed=("shipped", "build")),
+    "sampling_rates": checks.fraction,
+    "seeds": _COUNT_OR_ZERO,
+    "sigma": checks.non_negative,
+    "sigmas": checks.non_negative,
+}
+"""Check of each name; that of a list's name is for every element."""
+
+
+def check(values: Mapping[str, object]) -> None:
+    """Check values by their names; a name that is neither here nor a profile's field passes.
+
+    Parameters
+    ----------
+    values
+        All parameters of a notebook. Where one is ``profile``, those that are named like fields
+        of a profile must be possible together.
+
+    Raises
+    ------
+    ValueError
+        If a value is out of range.
+    """
+    given = {name: value for name, value in values.items() if value is not None}
+    for name, value in given.items():
+        if name in RANGES:
+            for element in value if isinstance(value, list) else [value]:
+                RANGES[name](name, element)
+    if "profile" in given:
+        known = {field.name for field in fields(profiles.Profile)} - {"name"}
+        overrides = {name: value for name, value in given.items() if name in known}
+        profiles.get(str(given["profile"])).replace(**overrides)

@@ -1,0 +1,197 @@
+"""The book: gathered from executed notebooks, and readable with the network off."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+import yaml
+
+from smuglib import assembly, notebooks
+from tests.notebook_files import demo, prose, write
+
+ROOT = Path(__file__).parents[1]
+JUPYTER_BOOK = Path(sys.executable).parent / "jupyter-book"
+SNAKEMAKE = Path(sys.executable).parent / "snakemake"
+
+
+class _Resources(HTMLParser):
+    """Collects what a browser fetches to show a page."""
+
+    def __init__(self):
+        super().__init__()
+        self.addresses = []
+        self.images_without_text = []
+
+    def handle_starttag(self, tag, attrs):
+        attributes = dict(attrs)
+        if tag in ("script", "img", "iframe", "source", "video", "audio", "embed"):
+            self.addresses.append(attributes.get("src"))
+        if tag == "link" and attributes.get("rel") != "canonical":
+            self.addresses.append(attributes.get("href"))
+        if tag == "img" and not attributes.get("alt"):
+            self.images_without_text.append(attributes.get("src"))
+
+
+def check_pages(html: Path) -> None:
+    """Every page fetches local files only, all of which exist; every image has alternative text."""
+    pages = [path for path in html.rglob("*.html") if "_static" not in path.parts]
+    assert pages
+    for page in pages:
+        resources = _Resources()
+        resources.feed(page.read_text(encoding="utf-8"))
+        for address in filter(None, resources.addresses):
+            if address.startswith("data:"):
+                continue
+            assert "//" not in address, f"{page.name} fetches {address}"
+            path = address.split("?")[0].split("#")[0]
+            assert (page.parent / path).exists(), f"{page.name} misses {address}"
+        assert not resources.images_without_text, f"{page.name} has images without text"
+
+
+@pytest.fixture
+def project(tmp_path):
+    """A project with the real settings and a book of one page and one notebook."""
+    shutil.copy(ROOT / "_config.yml", tmp_path)
+    toc = "format: jb-book\nroot: intro\nchapters:\n  - file: 01_demo\n"
+    (tmp_path / "_toc.yml").write_text(toc)
+    demo(tmp_path / "book" / "01_demo.ipynb", "print(epsilon)")
+    text = "# Intro\n\nSee {cite}`one` and {eq}`eq`.\n\n$$x = 1$$ (eq)\n\n```{bibliography}\n```\n"
+    (tmp_path / "book" / "intro.md").write_text(text)
+    entry = "@article{one, author={A. Author}, title={T}, journal={J}, year={2020}}\n"
+    (tmp_path / "book" / "references.bib").write_text(entry)
+    return tmp_path
+
+
+@pytest.fixture
+def executed(project):
+    """Its notebook after a run with another epsilon."""
+    path = project / "book" / "01_demo.ipynb"
+    return notebooks.run(path, project / "build" / "x.ipynb", {"epsilon": 0.5}, progress=False)
+
+
+def test_a_built_page_fetches_nothing_from_the_network(project, executed):
+    folder = project / "build" / "book"
+    assembly.assemble(project, folder, {"01_demo": executed})
+    command = [JUPYTER_BOOK, "build", "-W", "--keep-going", folder, "--path-output", project]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    html = project / "_build" / "html"
+    check_pages(html)
+    page = (html / "01_demo.html").read_text()
+    assert "0.5" in page
+    assert "mathjax/tex-chtml.js" in (html / "intro.html").read_text()
+    assert (html / "_static" / "mathjax" / "tex-chtml.js").is_file()
+
+
+def test_prose_and_tags_come_from_the_source(project, executed):
+    path = project / "book" / "01_demo.ipynb"
+    content = notebooks.read(path)
+    first, parameters, shown = content["cells"]
+    shown["metadata"]["tags"] = ["hide-input"]
+    write(path, prose("# Mended\n"), parameters, prose("An insertion."), shown)
+    joined = assembly.with_prose(path, executed)["cells"]
+    sources = [notebooks.source(cell) for cell in joined]
+    assert sources[0] == "# Mended\n" and "epsilon = 0.5" in sources[2]
+    assert joined[-1]["metadata"] == {"tags": ["hide-input"]}
+    assert joined[-1]["outputs"][0]["text"] == ["0.5\n"]
+
+
+@pytest.mark.parametrize("sources", [["print(2)"], [], ["print(epsilon)", "1"]])
+def test_a_notebook_run_from_other_code_is_refused(project, executed, sources):
+    path = demo(project / "book" / "01_demo.ipynb", *sources)
+    with pytest.raises(ValueError, match="run again"):
+        assembly.with_prose(path, executed)
+
+
+def test_pages_must_be_those_of_the_table_of_contents(project, executed):
+    for pages in ({}, {"01_demo": executed, "02_other": executed}):
+        with pytest.raises(ValueError, match="pages must be those"):
+            assembly.assemble(project, project / "build" / "book", pages)
+
+
+def test_nested_pages_are_listed_in_order(tmp_path):
+    toc = {
+        "root": "intro",
+        "parts": [
+            {"chapters": [{"file": "a", "sections": [{"file": "b"}]}, {"file": "c"}]},
+            {"chapters": [{"url": "elsewhere"}, {"file": "d"}]},
+        ],
+    }
+    (tmp_path / "_toc.yml").write_text(yaml.safe_dump(toc))
+    assert assembly.chapter_names(tmp_path / "_toc.yml") == ["intro", "a", "b", "c", "d"]
+
+
+def test_a_page_with_a_foreign_script_is_noticed(tmp_path):
+    (tmp_path / "a.html").write_text('<script src="https://example.org/a.js"></script>')
+    with pytest.raises(AssertionError, match="fetches"):
+        check_pages(tmp_path)
+
+
+def test_every_page_of_the_book_exists():
+    for name in assembly.chapter_names(ROOT / "_toc.yml"):
+        files = [ROOT / "book" / f"{name}{suffix}" for suffix in (".md", ".ipynb")]
+        assert sum(path.is_file() for path in files) == 1, f"{name} must be one file in book/"
+
+
+@pytest.fixture(scope="module")
+def smoke(tmp_path_factory):
+    """The whole pipeline at the smoke profile, from the simulator to the book."""
+    folder = tmp_path_factory.mktemp("smoke")
+    for name in ("Snakefile", "_config.yml", "_toc.yml"):
+        shutil.copy(ROOT / name, folder)
+    ignored = shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints")
+    for name in ("smuglib", "book"):
+        shutil.copytree(ROOT / name, folder / name, ignore=ignored)
+    command = [SNAKEMAKE, "reproduce", "--cores", "2", "--config", "profile=smoke"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 0, (done.stdout + done.stderr)[-8000:]
+    return folder
+
+
+@pytest.mark.book
+@pytest.mark.xdist_group("smoke")
+def test_the_smoke_book_is_built_without_warnings_and_reads_offline(smoke):
+    html = smoke / "build" / "smoke" / "_build" / "html"
+    check_pages(html)
+    for name in assembly.chapter_names(smoke / "_toc.yml"):
+        assert (html / f"{name}.html").is_file()
+
+
+@pytest.mark.book
+@pytest.mark.xdist_group("smoke")
+def test_the_smoke_pipeline_is_done_when_nothing_changed(smoke):
+    command = [SNAKEMAKE, "reproduce", "-n", "--config", "profile=smoke"]
+    done = subprocess.run(command, cwd=smoke, capture_output=True, text=True)
+    assert "Nothing to be done" in done.stdout + done.stderr
+
+
+@pytest.mark.book
+@pytest.mark.xdist_group("smoke")
+def test_no_notebook_warns(smoke):
+    for path in (smoke / "build" / "smoke" / "notebooks").glob("*.ipynb"):
+        for cell in json.loads(path.read_text())["cells"]:
+            for output in cell.get("outputs", []):
+                text = "".join(output.get("text", ""))
+                assert "Warning:" not in text, f"{path.name}: {text}"
+
+
+def test_an_unknown_profile_is_named():
+    command = [SNAKEMAKE, "reproduce", "-n", "--config", "profile=huge"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode != 0
+    assert (
+        "profile must be one of 'smoke', 'default', 'paper', got 'huge'"
+        in done.stdout + done.stderr
+    )
+
+
+def test_hidden_input_of_injected_parameters(project, executed):
+    cells = assembly.with_prose(project / "book" / "01_demo.ipynb", executed)["cells"]
+    tags = [cell["metadata"].get("tags") for cell in cells if cell["cell_type"] == "code"]
+    assert tags == [["parameters"], ["hide-input"], []]

@@ -1,0 +1,49 @@
+"""Differences between new and shipped records."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from smuglib import cli
+from smuglib.reproduction import differences
+
+
+def write(folder, name, **changes):
+    folder.mkdir(exist_ok=True)
+    columns = {
+        "method": ["smug", "smug"],
+        "scenario": ["clean", "clean"],
+        "slice": [0, 1],
+        "psnr": [30.0, 31.0],
+        "ssim": [0.9, 0.8],
+        "commit": "abc",
+    }
+    pd.DataFrame({**columns, **changes}).to_csv(folder / name, index=False)
+
+
+def test_rows_are_matched_and_measures_compared(tmp_path):
+    fresh, shipped = tmp_path / "fresh", tmp_path / "shipped"
+    write(shipped, "smug.csv")
+    write(fresh, "smug.csv", psnr=[30.5, 30.5], commit="def", slice=[0, 2])
+    table = differences(fresh, shipped).set_index("measure")
+    psnr = table.loc["psnr"]
+    assert (psnr["rows"], psnr["only_fresh"], psnr["only_shipped"]) == (1, 1, 1)
+    assert psnr["mean_difference"] == psnr["largest_difference"] == 0.5
+    assert table.loc["ssim", "largest_difference"] == 0
+
+
+def test_other_columns_and_missing_records_are_refused(tmp_path, capsys):
+    fresh, shipped = tmp_path / "fresh", tmp_path / "shipped"
+    write(fresh, "a.csv", extra=1)
+    with pytest.raises(FileNotFoundError, match="holds no records"):
+        differences(fresh, shipped)
+    write(shipped, "a.csv")
+    assert cli.main(["compare", str(fresh), str(shipped)]) == 2
+    assert "same columns: ['extra']" in capsys.readouterr().err
+
+
+def test_the_command_prints_the_table(tmp_path, capsys):
+    write(tmp_path / "a", "a.csv")
+    assert cli.main(["compare", str(tmp_path / "a"), str(tmp_path / "a")]) == 0
+    assert "mean_difference" in capsys.readouterr().out

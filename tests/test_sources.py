@@ -1,0 +1,88 @@
+"""Hashes of code that the pipeline's rules depend on."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+
+from smuglib import sources
+from tests.notebook_files import code, prose, write
+
+
+@pytest.fixture
+def package(tmp_path):
+    """A library: ``top`` imports ``low`` and ``data.brain``; no module imports ``plots``."""
+    folder = tmp_path / "smuglib"
+    (folder / "data").mkdir(parents=True)
+    files = {
+        "__init__.py": "from smuglib import top, plots\n",
+        "top.py": "import smuglib.data.brain\n\ndef f():\n    from smuglib import low\n",
+        "low.py": "import os\n",
+        "plots.py": "from smuglib.top import f\n",
+        "data/__init__.py": "",
+        "data/brain.py": "from smuglib.low import os\n",
+    }
+    for name, text in files.items():
+        (folder / name).write_text(text)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("edited", "changes"),
+    [
+        ("top.py", True),
+        ("low.py", True),
+        ("data/brain.py", True),
+        ("data/__init__.py", True),
+        ("plots.py", False),
+        ("__init__.py", False),
+    ],
+)
+def test_a_module_depends_on_what_it_imports_and_nothing_else(package, edited, changes):
+    before = sources.library_hash("top", package=package)
+    (package / edited).write_text((package / edited).read_text() + "x = 1\n")
+    assert (sources.library_hash("top", package=package) != before) == changes
+    assert sources.library_hash(package=package) != before
+
+
+def test_an_unknown_module_is_refused(package):
+    with pytest.raises(ValueError, match="no module 'nothing'"):
+        sources.library_hash("nothing", package=package)
+
+
+def test_trainings_do_not_depend_on_plots_or_notebook_tools():
+    before = sources.library_hash("recipes")
+    assert before == sources.library_hash("recipes", "training", "data", "losses")
+    assert before != sources.library_hash("recipes", "cli")
+
+
+def test_a_notebook_counts_by_its_code(tmp_path):
+    first = write(tmp_path / "a.ipynb", prose("text"), code("x = 1"))
+    mended = write(tmp_path / "b.ipynb", prose("better text"), code("x = 1", "hide-input"))
+    changed = write(tmp_path / "c.ipynb", prose("text"), code("x = 2"))
+    assert sources.code_hash(first) == sources.code_hash(mended)
+    assert sources.code_hash(first) != sources.code_hash(changed)
+
+
+def test_a_folder_counts_by_names_and_contents(tmp_path):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "a").write_text("1")
+    before = sources.folder_hash(folder)
+    (folder / "a").rename(folder / "b")
+    renamed = sources.folder_hash(folder)
+    (folder / "b").write_text("2")
+    assert len({before, renamed, sources.folder_hash(folder)}) == 3
+
+
+def test_a_manifest_lists_hashes(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a").write_text("1")
+    sources.write_manifest("deep/manifest", ["a"])
+    assert (
+        tmp_path / "deep" / "manifest"
+    ).read_text() == f"{hashlib.sha256(b'1').hexdigest()}  a\n"
+    with pytest.raises(FileNotFoundError):
+        sources.write_manifest("other", ["missing"])
+    assert not (tmp_path / "other").exists()
