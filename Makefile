@@ -48,7 +48,7 @@ format: $(STAMP)
 # Freezes a fresh environment. The direct dependencies are those of pyproject.toml.
 lock:
 	rm -rf build/lock && $(PYTHON) -m venv build/lock
-	build/lock/bin/python -m pip install ".[test,book,bench]" "setuptools>=77" wheel
+	build/lock/bin/python -m pip install ".[test,book,fastmri]" "setuptools>=77" wheel
 	sed -n '/^#/p' requirements.lock > build/requirements.lock
 	build/lock/bin/python -m pip freeze --all --exclude pip --exclude smuglib \
 	  | sed 's/+cpu$$//' | LC_ALL=C sort -f >> build/requirements.lock

@@ -11,9 +11,8 @@ from torch import Tensor, nn
 
 from smuglib import checks
 from smuglib.models import Trace
+from smuglib.profiles import REFERENCES
 from smuglib.smoothing import NoiseSource, Smoothing
-
-REFERENCES = ("denoised", "denoised_detached", "target")
 
 
 def mean_squared_error(x: Tensor, target: Tensor) -> Tensor:

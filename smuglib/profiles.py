@@ -109,7 +109,9 @@ class Profile:
         for name in ("height", "width", "strip_height"):
             checks.integer(name, getattr(self, name), minimum=32)
         if self.strip_height > self.height:
-            raise ValueError(f"strip_height must be <= height {self.height}, got {self.strip_height}")
+            raise ValueError(
+                f"strip_height must be <= height {self.height}, got {self.strip_height}"
+            )
         if self.n_validation_used > self.n_validation:
             raise ValueError(
                 f"n_validation_used must be <= n_validation {self.n_validation}, "
@@ -142,7 +144,9 @@ class Profile:
         types = {field.name: field.type for field in fields(self)}
         unknown = sorted(set(overrides) - set(types))
         if unknown:
-            raise ValueError(f"unknown profile field {unknown[0]!r}: must be one of {sorted(types)}")
+            raise ValueError(
+                f"unknown profile field {unknown[0]!r}: must be one of {sorted(types)}"
+            )
         for name, value in overrides.items():
             if types[name] == "float" and isinstance(value, int) and not isinstance(value, bool):
                 overrides[name] = float(value)

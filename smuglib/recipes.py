@@ -52,7 +52,9 @@ class Examples:
         profile = self._profile
         whole = [self._whole(self._index(update * self._batch + k)) for k in range(self._batch)]
         room = profile.height - profile.strip_height + 1
-        top = torch.randint(room, (), generator=random.generator(profile.seed, "strip", update)).item()
+        top = torch.randint(
+            room, (), generator=random.generator(profile.seed, "strip", update)
+        ).item()
         rows = slice(top, top + profile.strip_height)
         z, maps, mask, target = (torch.cat(parts) for parts in zip(*whole, strict=True))
         return z[:, rows], SenseOperator(maps[:, :, rows], mask), target[:, rows]
@@ -127,7 +129,9 @@ def pretrain(profile: Profile, sigma: float, folder: Path | str, *, device: str 
         scores = []
         for index, scan in enumerate(validation):
             noise = random.generator(profile.seed, "pretraining validation", index)
-            noisy = scan.target + random.complex_normal(scan.target.shape, sigma, noise, scan.target)
+            noisy = scan.target + random.complex_normal(
+                scan.target.shape, sigma, noise, scan.target
+            )
             scores.append(psnr(denoiser(noisy), scan.target))
         return torch.cat(scores).mean().item()
 
@@ -185,7 +189,9 @@ def finetune(
     if start is not None:
         load_denoiser_state(denoiser, read_tensors(start)[0], source=start)
     smoothing = Smoothing(METHODS[method], sigma, profile.n_samples)
-    network = UnrolledNetwork(denoiser, n_steps=profile.n_steps, lam=profile.lam, smoothing=smoothing)
+    network = UnrolledNetwork(
+        denoiser, n_steps=profile.n_steps, lam=profile.lam, smoothing=smoothing
+    )
     network.to(where)
     examples = Examples(profile, profile.batch, where)
 
@@ -204,7 +210,12 @@ def finetune(
         )
 
     plan = _plan(
-        profile, profile.updates, stage="finetune", method=method, sigma=sigma, pretrained=start is not None
+        profile,
+        profile.updates,
+        stage="finetune",
+        method=method,
+        sigma=sigma,
+        pretrained=start is not None,
     )
     Training(denoiser, loss, _validation(profile, network, where), plan, folder).run()
     return _export(network, Path(folder), method=method, sigma=sigma)

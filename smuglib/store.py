@@ -98,12 +98,16 @@ class Store:
         """
         path = self.log(method, sigma)
         if not path.is_file():
-            raise FileNotFoundError(f"no training log {path}: has {run_name(method, sigma)} been trained?")
+            raise FileNotFoundError(
+                f"no training log {path}: has {run_name(method, sigma)} been trained?"
+            )
         return pd.read_csv(path)
 
     def read_provenance(self, method: str, sigma: float) -> dict[str, Any]:
         """Read how a run was trained: settings, commit, versions, device, time."""
-        provenance: dict[str, Any] = json.loads(self.log(method, sigma).with_suffix(".json").read_text())
+        provenance: dict[str, Any] = json.loads(
+            self.log(method, sigma).with_suffix(".json").read_text()
+        )
         return provenance
 
     def keep(self, method: str, sigma: float, weights: Path) -> Path:

@@ -149,9 +149,14 @@ class Training:
         RuntimeError
             If the loss is no longer finite.
         """
-        marks = {round(k * self.plan.updates / self.plan.n_validations) for k in range(1, self.plan.n_validations + 1)}
+        marks = {
+            round(k * self.plan.updates / self.plan.n_validations)
+            for k in range(1, self.plan.n_validations + 1)
+        }
         started = time.monotonic() - self._seconds
-        bar = tqdm(total=self.plan.updates, initial=self._update, desc=self.folder.name, unit="update")
+        bar = tqdm(
+            total=self.plan.updates, initial=self._update, desc=self.folder.name, unit="update"
+        )
         with bar:
             while self._update < self.plan.updates:
                 self._losses.append(self._step(self._update))
@@ -209,7 +214,11 @@ class Training:
             save_tensors(self.folder / "best.safetensors", tensors, header)
         save_tensors(self.folder / "last.safetensors", tensors, header)
         self._write_log()
-        described = {**asdict(self.plan), **provenance.describe(self._device), "best_psnr": self._best}
+        described = {
+            **asdict(self.plan),
+            **provenance.describe(self._device),
+            "best_psnr": self._best,
+        }
         files.write_json(self.folder / "provenance.json", described)
         self._save_state()
 
@@ -242,7 +251,11 @@ class Training:
                 f"{header['plan']}; remove the folder or ask for {asdict(self.plan)}"
             )
         self.network.load_state_dict(
-            {name.removeprefix("network."): value for name, value in tensors.items() if name.startswith("network.")}
+            {
+                name.removeprefix("network."): value
+                for name, value in tensors.items()
+                if name.startswith("network.")
+            }
         )
         moments: dict[int, dict[str, Tensor]] = {}
         for name, value in tensors.items():

@@ -133,7 +133,9 @@ def load_network(path: Path | str) -> tuple[UnrolledNetwork, dict[str, Any]]:
     return network.eval(), header
 
 
-def load_denoiser_state(denoiser: Denoiser, tensors: dict[str, Tensor], *, source: Path | str) -> None:
+def load_denoiser_state(
+    denoiser: Denoiser, tensors: dict[str, Tensor], *, source: Path | str
+) -> None:
     """Copy weights into a denoiser, refusing those of another architecture.
 
     Parameters
@@ -152,12 +154,14 @@ def load_denoiser_state(denoiser: Denoiser, tensors: dict[str, Tensor], *, sourc
     """
     expected = {name: tuple(value.shape) for name, value in denoiser.state_dict().items()}
     found = {name: tuple(value.shape) for name, value in tensors.items()}
-    different = sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))
+    different = sorted(
+        name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name)
+    )
     if different:
         name = different[0]
         raise ValueError(
-            f"{source} holds weights of another architecture than {denoiser.architecture}: {name!r} "
-            f"has shape {found.get(name)} in the file and {expected.get(name)} in the network "
+            f"{source} holds weights of another architecture than {denoiser.architecture}: {name!r}"
+            f" has shape {found.get(name)} in the file and {expected.get(name)} in the network "
             f"({len(different)} tensors differ)"
         )
     denoiser.load_state_dict(tensors)

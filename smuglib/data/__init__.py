@@ -1,7 +1,20 @@
-"""Scans: the embedded set of synthetic brains and what a scan holds."""
+"""Scans: the embedded set of synthetic brains, fastMRI volumes, and what a scan holds."""
 
 from smuglib.data.brain import BrainDataset, Protocol, brain
+from smuglib.data.fastmri import FastMRIDataset, FastMRIProtocol, load_slice
+from smuglib.data.patients import split_patients
 from smuglib.data.scan import Scan, collate
 from smuglib.data.splits import locate
 
-__all__ = ["BrainDataset", "Protocol", "Scan", "brain", "collate", "locate"]
+__all__ = [
+    "BrainDataset",
+    "FastMRIDataset",
+    "FastMRIProtocol",
+    "Protocol",
+    "Scan",
+    "brain",
+    "collate",
+    "load_slice",
+    "locate",
+    "split_patients",
+]
