@@ -13,7 +13,7 @@ from smuglib.operators import SenseOperator
 from smuglib.random import complex_normal, generator
 
 # Reproducible and small: these properties are checked on two slow cores.
-few_examples = settings(max_examples=12, deadline=None, derandomize=True, database=None)
+few_examples = settings(max_examples=8, deadline=None, derandomize=True, database=None)
 
 
 def draw(*shape: int, key: int | str = 0, dtype: torch.dtype = torch.complex128) -> Tensor:

@@ -48,8 +48,8 @@ def _solver(name: str, dc: DataConsistency, *samples: int) -> LinearMap:
 
 
 LINE = sense(line_mask("011010"))
-BATCH = sense(line_mask("011010", "101101"), batch=2, height=4)
-SHARED = sense(line_mask("011010"), batch=2, height=4)
+BATCH = sense(line_mask("01101", "10110"), batch=2, height=3)
+SHARED = sense(line_mask("01101"), batch=2, height=3)
 PLANE = sense(plane_mask(3, 4), height=3)
 FULL = sense(line_mask("11111"))
 LEARNED = torch.tensor(0.7, dtype=torch.float64, requires_grad=True)

@@ -166,6 +166,14 @@ def test_zero_and_non_finite_images(solver, A):
     assert x[1, 0].isfinite().all()
 
 
+@each_solver
+@pytest.mark.parametrize("value", [torch.nan, torch.inf])
+def test_a_non_finite_image_alone_is_not_solved_by_zeros(solver, A, value):
+    rhs = draw(2, 5, 8)
+    rhs[:, 2, 3] = value
+    assert not DataConsistency(A, 0.7, solver).solve(rhs).isfinite().flatten(1).all(1).any()
+
+
 def test_linewise_refuses_a_lam_that_rounding_swallows():
     # One coil: A^H A has a null space, and float32 rounding makes it indefinite.
     maps = torch.ones(1, 1, 16, 32, dtype=torch.complex64)
