@@ -17,8 +17,8 @@ import torch
 from torch import Tensor
 
 from smuglib import checks, random
-from smuglib.consistency import CGSolver, LinewiseSolver
 from smuglib.data import brain
+from smuglib.solvers import CGSolver, LinewiseSolver
 
 CG_TOLERANCE = 1e-6
 

@@ -8,13 +8,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smuglib.consistency import (
-    CGSolver,
-    ConvergenceWarning,
-    DataConsistency,
-    LinewiseSolver,
-    line_matrices,
-)
+from smuglib.consistency import DataConsistency
+from smuglib.solvers import CGSolver, ConvergenceWarning, LinewiseSolver, line_matrices
 from tests.helpers import (
     columns_of,
     dense_solution,
