@@ -6,7 +6,7 @@ import weakref
 import pytest
 import torch
 
-from smuglib import consistency
+from smuglib import consistency, solvers
 from smuglib.consistency import DataConsistency, cached
 from tests.helpers import draw, line_mask, plane_mask, relative_difference, sense
 
@@ -60,7 +60,7 @@ def test_lam_tol_and_max_iter_change_the_result():
     reference = DataConsistency(PLANE, tol=1e-12)(Z, D)
     assert not torch.allclose(DataConsistency(PLANE, 2.0, tol=1e-12)(Z, D), reference, rtol=1e-3)
     assert not torch.allclose(DataConsistency(PLANE, tol=0.3)(Z, D), reference, rtol=1e-3)
-    with pytest.warns(consistency.ConvergenceWarning):
+    with pytest.warns(solvers.ConvergenceWarning):
         capped = DataConsistency(PLANE, tol=1e-12, max_iter=1)(Z, D)
     assert not torch.allclose(capped, reference, rtol=1e-3)
 
@@ -89,8 +89,8 @@ def test_a_learned_lam_is_followed():
 
 def test_cached_builds_the_lines_once_and_passes_steps_through(monkeypatch):
     built = []
-    matrices = consistency.line_matrices
-    monkeypatch.setattr(consistency, "line_matrices", lambda A: built.append(1) or matrices(A))
+    matrices = solvers.line_matrices
+    monkeypatch.setattr(solvers, "line_matrices", lambda A: built.append(1) or matrices(A))
     A = sense(line_mask("01101001"))
     first = cached(A, 1.0)(Z, D)
     assert torch.equal(cached(A, 1.0)(Z, D), first)
