@@ -1,0 +1,65 @@
+"""Figures: panels, labels and scales; nothing is left in pyplot for a notebook to show twice."""
+
+import matplotlib.pyplot as plt
+import pandas as pd
+import pytest
+import torch
+
+from smuglib import plots, random
+from smuglib.models import METHODS
+from smuglib.smoothing import PLACEMENTS
+
+LOG = pd.DataFrame({"update": [1, 2], "loss": [1.0, 0.1], "validation_psnr": [20.0, 30.0]})
+
+
+@pytest.fixture
+def image():
+    like = torch.zeros(1, dtype=torch.complex64)
+    return random.complex_normal((1, 16, 16), 1.0, random.generator(0, "image"), like)
+
+
+def test_every_method_and_placement_has_a_name_and_a_line_of_its_own():
+    assert METHODS.keys() <= plots.METHOD_LABELS.keys()
+    assert set(PLACEMENTS) == plots.PLACEMENT_LABELS.keys()
+    styles = [plots.method_style(method) for method in plots.METHOD_LABELS]
+    for key in ("label", "color", "marker"):
+        assert len({style[key] for style in styles}) == len(styles)
+
+
+def test_comparison_scales_its_panels_and_names_units(image):
+    figure = plots.comparison({"a": 0.9 * image, "b": 0.5 * image}, image, notes=["20 dB"])
+    panels = [ax for ax in figure.axes if ax.images]
+    assert [ax.get_title() for ax in panels[:3]] == ["Ground truth", "a", "b"]
+    limits = {ax.images[0].get_clim() for ax in panels[:3]}
+    assert limits == {(0, pytest.approx(image.abs().max().item()))}
+    assert "error |x − t|" in [ax.get_ylabel() for ax in figure.axes]
+    assert not plt.get_fignums()
+
+
+def test_kspace_is_drawn_on_a_log_scale_below_its_maximum(image):
+    _, ax = plots.new()
+    plots.show_kspace(ax, image[0], decades=3)
+    values = ax.images[0].get_array()
+    assert values.max() == 0
+    assert values.min() >= -3
+
+
+def test_lines_and_training_curves_label_their_axes(image):
+    figure = plots.training_curves({"smug": LOG, "pre-training": LOG})
+    assert [ax.get_xlabel() for ax in figure.axes] == ["update", "update"]
+    assert "dB" in figure.axes[1].get_ylabel()
+    table = pd.DataFrame({"method": ["smug", "modl"] * 2, "x": [1, 1, 0, 0], "y": [3.0, 2, 1, 0]})
+    _, ax = plots.new()
+    plots.method_lines(
+        ax, table.assign(low=table.y - 1, high=table.y + 1), "x", "y", low="low", high="high"
+    )
+    assert [line.get_label() for line in ax.lines] == ["MoDL", "SMUG"]
+    assert list(ax.lines[0].get_xdata()) == [0, 1]
+    assert len(ax.collections) == 2
+
+
+def test_gallery_shares_one_grey_scale(image):
+    figure = plots.gallery({"a": image, "b": 2 * image}, notes=["x"])
+    assert {ax.images[0].get_clim()[1] for ax in figure.axes if ax.images} == {
+        pytest.approx(2 * image.abs().max().item())
+    }
