@@ -30,8 +30,8 @@ def test_comparison_scales_its_panels_and_names_units(image):
     figure = plots.comparison({"a": 0.9 * image, "b": 0.5 * image}, image, notes=["20 dB"])
     panels = [ax for ax in figure.axes if ax.images]
     assert [ax.get_title() for ax in panels[:3]] == ["Ground truth", "a", "b"]
-    limits = {ax.images[0].get_clim() for ax in panels[:3]}
-    assert limits == {(0, pytest.approx(image.abs().max().item()))}
+    peak = image.abs().max().item()
+    assert all(ax.images[0].get_clim() == pytest.approx((0, peak)) for ax in panels[:3])
     assert "error |x − t|" in [ax.get_ylabel() for ax in figure.axes]
     assert not plt.get_fignums()
 
@@ -50,9 +50,8 @@ def test_lines_and_training_curves_label_their_axes(image):
     assert "dB" in figure.axes[1].get_ylabel()
     table = pd.DataFrame({"method": ["smug", "modl"] * 2, "x": [1, 1, 0, 0], "y": [3.0, 2, 1, 0]})
     _, ax = plots.new()
-    plots.method_lines(
-        ax, table.assign(low=table.y - 1, high=table.y + 1), "x", "y", low="low", high="high"
-    )
+    table = table.assign(low=table.y - 1, high=table.y + 1)
+    plots.method_lines(ax, table, "x", "y", low="low", high="high")
     assert [line.get_label() for line in ax.lines] == ["MoDL", "SMUG"]
     assert list(ax.lines[0].get_xdata()) == [0, 1]
     assert len(ax.collections) == 2
@@ -60,6 +59,5 @@ def test_lines_and_training_curves_label_their_axes(image):
 
 def test_gallery_shares_one_grey_scale(image):
     figure = plots.gallery({"a": image, "b": 2 * image}, notes=["x"])
-    assert {ax.images[0].get_clim()[1] for ax in figure.axes if ax.images} == {
-        pytest.approx(2 * image.abs().max().item())
-    }
+    tops = [ax.images[0].get_clim()[1] for ax in figure.axes if ax.images]
+    assert tops == pytest.approx([2 * image.abs().max().item()] * len(tops))
