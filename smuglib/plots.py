@@ -61,7 +61,7 @@ _LINES = {
     "smug_v0": ("sky blue", "-.", "^"),
     "smug": ("blue", "-", "D"),
 }
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "figure.dpi": 110,
     "figure.facecolor": "white",
     "font.size": 10,

@@ -1,0 +1,170 @@
+r"""The spectrum of ``A^H A``, and what repeated data consistency does along each eigenvector.
+
+Let ``δ`` be added to ``z = A^H y``, along an eigenvector of ``A^H A`` of eigenvalue g. A denoiser
+that passes the change of its input with slope c turns the unrolled loop into a scalar recursion
+for the change ``e_n`` of the iterates, with one solution:
+
+.. math:: e_0 = \delta, \quad e_{n+1} = \frac{\delta + \lambda c\, e_n}{g + \lambda}, \qquad
+    \frac{e_N}{\delta} = r^N + \frac{1}{g + \lambda} \sum_{n=0}^{N-1} r^n, \quad
+    r = \frac{\lambda c}{g + \lambda}.
+
+With c = 1 this is ``1 + N/λ`` for g = 0 and tends to ``1/g`` for many steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from smuglib import checks
+from smuglib.consistency import LinewiseSolver
+from smuglib.operators import SenseOperator
+
+
+def gain(eigenvalue: Tensor, n_steps: int, *, lam: float = 1.0, slope: float = 1.0) -> Tensor:
+    """Return the gain ``e_N / δ`` of an unrolled network along eigenvectors of ``A^H A``.
+
+    Parameters
+    ----------
+    eigenvalue
+        Eigenvalues g >= 0, real, of any shape.
+    n_steps
+        Number N of unrolling steps.
+    lam
+        Weight λ > 0 of the denoised image.
+    slope
+        Factor c by which the denoiser passes a change of its input; 1 for the identity.
+
+    Returns
+    -------
+    Tensor
+        Gains, of the shape of ``eigenvalue``.
+
+    Raises
+    ------
+    ValueError
+        If λ is not positive, ``n_steps`` < 1 or the slope not finite.
+    """
+    checks.positive("lam", lam)
+    checks.real_number("slope", slope)
+    change = torch.ones_like(eigenvalue)
+    for _ in range(checks.integer("n_steps", n_steps)):
+        change = (1 + lam * slope * change) / (eigenvalue + lam)
+    return change
+
+
+@dataclass(frozen=True, eq=False)
+class Spectrum:
+    """Eigenvalues and eigenvectors of ``A^H A`` for a 1-D Cartesian mask, readout line by line.
+
+    Parameters
+    ----------
+    values
+        Eigenvalues g >= 0, rising along each line, ``[batch, height, width]``.
+    vectors
+        Orthonormal eigenvectors in the columns, ``[batch, height, width, width]``.
+    """
+
+    values: Tensor
+    vectors: Tensor
+
+    @classmethod
+    def of(cls, A: SenseOperator) -> Spectrum:
+        """Compute the spectrum of an operator.
+
+        Raises
+        ------
+        ValueError
+            If its mask is not 1-D Cartesian.
+        """
+        return cls(*LinewiseSolver(A).eigen())
+
+    def coefficients(self, x: Tensor) -> Tensor:
+        """Return the components of images along the eigenvectors.
+
+        Parameters
+        ----------
+        x
+            Complex images, ``[batch, height, width]``.
+
+        Returns
+        -------
+        Tensor
+            Components in the order of ``values``, ``[batch, height, width]``.
+
+        Raises
+        ------
+        ValueError
+            If the shape does not fit.
+        """
+        checks.same_shape("x", x, "the eigenvalues", self.values)
+        return (self.vectors.mH @ x.unsqueeze(-1)).squeeze(-1)
+
+    def apply(self, response: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+        """Scale the component of images along each eigenvector by a function of its eigenvalue.
+
+        Parameters
+        ----------
+        response
+            Function of the eigenvalues: ``lambda g: g`` is ``A^H A`` itself.
+        x
+            Complex images, ``[batch, height, width]``.
+
+        Returns
+        -------
+        Tensor
+            Images of the same shape.
+        """
+        scaled = response(self.values) * self.coefficients(x)
+        return (self.vectors @ scaled.unsqueeze(-1)).squeeze(-1)
+
+    def energy(self, x: Tensor, edges: Tensor) -> Tensor:
+        """Return the energy ``||x||^2`` of images, split by eigenvalue.
+
+        Parameters
+        ----------
+        x
+            Complex images, ``[batch, height, width]``.
+        edges
+            Inner borders between the bins, rising, ``[bin - 1]``: the first and the last bin are
+            open, so that the bins add up to ``||x||^2``.
+
+        Returns
+        -------
+        Tensor
+            Energy of the batch in each bin, float64, ``[bin]``.
+        """
+        return self._binned(self.coefficients(x).abs().double().square(), edges)
+
+    def counts(self, edges: Tensor) -> Tensor:
+        """Return the number of eigenvalues in each bin, float64, ``[bin]``; see `energy`."""
+        return self._binned(torch.ones_like(self.values, dtype=torch.float64), edges)
+
+    def _binned(self, weights: Tensor, edges: Tensor) -> Tensor:
+        bins = torch.bucketize(self.values, edges.to(self.values))
+        return torch.bincount(bins.flatten(), weights.flatten(), minlength=len(edges) + 1)
+
+    def measurement_norm(self, delta: Tensor, floor: float) -> Tensor:
+        """Return the least ``||η||_2`` of a measurement error with ``A^H η = δ``.
+
+        Components of eigenvalue below ``floor`` count as if theirs were ``floor``: the result is
+        a lower bound of the true price, which grows without limit for what ``A^H`` cannot reach.
+
+        Parameters
+        ----------
+        delta
+            Changes δ of the zero-filled image, complex, ``[batch, height, width]``.
+        floor
+            Smallest eigenvalue that is told from zero, > 0.
+
+        Returns
+        -------
+        Tensor
+            Norms, float64, ``[batch]``.
+        """
+        checks.positive("floor", floor)
+        energy = self.coefficients(delta).abs().double().square()
+        return (energy / self.values.double().clamp_min(floor)).sum((-2, -1)).sqrt()
