@@ -43,16 +43,16 @@ PLACEMENT_LABELS = {
     "step": "whole step (SMUGv0)",
     "denoiser": "denoiser (SMUG)",
 }
-ATTACK_LABELS = {
+SCENARIO_LABELS = {
     "clean": "clean",
-    "random_gaussian": "Gaussian noise",
-    "random_uniform": "uniform noise",
+    "noise": "random noise",
     "transfer_published": "published attack",
     "transfer": "transfer attack",
-    "adaptive": "adaptive attack",
-    "adaptive_strong": "strong adaptive attack",
-    "kspace": "k-space attack",
+    "adaptive_image": "adaptive attack",
+    "adaptive_kspace_l2": "adaptive k-space attack (ℓ2)",
+    "adaptive_kspace_linf": "adaptive k-space attack (ℓ∞)",
 }
+"""Names of the scenarios of `smuglib.scenarios.table_scenarios`."""
 
 _LINES = {
     "zero_filled": ("black", ":", "x"),
