@@ -268,7 +268,7 @@ def comparison(
     Figure
         Two rows of panels with a labelled colour bar each.
     """
-    figure, axes = new(2, len(images) + 1, width=2.1, height=2.6, squeeze=False)
+    figure, axes = new(2, len(images) + 1, width=2.1, height=2.3, squeeze=False)
     peak = float(_array(target).max())
     limit = 0.1 * peak if limit is None else limit
     drawn = show_image(axes[0, 0], target, title="Ground truth", peak=peak)
