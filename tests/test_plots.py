@@ -57,6 +57,26 @@ def test_lines_and_training_curves_label_their_axes(image):
     assert len(ax.collections) == 2
 
 
+def test_differences_show_every_scenario_and_the_printed_numbers():
+    rows = [
+        {"method": method, "scenario": scenario, "training_sigma": 0.05, "difference": value}
+        for method, value in (("modl", 0.0), ("smug", 1.5))
+        for scenario in ("transfer", "clean")
+    ]
+    table = pd.DataFrame(rows).assign(
+        low=lambda t: t.difference - 1, high=lambda t: t.difference + 1
+    )
+    printed = pd.DataFrame({"clean": {"smug": -0.34}})
+    (ax,) = plots.differences(table, [0.05], printed=printed).axes
+    assert [tick.get_text() for tick in ax.get_yticklabels()] == ["clean", "transfer attack"]
+    assert "dB" in ax.get_xlabel()
+    drawn = {line.get_marker(): list(line.get_xdata()) for line in ax.lines}
+    assert drawn["D"] == [1.5, 1.5]
+    assert -0.34 in [
+        x for line in ax.lines if line.get_markersize() == 12 for x in line.get_xdata()
+    ]
+
+
 def test_gallery_shares_one_grey_scale(image):
     figure = plots.gallery({"a": image, "b": 2 * image}, notes=["x"])
     tops = [ax.images[0].get_clim()[1] for ax in figure.axes if ax.images]
