@@ -82,7 +82,7 @@ def _source(book: Path, name: str) -> Path:
 
 
 def with_prose(source: Path | str, executed: Path | str) -> dict[str, Any]:
-    """Join the outputs of an executed notebook with the prose and tags of its source.
+    """Join the outputs of an executed notebook with the prose and metadata of its source.
 
     Parameters
     ----------
@@ -111,9 +111,9 @@ def with_prose(source: Path | str, executed: Path | str) -> dict[str, Any]:
             continue
         if not outputs or notebooks.source(outputs[0]) != notebooks.source(cell):
             raise ValueError(f"{executed} was run from other code than {source} now has: run again")
-        cells.append(_with_tags(outputs.pop(0), _tags(cell)))
+        cells.append({**outputs.pop(0), "metadata": cell["metadata"]})
         if outputs and _tags(outputs[0]) == ["injected-parameters"]:
-            cells.append(_with_tags(outputs.pop(0), ["hide-input"]))
+            cells.append({**outputs.pop(0), "metadata": {"tags": ["hide-input"]}})
     if outputs:
         raise ValueError(f"{executed} has cells that {source} has not: run again")
     metadata = {key: value for key, value in ran["metadata"].items() if key != "papermill"}
@@ -122,7 +122,3 @@ def with_prose(source: Path | str, executed: Path | str) -> dict[str, Any]:
 
 def _tags(cell: Mapping[str, Any]) -> list[str]:
     return list(cell["metadata"].get("tags", []))
-
-
-def _with_tags(cell: Mapping[str, Any], tags: list[str]) -> dict[str, Any]:
-    return {**cell, "metadata": {"tags": tags}}

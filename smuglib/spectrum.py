@@ -20,8 +20,8 @@ import torch
 from torch import Tensor
 
 from smuglib import checks
-from smuglib.consistency import LinewiseSolver
 from smuglib.operators import SenseOperator
+from smuglib.solvers import LinewiseSolver
 
 
 def gain(eigenvalue: Tensor, n_steps: int, *, lam: float = 1.0, slope: float = 1.0) -> Tensor:

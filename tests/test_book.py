@@ -93,12 +93,13 @@ def test_prose_and_tags_come_from_the_source(project, executed):
     path = project / "book" / "01_demo.ipynb"
     content = notebooks.read(path)
     first, parameters, shown = content["cells"]
-    shown["metadata"]["tags"] = ["hide-input"]
+    figure = {"figure": {"caption": "What it shows.", "name": "fig-demo"}}
+    shown["metadata"] = {"tags": ["hide-input"], "mystnb": figure}
     write(path, prose("# Mended\n"), parameters, prose("An insertion."), shown)
     joined = assembly.with_prose(path, executed)["cells"]
     sources = [notebooks.source(cell) for cell in joined]
     assert sources[0] == "# Mended\n" and "epsilon = 0.5" in sources[2]
-    assert joined[-1]["metadata"] == {"tags": ["hide-input"]}
+    assert joined[-1]["metadata"] == {"tags": ["hide-input"], "mystnb": figure}
     assert joined[-1]["outputs"][0]["text"] == ["0.5\n"]
 
 
