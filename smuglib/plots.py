@@ -73,8 +73,6 @@ _STYLE: dict[Any, Any] = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "grid.alpha": 0.3,
-    "legend.frameon": False,
-    "lines.markersize": 5,
 }
 
 
