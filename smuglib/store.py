@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -67,6 +68,27 @@ class Store:
         checks.one_of("results", results, SOURCES)
         root = SHIPPED if results == "shipped" else project_root() / "build"
         return cls(root / profile)
+
+    def variant(self, changes: Mapping[str, object]) -> Store:
+        """Return the store of runs with other settings than the profile's, below this one.
+
+        A run by hand with another learning rate then neither replaces a profile's result nor
+        resumes from its checkpoints.
+
+        Parameters
+        ----------
+        changes
+            Settings that differ from the profile's, by name.
+
+        Returns
+        -------
+        Store
+            This store if nothing differs.
+        """
+        if not changes:
+            return self
+        label = ",".join(f"{name}={changes[name]}" for name in sorted(changes))
+        return Store(self.folder / "variants" / label)
 
     def weights(self, method: str, sigma: float) -> Path:
         """Return the path of a run's weights; ``method`` may be ``"pretrained"``."""

@@ -18,7 +18,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from smuglib import files, provenance
 from smuglib.weights import read_tensors, save_tensors

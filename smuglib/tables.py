@@ -1,0 +1,179 @@
+"""Table 1: from records alone, and the poster's own numbers to set beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from smuglib import records, statistics
+from smuglib.models import METHODS
+from smuglib.scenarios import Scenario
+from smuglib.store import Store
+
+METRICS = ("psnr", "ssim")
+"""Columns of results that the table shows."""
+
+POSTER_CITATION = "The poster's Table 1 (fastMRI, 320 × 320, σ = 0.01)"
+
+POSTER: dict[str, dict[str, dict[str, tuple[float, float]]]] = {
+    "modl": {
+        "clean": {"psnr": (29.73, 3.27), "ssim": (0.900, 0.07)},
+        "noise": {"psnr": (28.70, 2.77), "ssim": (0.874, 0.07)},
+        "transfer_published": {"psnr": (22.91, 2.42), "ssim": (0.729, 0.07)},
+    },
+    "rs_e2e": {
+        "clean": {"psnr": (0.09, 3.24), "ssim": (0.002, 0.07)},
+        "noise": {"psnr": (0.38, 2.90), "ssim": (0.010, 0.07)},
+        "transfer_published": {"psnr": (0.78, 2.70), "ssim": (0.034, 0.08)},
+    },
+    "smug_v0": {
+        "clean": {"psnr": (-1.01, 3.07), "ssim": (-0.014, 0.08)},
+        "noise": {"psnr": (-0.09, 2.99), "ssim": (0.008, 0.08)},
+        "transfer_published": {"psnr": (3.08, 2.42), "ssim": (-0.014, 0.11)},
+    },
+    "smug": {
+        "clean": {"psnr": (-0.34, 3.06), "ssim": (-0.006, 0.08)},
+        "noise": {"psnr": (0.53, 2.98), "ssim": (0.016, 0.08)},
+        "transfer_published": {"psnr": (3.87, 2.28), "ssim": (0.008, 0.11)},
+    },
+}
+"""The poster's Table 1 as printed: MoDL's mean and ±, then each method's difference to MoDL and
+its ±. Its robust accuracy is the published attack's, which `transfer_published` repeats."""
+
+
+def read_block(store: Store, sigma: float, methods: Sequence[str] = tuple(METHODS)) -> pd.DataFrame:
+    """Read the records of all methods that share one pre-trained denoiser.
+
+    Parameters
+    ----------
+    store
+        Where the records lie.
+    sigma
+        Noise of pre-training and smoothing: names the block.
+    methods
+        Methods of the block.
+
+    Returns
+    -------
+    pandas.DataFrame
+        All their records; the zero-filled baseline comes with ``"modl"``.
+
+    Raises
+    ------
+    FileNotFoundError
+        If a method has no records.
+    ValueError
+        If a file is damaged.
+    """
+    frames = [records.read(store.records(method, sigma)) for method in methods]
+    return pd.concat(frames, ignore_index=True)
+
+
+def select(block: pd.DataFrame, scenario: Scenario) -> pd.DataFrame:
+    """Return the records of one scenario at its strength and with its attack's settings.
+
+    Parameters
+    ----------
+    block
+        Records.
+    scenario
+        What was asked for.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The matching rows; none if the scenario was not evaluated so.
+    """
+    attack = scenario.attack
+    chosen = block["scenario"] == scenario.name
+    chosen &= np.isclose(block["epsilon"], scenario.epsilon, rtol=1e-6, atol=0)
+    if attack is not None and attack.kind == "pgd":
+        chosen &= block["attack_steps"] == attack.n_steps
+        chosen &= block["attack_restarts"] == attack.n_restarts
+        chosen &= block["attack_samples"].isin((0, attack.n_samples))
+    return block[chosen]
+
+
+def missing(block: pd.DataFrame, scenarios: Sequence[Scenario]) -> list[Scenario]:
+    """Return the scenarios that some method of the block has no records of."""
+    methods = set(block["method"])
+    return [s for s in scenarios if set(select(block, s)["method"]) != methods]
+
+
+def table(blocks: Mapping[float, pd.DataFrame], scenarios: Sequence[Scenario]) -> pd.DataFrame:
+    """Summarize records: mean, spread, and the paired difference to MoDL of the same block.
+
+    Parameters
+    ----------
+    blocks
+        Records by the noise level of the block, as `read_block` gives them.
+    scenarios
+        Columns of the table.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row a block, metric, scenario and method: ``block``, ``metric`` and the columns of
+        `smuglib.statistics.summary`.
+
+    Raises
+    ------
+    ValueError
+        If a scenario has no records, or methods cover different slices.
+    """
+    parts = []
+    for sigma, block in blocks.items():
+        lacking = missing(block, scenarios)
+        if lacking:
+            name, epsilon = lacking[0].name, lacking[0].epsilon
+            raise ValueError(
+                f"no records of scenario {name!r} at epsilon {epsilon:g} for σ = {sigma:g}"
+            )
+        chosen = pd.concat([select(block, scenario) for scenario in scenarios])
+        for metric in METRICS:
+            part = statistics.summary(chosen, metric)
+            part.insert(0, "block", sigma)
+            part.insert(1, "metric", metric)
+            parts.append(part)
+    return pd.concat(parts, ignore_index=True)
+
+
+def settings(blocks: Mapping[float, pd.DataFrame], scenarios: Sequence[Scenario]) -> str:
+    """Say in words what a table rests on: slices, subjects, seeds, attacks, weights.
+
+    Parameters
+    ----------
+    blocks, scenarios
+        As for `table`.
+
+    Returns
+    -------
+    str
+        A paragraph of Markdown.
+    """
+    chosen = pd.concat([select(b, s) for b in blocks.values() for s in scenarios])
+    ascents = chosen[chosen["attack_steps"] > 0]
+    samples = sorted(set(ascents["attack_samples"]) - {0})
+    words = [
+        f"{_values(chosen.groupby('scenario')['slice'].nunique())} slices of "
+        f"{_values(chosen.groupby('scenario')['subject'].nunique())} test subjects",
+        f"seed {_values(chosen['seed'])}",
+        f"sampling rate {_values(chosen['sampling_rate'].round(3))}",
+        f"{_values(chosen.loc[chosen['n_steps'] > 0, 'n_steps'])} unrolling steps",
+        f"{_values(chosen.loc[chosen['n_samples'] > 0, 'n_samples'])} noise samples where smoothed",
+    ]
+    if len(ascents):
+        words.append(
+            f"projected gradient ascent of {_values(ascents['attack_steps'])} steps of ε/3 from a "
+            f"random start, {_values(ascents['attack_restarts'])} run, last iterate"
+        )
+    if samples:
+        words.append(f"adaptive gradients averaged over {_values(samples)} fresh noise samples")
+    return "; ".join(words) + "."
+
+
+def _values(values: Iterable[float]) -> str:
+    """Return the different values, sorted, as text."""
+    return ", ".join(f"{value:g}" for value in sorted(set(values))) or "no"

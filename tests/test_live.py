@@ -1,0 +1,131 @@
+"""Rows computed in a chapter are those of the records, and a record that lies is found."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import pandas as pd
+import pytest
+import torch
+
+from smuglib import denoisers, live, profiles, records, tables
+from smuglib.evaluation import ZeroFilled, evaluate
+from smuglib.models import METHODS, UnrolledNetwork
+from smuglib.random import generator
+from smuglib.scenarios import Scenario, table_scenarios
+from smuglib.smoothing import Smoothing
+from smuglib.store import Store
+from smuglib.weights import save_network
+
+TINY = profiles.get("smoke").replace(height=32, width=32, strip_height=32, n_coils=2, n_test=3)
+SCENARIOS = table_scenarios(attack_steps=2)
+NAMES = ("zero_filled", "modl", "smug")
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    """Untrained weights of two methods."""
+    kept = Store(tmp_path_factory.mktemp("store"))
+    for seed, method in enumerate(("modl", "smug")):
+        denoiser = denoisers.seeded({"name": "dncnn", "channels": 4, "blocks": 1}, seed)
+        net = UnrolledNetwork(denoiser, n_steps=2, smoothing=Smoothing(METHODS[method], 0.05, 3))
+        save_network(kept.weights(method, 0.05), net, method=method)
+    return kept
+
+
+def rows(store, method, scenarios=SCENARIOS, n_slices=2):
+    return evaluate(
+        live.network(store, method, 0.05),
+        [live.scan_of(TINY, index) for index in range(n_slices)],
+        scenarios,
+        method=method,
+        training_sigma=0.05 if method in METHODS else 0.0,
+        weights_sha256=live.weights_hash(store, method, 0.05),
+        progress=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def block(store):
+    return pd.DataFrame([asdict(row) for method in NAMES for row in rows(store, method)])
+
+
+def test_every_row_is_recomputed_to_the_last_digit(store, block):
+    draws = generator(0)
+    found = live.recheck(block, store, TINY, n_rows=len(block), tolerance=1e-9, generator=draws)
+    assert len(found) == len(NAMES) * len(SCENARIOS) * 2
+    assert set(found["scenario"]) == {scenario.name for scenario in SCENARIOS}
+    assert (found["ssim_recorded"] - found["ssim_recomputed"]).abs().max() < 1e-9
+
+
+def test_the_handful_is_random_but_seeded(store, block):
+    clean = tables.select(block, Scenario("clean"))
+
+    def drawn(seed):
+        found = live.recheck(clean, store, TINY, n_rows=2, generator=generator(seed))
+        return found[["method", "slice"]].values.tolist()
+
+    assert drawn(1) == drawn(1)
+    assert len({str(drawn(seed)) for seed in range(4)}) > 1
+    assert len(live.recheck(clean, store, TINY, n_rows=99, generator=generator(0))) == len(clean)
+
+
+def test_a_record_that_disagrees_is_found(store, block):
+    clean = tables.select(block, Scenario("clean"))
+    for shift, passes in ((0.04, True), (-0.06, False)):
+        edited = clean.assign(psnr=clean["psnr"] + shift)
+        if passes:
+            live.recheck(edited, store, TINY, generator=generator(0))
+            continue
+        with pytest.raises(
+            RuntimeError, match=r"disagree with their weights by more than 0\.05 dB"
+        ):
+            live.recheck(edited, store, TINY, generator=generator(0))
+
+
+def test_records_of_other_weights_are_found(store, block):
+    own = block[block["method"] == "smug"].assign(weights_sha256="0" * 64)
+    with pytest.raises(RuntimeError, match="smug were not made with the weights .*smug_s0.05"):
+        live.recheck(own, store, TINY, generator=generator(0))
+
+
+@pytest.mark.parametrize("options", [{"n_rows": 0}, {"tolerance": 0}, {"tolerance": float("nan")}])
+def test_impossible_checks_are_refused(store, block, options):
+    with pytest.raises(ValueError, match=next(iter(options))):
+        live.recheck(block, store, TINY, generator=generator(0), **options)
+
+
+def test_missing_scenarios_are_computed_for_every_method(store, block):
+    stronger = Scenario("transfer", "transfer", 0.008, attack_steps=2)
+    columns = [Scenario("clean"), stronger]
+    assert tables.missing(block, columns) == [stronger]
+    full = live.complete(block, [stronger], store, TINY, n_slices=3)
+    assert tables.missing(full, columns) == []
+    assert len(full) == len(block) + 3 * len(NAMES)
+    new = tables.select(full, stronger)
+    assert sorted(set(new["slice"])) == [0, 1, 2]
+    expected = [row for method in NAMES for row in rows(store, method, [stronger], 3)]
+    assert records.rows_of(new) == expected
+
+
+def test_rows_of_a_scenario_that_is_computed_are_replaced(store, block):
+    lacks = block[~((block["method"] == "smug") & (block["scenario"] == "noise"))]
+    noise = next(scenario for scenario in SCENARIOS if scenario.name == "noise")
+    full = live.complete(lacks, [noise], store, TINY, n_slices=1)
+    assert len(tables.select(full, noise)) == len(NAMES)
+    assert live.complete(block, [], store, TINY, n_slices=1) is block
+
+
+def test_the_baseline_is_a_method_like_any_other(store):
+    assert isinstance(live.network(store, "zero_filled", 0.05), ZeroFilled)
+    assert live.weights_hash(store, "zero_filled", 0.05) == "none"
+    with pytest.raises(ValueError, match="method must be one of 'zero_filled', 'modl'"):
+        live.network(store, "pretrained", 0.05)
+
+
+def test_a_scan_beyond_the_profile_s_is_refused():
+    scan = live.scan_of(TINY, 2)
+    assert scan.split == "test"
+    assert torch.equal(scan.target, live.scan_of(TINY, 2).target)
+    with pytest.raises(ValueError, match="index must be < n_slices = 3, got 3"):
+        live.scan_of(TINY, 3)

@@ -1,0 +1,247 @@
+"""The poster's two trainings: what they see, what they leave, what they refuse."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from smuglib import denoisers, profiles, recipes
+from smuglib.consistency import DataConsistency
+from smuglib.models import METHODS, UnrolledNetwork
+from smuglib.recipes import Examples, finetune, pretrain
+from smuglib.weights import load_network, read_tensors, save_tensors
+
+TINY = profiles.get("smoke").replace(
+    height=48, width=32, strip_height=32, n_train=3, n_validation=1, n_validation_used=1,
+    denoiser="dncnn", channels=4, blocks=1, pretraining_updates=2, updates=2, pretraining_batch=2,
+)  # fmt: skip
+CPU = torch.device("cpu")
+
+
+def equal(first, second):
+    return first.keys() == second.keys() and all(torch.equal(first[k], second[k]) for k in first)
+
+
+@pytest.fixture(scope="module")
+def pretrained(tmp_path_factory):
+    return pretrain(TINY, 0.05, tmp_path_factory.mktemp("pretrained"), device="cpu")
+
+
+# --- the examples of an update --------------------------------------------------------------------
+
+
+class Shrink(nn.Module):
+    """A denoiser of single pixels: it has no boundary, so strips can be compared exactly."""
+
+    def forward(self, x):
+        return x * (0.9 - 0.1 * x.abs())
+
+
+@pytest.mark.parametrize("solver", ["linewise", "cg"])
+def test_a_strip_is_exactly_a_part_of_the_whole(solver):
+    whole = Examples(TINY.replace(strip_height=48, n_train=1), 1, CPU)(4)
+    strip = Examples(TINY.replace(strip_height=32, n_train=1), 1, CPU)(4)
+    tops = [t for t in range(17) if torch.equal(strip[0], whole[0][:, t : t + 32])]
+    assert len(tops) == 1
+    rows = slice(tops[0], tops[0] + 32)
+    assert torch.equal(strip[2], whole[2][:, rows])
+    net = UnrolledNetwork(Shrink(), n_steps=3)
+    steps = [DataConsistency(A, solver=solver, tol=1e-6) for A in (whole[1], strip[1])]
+    with torch.no_grad():
+        expected, found = net(whole[0], steps[0])[:, rows], net(strip[0], steps[1])
+    torch.testing.assert_close(found, expected, atol=5e-6, rtol=0)
+
+
+def test_every_epoch_sees_every_slice_once_in_a_fresh_order():
+    examples = Examples(TINY.replace(n_train=6), 2, CPU)
+    epochs = [[examples._index(e * 6 + k) for k in range(6)] for e in range(4)]
+    assert all(sorted(epoch) == list(range(6)) for epoch in epochs)
+    assert len({tuple(epoch) for epoch in epochs}) > 1
+
+
+def test_an_update_is_a_function_of_its_number_and_the_seed():
+    one, two = Examples(TINY, 2, CPU), Examples(TINY, 2, CPU)
+    one(0), one(1)
+    for a, b in ((one(2)[0], two(2)[0]), (one(2)[2], two(2)[2])):
+        assert a.shape == (2, 32, 32)
+        assert torch.equal(a, b)
+    assert not torch.equal(one(2)[0], one(3)[0])
+    assert not torch.equal(one(2)[0], Examples(TINY.replace(seed=1), 2, CPU)(2)[0])
+
+
+def test_strips_lie_anywhere_in_the_slice():
+    profile = TINY.replace(n_train=1)
+    whole = Examples(profile.replace(strip_height=48), 1, CPU)(0)[0]
+    strips = [Examples(profile, 1, CPU)(update)[0] for update in range(25)]
+    tops = {t for strip in strips for t in range(17) if torch.equal(strip, whole[:, t : t + 32])}
+    assert len(tops) > 8
+    assert min(tops) < 4
+    assert max(tops) > 12
+
+
+# --- pre-training ---------------------------------------------------------------------------------
+
+
+def test_pretraining_leaves_weights_of_the_profile_s_denoiser(pretrained):
+    tensors, header = read_tensors(pretrained)
+    assert header["settings"]["stage"] == "pretrain"
+    assert header["settings"]["sigma"] == 0.05
+    assert header["settings"]["channels"] == 4
+    assert all(value.isfinite().all() for value in tensors.values())
+
+
+def test_pretraining_twice_is_bitwise_the_same_and_options_change_it(pretrained, tmp_path):
+    first = read_tensors(pretrained)[0]
+    assert equal(first, read_tensors(pretrain(TINY, 0.05, tmp_path / "again", device="cpu"))[0])
+    for name, change in {
+        "sigma": (TINY, 0.01),
+        "seed": (TINY.replace(seed=1), 0.05),
+        "batch": (TINY.replace(pretraining_batch=1), 0.05),
+        "learning_rate": (TINY.replace(learning_rate=1e-4), 0.05),
+    }.items():
+        assert not equal(
+            first, read_tensors(pretrain(*change, tmp_path / name, device="cpu"))[0]
+        ), name
+
+
+def test_pretraining_teaches_to_remove_noise(tmp_path):
+    profile = TINY.replace(
+        pretraining_updates=150, n_validations=10, n_train=2, learning_rate=1e-2, channels=8
+    )
+    pretrain(profile, 0.2, tmp_path, device="cpu")
+    log = (tmp_path / "log.csv").read_text().splitlines()
+    scores = [float(line.split(",")[3]) for line in log[1:]]
+    assert scores[-1] > scores[0] + 1
+
+
+@pytest.mark.parametrize("sigma", [0, -0.1, float("nan"), "0.05"])
+def test_an_impossible_noise_is_refused_before_anything_is_written(tmp_path, sigma, pretrained):
+    with pytest.raises(ValueError, match="sigma must"):
+        pretrain(TINY, sigma, tmp_path / "a")
+    with pytest.raises(ValueError, match="sigma must"):
+        finetune(TINY, "smug", sigma, pretrained, tmp_path / "b")
+    assert list(tmp_path.iterdir()) == []
+
+
+# --- fine-tuning ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_is_fine_tuned_from_the_same_denoiser(tmp_path, pretrained, method):
+    path = finetune(TINY, method, 0.05, pretrained, tmp_path, device="cpu")
+    network, header = load_network(path)
+    assert network.smoothing.placement == METHODS[method]
+    assert (network.smoothing.sigma, network.smoothing.n_samples) == (0.05, TINY.n_samples)
+    assert (header["method"], header["sigma"], header["settings"]["pretrained"]) == (
+        method,
+        0.05,
+        True,
+    )
+    assert equal(
+        dict(network.denoiser.state_dict()), read_tensors(tmp_path / "best.safetensors")[0]
+    )
+    assert not equal(dict(network.denoiser.state_dict()), read_tensors(pretrained)[0])
+
+
+def test_fine_tuning_twice_is_bitwise_the_same_and_options_change_it(tmp_path, pretrained):
+    def trained(name, profile=TINY, method="smug", sigma=0.05, start=pretrained):
+        finetune(profile, method, sigma, start, tmp_path / name, device="cpu")
+        return read_tensors(tmp_path / name / "last.safetensors")[0]
+
+    first = trained("first")
+    assert equal(first, trained("again"))
+    changes: dict[str, dict[str, Any]] = {
+        "weight": {"profile": TINY.replace(reconstruction_weight=10.0)},
+        "denoised": {"profile": TINY.replace(reference="denoised")},
+        "detached": {"profile": TINY.replace(reference="denoised_detached")},
+        "samples": {"profile": TINY.replace(n_samples_training=3)},
+        "steps": {"profile": TINY.replace(n_steps=3)},
+        "lam": {"profile": TINY.replace(lam=0.5)},
+        "mask": {"profile": TINY.replace(sampling_rate=0.5)},
+        "method": {"method": "smug_v0"},
+        "sigma": {"sigma": 0.01},
+        "fresh": {"start": None},
+    }
+    for name, change in changes.items():
+        assert not equal(first, trained(name, **change)), name
+
+
+def test_an_interrupted_fine_tuning_ends_bitwise_as_one_that_was_not(
+    tmp_path, pretrained, monkeypatch
+):
+    profile = TINY.replace(updates=4)
+    finetune(profile, "smug", 0.05, pretrained, tmp_path / "whole", device="cpu")
+
+    class Interruption(Exception):
+        pass
+
+    call = Examples.__call__
+
+    def interrupted(self, update):
+        if update == 3:
+            raise Interruption
+        return call(self, update)
+
+    monkeypatch.setattr(Examples, "__call__", interrupted)
+    with pytest.raises(Interruption):
+        finetune(profile, "smug", 0.05, pretrained, tmp_path / "broken", device="cpu")
+    monkeypatch.setattr(Examples, "__call__", call)
+    finetune(profile, "smug", 0.05, pretrained, tmp_path / "broken", device="cpu")
+    for name in ("network.safetensors", "last.safetensors"):
+        whole, broken = (read_tensors(tmp_path / run / name) for run in ("whole", "broken"))
+        assert equal(whole[0], broken[0])
+        assert whole[1] == broken[1]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"profile": TINY.replace(updates=3)},
+        {"profile": TINY.replace(reference="denoised")},
+        {"method": "smug_v0"},
+        {"sigma": 0.01},
+    ],
+)
+def test_a_folder_of_another_training_is_refused(tmp_path, pretrained, change):
+    asked: dict[str, Any] = {"profile": TINY, "method": "smug", "sigma": 0.05}
+    finetune(**asked, start=pretrained, folder=tmp_path, device="cpu")
+    with pytest.raises(ValueError, match="belongs to a training with other settings"):
+        finetune(**{**asked, **change}, start=pretrained, folder=tmp_path, device="cpu")
+
+
+def test_bad_arguments_are_refused_before_anything_is_written(tmp_path, pretrained):
+    folder = tmp_path / "run"
+    with pytest.raises(ValueError, match="method must be one of 'modl'"):
+        finetune(TINY, "pretrained", 0.05, pretrained, folder)
+    with pytest.raises(ValueError, match="device must be 'auto'"):
+        finetune(TINY, "smug", 0.05, pretrained, folder, device="gpu")
+    with pytest.raises(ValueError, match="device must be 'auto'"):
+        pretrain(TINY, 0.05, folder, device="gpu")
+    with pytest.raises(FileNotFoundError, match="no weights file"):
+        finetune(TINY, "smug", 0.05, tmp_path / "none.safetensors", folder)
+    with pytest.raises(ValueError, match="another architecture"):
+        finetune(TINY.replace(channels=5), "smug", 0.05, pretrained, folder)
+    damaged = tmp_path / "damaged.safetensors"
+    damaged.write_bytes(pretrained.read_bytes()[:-8])
+    with pytest.raises(ValueError, match="not a whole safetensors file"):
+        finetune(TINY, "smug", 0.05, damaged, folder)
+    assert not folder.exists()
+
+
+def test_the_exported_network_has_the_best_weights_not_the_last(tmp_path):
+    network = load_network_of(tmp_path, best=1.0, last=2.0)
+    assert all((value == 1.0).all() for value in network.denoiser.state_dict().values())
+
+
+def load_network_of(folder, *, best, last):
+    """Export a network whose best and last weights are constants."""
+    denoiser = denoisers.seeded(TINY.architecture, 0)
+    for name, value in (("best", best), ("last", last)):
+        filled = {key: torch.full_like(t, value) for key, t in denoiser.state_dict().items()}
+        header = {"settings": {}, "update": 1, "validation_psnr": 30.0}
+        save_tensors(folder / f"{name}.safetensors", filled, header)
+    net = UnrolledNetwork(denoiser)
+    return load_network(recipes._export(net, folder, method="modl", sigma=0.05))[0]

@@ -1,0 +1,314 @@
+"""Table 1 is what the records say, and refuses what they do not hold."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from html.parser import HTMLParser
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from smuglib import records, tables, verdicts
+from smuglib.models import METHODS
+from smuglib.records import Record
+from smuglib.scenarios import Scenario, table_scenarios
+from smuglib.statistics import Interval
+from smuglib.store import Store
+from smuglib.table_html import signed, to_html
+
+SCENARIOS = [s for s in table_scenarios() if s.name in ("clean", "noise", "transfer")]
+GAINS = {"zero_filled": -5.0, "modl": 0.0, "rs_e2e": 1.0, "smug_v0": 2.0, "smug": 3.0}
+COST = {"clean": 0.0, "noise": 1.0, "transfer": 8.0}
+
+
+def record(method, scenario, index, sigma=0.05, **changes):
+    """Return a row whose PSNR is 30, minus the scenario's cost, plus the method's gain there."""
+    gain = GAINS[method] if scenario.name == "transfer" or method == "zero_filled" else 0.0
+    attack = scenario.attack
+    ascends = attack is not None and attack.kind == "pgd"
+    values = {
+        "method": method, "training_sigma": 0.0 if method == "zero_filled" else sigma,
+        "placement": METHODS.get(method, "none"), "sigma": 0.0, "n_samples": 0, "n_steps": 8,
+        "scenario": scenario.name, "rung": scenario.rung, "epsilon": scenario.epsilon,
+        "domain": attack.domain if attack else "none", "norm": attack.norm if attack else "none",
+        "attack_steps": attack.n_steps if attack and ascends else 0,
+        "attack_restarts": attack.n_restarts if attack and ascends else 0, "attack_samples": 0,
+        "sampling_rate": 0.25, "seed": 0, "split": "test", "subject": index % 5, "slice": index,
+        "psnr": 30 - COST[scenario.name] + gain + 0.1 * index, "ssim": 0.9 + 0.001 * gain,
+        "nmse": 0.01, "ssim_published": 0.95, "psnr_zero_filled": 24.0, "ssim_zero_filled": 0.7,
+        "weights_sha256": f"{method} {sigma}", "commit": "abc", "versions": "", "device": "CPU",
+    }  # fmt: skip
+    return Record(**{**values, **changes})
+
+
+def block(sigma=0.05, n_slices=6, methods=tuple(GAINS), scenarios=SCENARIOS, **changes):
+    rows = [
+        record(method, scenario, index, sigma, **changes)
+        for method in methods
+        for scenario in scenarios
+        for index in range(n_slices)
+    ]
+    return pd.DataFrame([asdict(row) for row in rows])
+
+
+def line(table, method, scenario, metric="psnr", sigma=0.05):
+    chosen = table[
+        (table["method"] == method)
+        & (table["scenario"] == scenario)
+        & (table["metric"] == metric)
+        & (table["block"] == sigma)
+    ]
+    assert len(chosen) == 1
+    return chosen.iloc[0]
+
+
+# --- from files -----------------------------------------------------------------------------------
+
+
+def test_a_block_is_all_records_of_one_noise_level(tmp_path):
+    store = Store(tmp_path)
+    for method in METHODS:
+        own = [method, "zero_filled"] if method == "modl" else [method]
+        records.write(store.records(method, 0.05), records.rows_of(block(methods=own)), {})
+    read = tables.read_block(store, 0.05)
+    assert set(read["method"]) == set(GAINS)
+    assert len(read) == len(block())
+    with pytest.raises(FileNotFoundError, match=r"no records file .*modl_s0\.01\.csv"):
+        tables.read_block(store, 0.01)
+
+
+# --- selection ------------------------------------------------------------------------------------
+
+
+def test_rows_are_selected_by_strength_and_settings_of_the_attack():
+    frame = pd.concat(
+        [
+            block(),
+            block(epsilon=0.008),
+            block(attack_steps=20),
+            block(attack_restarts=2),
+            block(attack_samples=5),
+        ]
+    )
+    transfer = SCENARIOS[-1]
+    found = tables.select(frame, transfer)
+    pd.testing.assert_frame_equal(found, tables.select(block(), transfer))
+    assert tables.select(block(), Scenario("transfer", "transfer", 0.008)).empty
+
+
+def test_a_strength_is_found_after_a_round_trip_through_text():
+    frame = block(epsilon=float(f"{1 / 255:.8g}"))
+    assert len(tables.select(frame, SCENARIOS[-1])) == len(GAINS) * 6
+
+
+def test_scenarios_that_one_method_lacks_are_missing():
+    frame = block()
+    assert tables.missing(frame, SCENARIOS) == []
+    lacks = frame[~((frame["method"] == "smug") & (frame["scenario"] == "noise"))]
+    assert [s.name for s in tables.missing(lacks, SCENARIOS)] == ["noise"]
+    with pytest.raises(ValueError, match=r"no records of scenario 'noise' at epsilon 0\.00392"):
+        tables.table({0.05: lacks}, SCENARIOS)
+
+
+# --- the numbers ----------------------------------------------------------------------------------
+
+
+def test_the_table_has_means_spreads_and_paired_differences():
+    table = tables.table({0.05: block(), 0.01: block(0.01)}, SCENARIOS)
+    psnr = line(table, "smug", "transfer")
+    values = 30 - 8 + 3 + 0.1 * np.arange(6)
+    assert psnr["mean"] == pytest.approx(values.mean())
+    assert psnr["std"] == pytest.approx(values.std())
+    assert [psnr[k] for k in ("difference", "low", "high")] == pytest.approx([3.0] * 3)
+    assert (psnr["n_slices"], psnr["n_subjects"]) == (6, 5)
+    assert line(table, "smug", "clean")["difference"] == pytest.approx(0)
+    assert line(table, "zero_filled", "clean")["difference"] == pytest.approx(-5)
+    assert line(table, "smug", "transfer", "ssim")["difference"] == pytest.approx(0.003)
+    assert line(table, "modl", "clean", sigma=0.01)["mean"] == pytest.approx(30.25)
+    assert len(table) == 2 * 2 * len(SCENARIOS) * len(GAINS)
+
+
+def test_differences_are_to_modl_of_the_same_block():
+    other = block(0.01).assign(psnr=lambda frame: frame["psnr"] + (frame["method"] == "modl"))
+    table = tables.table({0.05: block(), 0.01: other}, SCENARIOS)
+    assert line(table, "smug", "transfer", sigma=0.05)["difference"] == pytest.approx(3)
+    assert line(table, "smug", "transfer", sigma=0.01)["difference"] == pytest.approx(2)
+
+
+def test_methods_of_different_slices_are_refused():
+    frame = block()
+    uneven = frame[~((frame["method"] == "smug") & (frame["slice"] == 5))]
+    with pytest.raises(ValueError, match="must cover the same slices"):
+        tables.table({0.05: uneven}, SCENARIOS)
+
+
+def test_the_poster_s_numbers_add_up_to_its_absolute_values():
+    """Absolute values as its authors' code logs them: MoDL plus the printed difference."""
+    absolute = {
+        ("smug", "transfer_published"): (26.78, 0.737),
+        ("smug_v0", "transfer_published"): (25.99, 0.715),
+        ("rs_e2e", "transfer_published"): (23.69, 0.763),
+        ("smug", "noise"): (29.23, 0.890),
+        ("smug_v0", "clean"): (28.72, 0.886),
+        ("rs_e2e", "clean"): (29.82, 0.902),
+    }
+    for (method, scenario), (psnr, ssim) in absolute.items():
+        for metric, value in (("psnr", psnr), ("ssim", ssim)):
+            base = tables.POSTER["modl"][scenario][metric][0]
+            printed = tables.POSTER[method][scenario][metric][0]
+            assert base + printed == pytest.approx(value, abs=1e-9)
+
+
+def test_the_settings_are_said():
+    words = tables.settings({0.05: block(attack_samples=2, n_samples=10)}, SCENARIOS)
+    for said in (
+        "6 slices of 5 test subjects",
+        "seed 0",
+        "sampling rate 0.25",
+        "8 unrolling steps",
+        "10 noise samples",
+        "10 steps of ε/3",
+        "averaged over 2 fresh noise samples",
+    ):
+        assert said in words
+
+
+# --- the page -------------------------------------------------------------------------------------
+
+
+class Cells(HTMLParser):
+    """Collects the cells of every row, and checks that tags are closed."""
+
+    def __init__(self):
+        super().__init__()
+        self.rows, self.open, self.text = [], [], None
+
+    def handle_starttag(self, tag, attrs):
+        if tag == "br":
+            return
+        if tag == "tbody" and "tbody" in self.open:
+            self.open.remove("tbody")  # its end tag may be left out
+        self.open.append(tag)
+        if tag == "tr":
+            self.rows.append([])
+        if tag in ("td", "th"):
+            self.text = ""
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+        if tag in ("td", "th"):
+            self.rows[-1].append(self.text)
+            self.text = None
+
+    def handle_data(self, data):
+        if self.text is not None:
+            self.text += data
+
+
+def test_the_page_has_a_column_a_scenario_and_two_rows_a_method():
+    columns = [*SCENARIOS, *(s for s in table_scenarios() if s.name == "transfer_published")]
+    frame = block(scenarios=SCENARIOS)
+    published = frame[frame["scenario"] == "transfer"].assign(scenario="transfer_published")
+    table = tables.table({0.05: pd.concat([frame, published])}, columns)
+    parser = Cells()
+    parser.feed(to_html(table, columns, caption="Table <1>"))
+    assert parser.open == []
+    heads = [row[0] for row in parser.rows]
+    assert heads.count("SMUG") == 2  # ours and the poster's
+    ours = parser.rows[heads.index("SMUG")]
+    assert ours[1:3] == ["PSNR (dB)", "30.25 ± 0.17+0.00 [+0.00, +0.00]"]
+    assert ours[4] == "25.25 ± 0.17+3.00 [+3.00, +3.00]"
+    assert parser.rows[heads.index("MoDL")][2] == "30.25 ± 0.17"
+    posters = parser.rows[len(heads) - 1 - heads[::-1].index("SMUG")]
+    assert posters[2:] == ["29.39 ± 3.06−0.34", "29.23 ± 2.98+0.53", "—", "26.78 ± 2.28+3.87"]
+
+
+def test_the_caption_is_text_and_no_markup():
+    page = to_html(tables.table({0.05: block()}, SCENARIOS), SCENARIOS, caption="a < b")
+    assert "<caption>a &lt; b</caption>" in page
+
+
+@pytest.mark.parametrize(
+    ("shift", "bold"), [(lambda i: 1.0, True), (lambda i: (-1) ** i, False), (lambda i: -1.0, True)]
+)
+def test_bold_marks_intervals_that_do_not_hold_zero(shift, bold):
+    frame = block(methods=("modl", "smug"), scenarios=SCENARIOS[:1])
+    moved = [
+        shift(i) if m == "smug" else 0 for m, i in zip(frame["method"], frame["slice"], strict=True)
+    ]
+    table = tables.table({0.05: frame.assign(psnr=frame["psnr"] + moved)}, SCENARIOS[:1])
+    page = to_html(table, SCENARIOS[:1], caption="")
+    assert ("<strong>" in page) == bold
+
+
+def test_signs_are_written_with_a_minus_sign():
+    assert [signed(0.5), signed(-0.5), signed(0.1234, 3)] == ["+0.50", "−0.50", "+0.123"]
+
+
+# --- verdicts -------------------------------------------------------------------------------------
+
+
+def test_losses_are_clean_minus_attacked_of_the_same_slices():
+    losses = verdicts.fragility(block(), SCENARIOS, "modl")
+    assert losses.keys() == {"noise", "transfer"}
+    assert losses["transfer"] == pytest.approx((8, 8, 8))
+    frame = block()
+    fewer = frame[(frame["scenario"] != "transfer") | (frame["slice"] < 3)]
+    assert verdicts.fragility(fewer, SCENARIOS, "smug")["transfer"] == pytest.approx((5, 5, 5))
+
+
+def test_records_of_different_slices_are_not_compared():
+    frame = block(scenarios=SCENARIOS[:1])
+    smug, modl = (frame[frame["method"] == name] for name in ("smug", "modl"))
+    with pytest.raises(ValueError, match="must be of the same slices"):
+        verdicts.paired(smug, modl[:-1])
+    with pytest.raises(ValueError, match="must be of the same slices"):
+        verdicts.paired(pd.concat([smug, smug]), pd.concat([modl, modl]))
+
+
+@pytest.mark.parametrize(
+    ("interval", "word"),
+    [
+        (Interval(1, 0.1, 2), "up"),
+        (Interval(-1, -2, -0.1), "down"),
+        (Interval(1, -0.1, 2), "open"),
+        (Interval(1, 0.0, 2), "open"),
+        (Interval(5, float("nan"), float("nan")), "open"),
+    ],
+)
+def test_a_verdict_follows_the_interval_and_not_the_mean(interval, word):
+    assert verdicts.judged(interval, above="up", below="down", between="open") == word
+
+
+def test_intervals_in_words():
+    assert verdicts.worded(Interval(3.7, 3.21, 4.1)) == "+3.70 dB [+3.21, +4.10]"
+    assert verdicts.worded(Interval(3.7, -1, 4.1), sign=False) == "3.70 dB [−1.00, 4.10]"
+    assert verdicts.worded(Interval(-0.5, float("nan"), float("nan")), "") == "−0.50"
+
+
+def test_the_ranking_holds_is_contradicted_or_is_undecided():
+    frame, transfer = block(), SCENARIOS[-1]
+    assert "ranking **holds** (means: SMUG > SMUGv0 > RS-E2E > MoDL" in verdicts.ranking(
+        frame, transfer
+    )
+    is_smug = frame["method"] == "smug"
+    worse = frame.assign(psnr=frame["psnr"] - 4 * is_smug)
+    assert "ranking **is contradicted** (means: SMUGv0" in verdicts.ranking(worse, transfer)
+    mixed = frame.assign(psnr=frame["psnr"] - is_smug * (1 + 3 * (-1.0) ** frame["slice"]))
+    assert "ranking **is undecided**" in verdicts.ranking(mixed, transfer)
+
+
+def test_the_headline_says_price_loss_and_gain():
+    text = verdicts.headline({0.05: block()}, SCENARIOS)
+    assert "**σ = 0.05.** On clean scans, SMUG against MoDL: **not told apart**" in text
+    assert "(poster: −0.34)" in text
+    assert "transfer attack: MoDL loses 8.00 dB [8.00, 8.00], SMUG 5.00 dB [5.00, 5.00]" in text
+    assert "**better**, +3.00 dB [+3.00, +3.00]" in text
+
+
+def test_the_other_methods_get_their_verdicts():
+    text = verdicts.others({0.05: block(), 0.01: block(0.01)}, SCENARIOS)
+    assert text.count("- SMUGv0: ") == text.count("- RS-E2E: ") == 2
+    assert "transfer attack **better**, +2.00 dB" in text
+    assert text.count("Under the transfer attack, the poster's ranking **holds**") == 2

@@ -1,0 +1,280 @@
+"""The training loop: schedule, log, best and last, and a resume that changes no bit."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+import torch
+from torch import nn
+
+from smuglib import denoisers, files
+from smuglib.random import complex_normal, generator
+from smuglib.training import NORM_MEMORY, Plan, Training, one_cycle
+from smuglib.weights import read_tensors
+
+PLAN = Plan(updates=8, learning_rate=1e-2, clip_factor=2.0, n_validations=4, settings={"seed": 7})
+RESULTS = ("best.safetensors", "last.safetensors", "log.csv", "provenance.json")
+
+
+class Interruption(Exception):
+    """Stands for a killed process."""
+
+
+class Run:
+    """A small denoising problem, with the training that solves it."""
+
+    def __init__(self, folder, plan=PLAN, *, stop_at=None, scores=None, network=None):
+        self.network = network or denoisers.seeded(
+            {"name": "dncnn", "channels": 4, "blocks": 1}, seed=1
+        )
+        self.stop_at, self.scores, self.seen = stop_at, list(scores or []), []
+        self.folder = folder
+        self.training = Training(self.network, self.loss, self.validate, plan, folder)
+
+    def images(self, key):
+        like = torch.zeros(1, dtype=torch.complex64)
+        clean = complex_normal((2, 8, 8), 1.0, generator(3, key), like).cumsum(-1) / 8
+        return clean, clean + complex_normal(clean.shape, 0.1, generator(3, key, "noise"), like)
+
+    def error(self, key):
+        clean, noisy = self.images(key)
+        return (self.network(noisy) - clean).abs().square().mean()
+
+    def loss(self, update):
+        if update == self.stop_at:
+            raise Interruption
+        self.seen.append(update)
+        return self.error(update)
+
+    def validate(self):
+        return self.scores.pop(0) if self.scores else -10 * math.log10(self.error("val").item())
+
+    def weights(self, name="last.safetensors"):
+        return read_tensors(self.folder / name)[0]
+
+
+def equal(first, second):
+    return first.keys() == second.keys() and all(torch.equal(first[k], second[k]) for k in first)
+
+
+# --- the schedule --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("update", "expected"),
+    [
+        (0, 0.5),  # the rise takes a tenth of 20 updates
+        (1, 1.0),
+        (2, 0.5 * (1 + math.cos(math.pi / 19))),
+        (10, 0.5 * (1 + math.cos(math.pi * 9 / 19))),
+        (19, 0.5 * (1 + math.cos(math.pi * 18 / 19))),
+    ],
+)
+def test_one_cycle_has_known_values(update, expected):
+    assert one_cycle(update, 20, 2.0) == pytest.approx(2.0 * expected)
+
+
+@pytest.mark.parametrize("total", [1, 2, 7, 100, 2000])
+def test_one_cycle_rises_to_its_peak_then_falls_and_never_reaches_zero(total):
+    rates = [one_cycle(update, total, 1e-3) for update in range(total)]
+    top = rates.index(max(rates))
+    assert max(rates) == pytest.approx(1e-3)
+    assert min(rates) > 0
+    assert rates[: top + 1] == sorted(rates[: top + 1])
+    assert rates[top:] == sorted(rates[top:], reverse=True)
+
+
+# --- what a run does -----------------------------------------------------------------------------
+
+
+def test_a_run_learns_and_logs_every_validation(tmp_path):
+    run = Run(tmp_path, replace(PLAN, updates=60))
+    before = run.validate()
+    log = run.training.run()
+    assert run.seen == list(range(60))
+    assert [row["update"] for row in log] == [15, 30, 45, 60]
+    assert log[-1]["validation_psnr"] > before + 1
+    assert [row["learning_rate"] for row in log] == [
+        one_cycle(u, 60, 1e-2) for u in (14, 29, 44, 59)
+    ]
+    written = pd.read_csv(tmp_path / "log.csv")
+    pd.testing.assert_frame_equal(written, pd.DataFrame(log))
+
+
+def test_the_logged_loss_is_the_mean_since_the_last_row(tmp_path):
+    run = Run(tmp_path, replace(PLAN, updates=2, n_validations=1))
+    original, losses = run.training._loss, []
+
+    def spy(update):
+        losses.append(original(update))
+        return losses[-1]
+
+    run.training._loss = spy
+    assert run.training.run()[0]["loss"] == pytest.approx(sum(x.item() for x in losses) / 2)
+
+
+def test_more_validations_than_updates_validate_after_each(tmp_path):
+    log = Run(tmp_path, replace(PLAN, updates=2, n_validations=5)).training.run()
+    assert [row["update"] for row in log] == [1, 2]
+
+
+def test_best_keeps_the_best_validation_and_last_the_last(tmp_path):
+    run = Run(tmp_path, scores=[10.0, 30.0, 20.0, 25.0])
+    run.training.run()
+    best, last = (
+        read_tensors(tmp_path / "best.safetensors")[1],
+        read_tensors(tmp_path / "last.safetensors")[1],
+    )
+    assert (best["update"], best["validation_psnr"]) == (4, 30.0)
+    assert (last["update"], last["validation_psnr"]) == (8, 25.0)
+    assert not equal(run.weights("best.safetensors"), run.weights())
+    assert equal(dict(run.network.state_dict()), run.weights())
+    assert json.loads((tmp_path / "provenance.json").read_text())["best_psnr"] == 30.0
+
+
+def test_provenance_says_what_was_run_and_by_what(tmp_path):
+    Run(tmp_path).training.run()
+    described = json.loads((tmp_path / "provenance.json").read_text())
+    assert described["settings"] == {"seed": 7}
+    assert described["updates"] == 8
+    assert {"commit", "versions", "device", "time"} <= described.keys()
+    assert described["versions"]["torch"] == torch.__version__
+
+
+def test_gradients_are_bounded_by_their_running_mean(tmp_path):
+    """A spike counts as the bound it is cut to, so that one spike does not let the next pass."""
+    run = Run(tmp_path, replace(PLAN, updates=2, n_validations=2))
+    original, norms = run.training._loss, []
+    run.training._loss = lambda update: original(update) * (1e6 if update else 1)
+    validate = run.training._validate
+
+    def spy():
+        squares = [p.grad.square().sum() for p in run.network.parameters() if p.grad is not None]
+        norms.append(torch.stack(squares).sum().sqrt().item())
+        return validate()
+
+    run.training._validate = spy
+    run.training.run()
+    assert norms[1] == pytest.approx(2 * norms[0], rel=1e-4)
+    mean = NORM_MEMORY * norms[0] + (1 - NORM_MEMORY) * 2 * norms[0]
+    assert run.training._norm == pytest.approx(mean, rel=1e-4)
+
+
+def test_precision_changes_the_arithmetic_of_the_loss(tmp_path):
+    runs = [Run(tmp_path / p, replace(PLAN, precision=p)) for p in ("float32", "bfloat16")]
+    for run in runs:
+        run.training.run()
+    exact, coarse = (run.weights() for run in runs)
+    assert not equal(exact, coarse)
+    for name in exact:
+        torch.testing.assert_close(exact[name], coarse[name], atol=0.03, rtol=0.3)
+        assert coarse[name].dtype == torch.float32
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_loss_that_is_not_finite_stops_the_training(tmp_path, value):
+    run = Run(tmp_path)
+    original = run.training._loss
+    run.training._loss = lambda update: original(update) * (value if update == 3 else 1)
+    with pytest.raises(RuntimeError, match=rf"the loss became {value} at update 3"):
+        run.training.run()
+    assert all(value.isfinite().all() for value in run.network.state_dict().values())
+    assert read_tensors(tmp_path / "state.safetensors")[1]["update"] == 2
+
+
+# --- resume ---------------------------------------------------------------------------------------
+
+
+def test_the_same_training_twice_is_bitwise_the_same(tmp_path):
+    runs = [Run(tmp_path / name) for name in "ab"]
+    logs = [run.training.run() for run in runs]
+    assert equal(runs[0].weights(), runs[1].weights())
+    for row in (*logs[0], *logs[1]):
+        row.pop("seconds")
+    assert logs[0] == logs[1]
+
+
+@pytest.mark.parametrize("stops", [(1,), (2,), (5,), (3, 7), (2, 2, 6)])
+def test_an_interrupted_training_ends_bitwise_as_one_that_was_not(tmp_path, stops):
+    whole = Run(tmp_path / "whole")
+    log = whole.training.run()
+    for stop in stops:
+        broken = Run(tmp_path / "broken", stop_at=stop)
+        with pytest.raises(Interruption):
+            broken.training.run()
+    resumed = Run(tmp_path / "broken")
+    resumed_log = resumed.training.run()
+    assert resumed.seen[0] == 2 * (max(stops) // 2)  # from the last checkpoint, not from the start
+    for name in ("best.safetensors", "last.safetensors"):
+        assert equal(whole.weights(name), resumed.weights(name))
+        assert (
+            read_tensors(tmp_path / "whole" / name)[1]
+            == read_tensors(tmp_path / "broken" / name)[1]
+        )
+    for row in (*log, *resumed_log):
+        row.pop("seconds")
+    assert log == resumed_log
+
+
+def test_a_kill_between_the_files_of_a_checkpoint_is_repaired(tmp_path, monkeypatch):
+    """State is written last: without it the other files are simply written again."""
+    whole = Run(tmp_path / "whole")
+    whole.training.run()
+    broken = Run(tmp_path / "broken")
+
+    def killed():
+        raise Interruption
+
+    monkeypatch.setattr(broken.training, "_save_state", killed)
+    with pytest.raises(Interruption):
+        broken.training.run()
+    assert (tmp_path / "broken" / "last.safetensors").is_file()
+    resumed = Run(tmp_path / "broken")
+    resumed.training.run()
+    assert equal(whole.weights("best.safetensors"), resumed.weights("best.safetensors"))
+    assert equal(whole.weights(), resumed.weights())
+
+
+def test_a_finished_training_is_not_run_again(tmp_path):
+    log = Run(tmp_path).training.run()
+    hashes = {name: files.sha256(tmp_path / name) for name in RESULTS}
+    again = Run(tmp_path)
+    assert again.training.run() == log
+    assert again.seen == []
+    assert hashes == {name: files.sha256(tmp_path / name) for name in RESULTS}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"updates": 9},
+        {"learning_rate": 2e-2},
+        {"clip_factor": 3.0},
+        {"n_validations": 2},
+        {"precision": "bfloat16"},
+        {"settings": {"seed": 8}},
+    ],
+)
+def test_another_plan_is_refused_on_resume(tmp_path, change):
+    Run(tmp_path, stop_at=None).training.run()
+    with pytest.raises(ValueError, match="belongs to a training with other settings"):
+        Run(tmp_path, replace(PLAN, **change))
+
+
+def test_a_truncated_state_is_refused_by_name(tmp_path):
+    Run(tmp_path).training.run()
+    state = tmp_path / "state.safetensors"
+    state.write_bytes(state.read_bytes()[:-10])
+    with pytest.raises(ValueError, match=r"state\.safetensors is not a whole safetensors file"):
+        Run(tmp_path)
+
+
+def test_a_state_of_another_network_is_refused(tmp_path):
+    Run(tmp_path).training.run()
+    other = nn.Linear(2, 2)
+    with pytest.raises(RuntimeError, match="size mismatch|Missing key"):
+        Run(tmp_path, network=other)
