@@ -19,6 +19,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from smuglib.labels import METHOD_LABELS, SCENARIO_LABELS
 from smuglib.models import METHODS
 
 OKABE_ITO = {
@@ -31,30 +32,6 @@ OKABE_ITO = {
     "vermilion": "#D55E00",
     "purple": "#CC79A7",
 }
-
-METHOD_LABELS = {
-    "zero_filled": "Zero-filled",
-    "modl": "MoDL",
-    "rs_e2e": "RS-E2E",
-    "smug_v0": "SMUGv0",
-    "smug": "SMUG",
-}
-PLACEMENT_LABELS = {
-    "none": "none (MoDL)",
-    "end_to_end": "end to end (RS-E2E)",
-    "step": "whole step (SMUGv0)",
-    "denoiser": "denoiser (SMUG)",
-}
-SCENARIO_LABELS = {
-    "clean": "clean",
-    "noise": "random noise",
-    "transfer_published": "published attack",
-    "transfer": "transfer attack",
-    "adaptive_image": "adaptive attack",
-    "adaptive_kspace_l2": "adaptive k-space attack (ℓ2)",
-    "adaptive_kspace_linf": "adaptive k-space attack (ℓ∞)",
-}
-"""Names of the scenarios of `smuglib.scenarios.table_scenarios`."""
 
 _LINES = {
     "zero_filled": ("black", ":", "x"),

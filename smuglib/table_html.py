@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from smuglib.plots import METHOD_LABELS, SCENARIO_LABELS
+from smuglib.labels import METHOD_LABELS, SCENARIO_LABELS
 from smuglib.scenarios import Scenario
 from smuglib.tables import METRICS, POSTER, POSTER_CITATION
 
@@ -37,7 +37,7 @@ def to_html(summary: pd.DataFrame, scenarios: Sequence[Scenario], *, caption: st
     counts = summary.groupby("scenario")["n_slices"].max()
     head = "".join(f'<th scope="col">{_heading(s, counts[s.name])}</th>' for s in scenarios)
     lines = [
-        '<table class="table1" style="font-size: 0.8em">',
+        '<table class="table1" style="font-size: 0.8em; white-space: nowrap">',
         f"<caption>{escape(caption)}</caption>",
         f'<thead><tr><th scope="col">Method</th><th scope="col"></th>{head}</tr></thead>',
     ]

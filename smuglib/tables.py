@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from smuglib import records, statistics
+from smuglib.labels import METHOD_LABELS, SCENARIO_LABELS
 from smuglib.models import METHODS
 from smuglib.scenarios import Scenario
 from smuglib.store import Store
@@ -177,3 +178,37 @@ def settings(blocks: Mapping[float, pd.DataFrame], scenarios: Sequence[Scenario]
 def _values(values: Iterable[float]) -> str:
     """Return the different values, sorted, as text."""
     return ", ".join(f"{value:g}" for value in sorted(set(values))) or "no"
+
+
+def markdown(blocks: Mapping[float, pd.DataFrame], scenarios: Sequence[Scenario]) -> str:
+    """Write the PSNR of Table 1 as a Markdown table, for the README.
+
+    Parameters
+    ----------
+    blocks, scenarios
+        As for `table`.
+
+    Returns
+    -------
+    str
+        A row a method and noise level, a column a scenario: mean in dB, and the difference to
+        MoDL of the same block with its interval.
+    """
+    summary = table(blocks, scenarios)
+    summary = summary[summary["metric"] == "psnr"]
+    names = [scenario.name for scenario in scenarios]
+    lines = [
+        "| method | σ | " + " | ".join(SCENARIO_LABELS[name] for name in names) + " |",
+        "|---|---|" + "---|" * len(names),
+    ]
+    for (sigma, method), rows in summary.groupby(["block", "method"], sort=False):
+        cells = [_cell(rows[rows["scenario"] == name].iloc[0]) for name in names]
+        label = METHOD_LABELS[str(method)]
+        lines.append(f"| {label} | {sigma:g} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def _cell(row: pd.Series) -> str:
+    if row["method"] == "modl":
+        return f"{row['mean']:.2f}"
+    return f"{row['mean']:.2f} ({row['difference']:+.2f} [{row['low']:+.2f}, {row['high']:+.2f}])"

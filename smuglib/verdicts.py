@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from smuglib.plots import METHOD_LABELS, SCENARIO_LABELS
+from smuglib.labels import METHOD_LABELS, SCENARIO_LABELS
 from smuglib.scenarios import Scenario
 from smuglib.statistics import PAIR, Interval, bootstrap
 from smuglib.table_html import signed

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 import torch
 
-from smuglib import plots, random
+from smuglib import labels, plots, random
 from smuglib.models import METHODS
 from smuglib.smoothing import PLACEMENTS
 
@@ -19,9 +19,9 @@ def image():
 
 
 def test_every_method_and_placement_has_a_name_and_a_line_of_its_own():
-    assert METHODS.keys() <= plots.METHOD_LABELS.keys()
-    assert set(PLACEMENTS) == plots.PLACEMENT_LABELS.keys()
-    styles = [plots.method_style(method) for method in plots.METHOD_LABELS]
+    assert METHODS.keys() <= labels.METHOD_LABELS.keys()
+    assert set(PLACEMENTS) == labels.PLACEMENT_LABELS.keys()
+    styles = [plots.method_style(method) for method in labels.METHOD_LABELS]
     for key in ("label", "color", "marker"):
         assert len({style[key] for style in styles}) == len(styles)
 
