@@ -176,6 +176,7 @@ rule evaluate:
     output:
         notebook="build/{profile}/notebooks/04_evaluation_{method}_s{sigma}.ipynb",
         records="build/{profile}/records/{method}_s{sigma}.csv",
+        provenance="build/{profile}/records/{method}_s{sigma}.json",
         manifest="build/{profile}/manifests/records_{method}_s{sigma}.sha256",
     params:
         code=code("04_evaluation"),

@@ -13,6 +13,7 @@ from torch import Tensor
 from smuglib import checks, denoisers, random
 from smuglib.data import BrainDataset
 from smuglib.denoisers import Denoiser
+from smuglib.files import sha256
 from smuglib.losses import finetuning_loss, pretraining_loss
 from smuglib.metrics import psnr
 from smuglib.models import METHODS, Trace, UnrolledNetwork
@@ -215,7 +216,7 @@ def finetune(
         stage="finetune",
         method=method,
         sigma=sigma,
-        pretrained=start is not None,
+        start="fresh" if start is None else sha256(start),
     )
     Training(denoiser, loss, _validation(profile, network, where), plan, folder).run()
     return _export(network, Path(folder), method=method, sigma=sigma)

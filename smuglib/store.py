@@ -102,9 +102,13 @@ class Store:
         """Return the path of a run's training log; its provenance lies beside it as JSON."""
         return self.folder / "logs" / f"{run_name(method, sigma)}.csv"
 
-    def checkpoints(self, method: str, sigma: float) -> Path:
-        """Return the folder where a training keeps what it needs to resume."""
-        return self.folder / "checkpoints" / run_name(method, sigma)
+    def checkpoints(self, method: str, sigma: float, code: str) -> Path:
+        """Return the folder where a run keeps what it needs to resume.
+
+        ``code`` is a hash of the sources that the run depends on: what other code left behind is
+        not resumed from.
+        """
+        return self.folder / "checkpoints" / f"{run_name(method, sigma)}-{code[:12]}"
 
     def load(self, method: str, sigma: float) -> UnrolledNetwork:
         """Load a trained network, in evaluation mode on the CPU."""
@@ -140,17 +144,16 @@ class Store:
         method, sigma
             The run; ``method`` may be ``"pretrained"``.
         weights
-            What the training recipe returned.
+            What the training recipe returned: log and provenance lie beside it.
 
         Returns
         -------
         Path
             The weights in this store.
         """
-        checkpoints = self.checkpoints(method, sigma)
         for source, target in (
-            (checkpoints / "log.csv", self.log(method, sigma)),
-            (checkpoints / "provenance.json", self.log(method, sigma).with_suffix(".json")),
+            (weights.parent / "log.csv", self.log(method, sigma)),
+            (weights.parent / "provenance.json", self.log(method, sigma).with_suffix(".json")),
             (weights, self.weights(method, sigma)),
         ):
             with replacing(target) as temporary:

@@ -11,7 +11,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from smuglib import checks, denoisers
+from smuglib import checks, denoisers, profiles
 from smuglib.denoisers import Denoiser
 from smuglib.files import replacing
 from smuglib.models import METHODS, UnrolledNetwork
@@ -193,11 +193,12 @@ def load(name: str, *, sigma: float = 0.05, profile: str = "default") -> Unrolle
     Raises
     ------
     ValueError
-        If there is no such method or noise level.
+        If there is no such method, noise level or profile.
     FileNotFoundError
         If no weights are shipped for the profile.
     """
     checks.one_of("name", name, METHODS)
+    profiles.get(profile)
     if sigma not in SIGMAS:
         raise ValueError(f"sigma must be one of {SIGMAS}, got {sigma!r}")
     network, _ = load_network(SHIPPED / profile / "weights" / file_name(name, sigma))

@@ -17,7 +17,6 @@ LAYOUT = {
     "weights": "weights/smug_s0.05.safetensors",
     "records": "records/smug_s0.05.csv",
     "log": "logs/smug_s0.05.csv",
-    "checkpoints": "checkpoints/smug_s0.05",
 }
 
 
@@ -106,7 +105,7 @@ def test_an_impossible_run_is_refused(method, sigma, message):
 
 def test_keep_copies_weights_log_and_provenance(tmp_path):
     kept = Store(tmp_path)
-    source = trained(kept.checkpoints("smug", 0.05))
+    source = trained(kept.checkpoints("smug", 0.05, "code"))
     assert kept.keep("smug", 0.05, source) == kept.weights("smug", 0.05)
     assert kept.weights("smug", 0.05).read_bytes() == source.read_bytes()
     network = kept.load("smug", 0.05)
@@ -119,9 +118,9 @@ def test_keep_copies_weights_log_and_provenance(tmp_path):
 
 def test_keep_replaces_an_older_training(tmp_path):
     kept = Store(tmp_path)
-    first = kept.keep("smug", 0.05, trained(kept.checkpoints("smug", 0.05)))
+    first = kept.keep("smug", 0.05, trained(kept.checkpoints("smug", 0.05, "code")))
     before = first.read_bytes()
-    kept.keep("smug", 0.05, trained(kept.checkpoints("smug", 0.05), seed=2))
+    kept.keep("smug", 0.05, trained(kept.checkpoints("smug", 0.05, "code"), seed=2))
     assert first.read_bytes() != before
     assert sorted(p.name for p in first.parent.iterdir()) == [first.name]
 
@@ -141,6 +140,13 @@ def test_what_was_not_trained_is_named(tmp_path):
 
 def test_a_network_is_loaded_on_the_cpu(tmp_path):
     kept = Store(tmp_path)
-    kept.keep("smug", 0.05, trained(kept.checkpoints("smug", 0.05)))
+    kept.keep("smug", 0.05, trained(kept.checkpoints("smug", 0.05, "code")))
     devices = {p.device for p in kept.load("smug", 0.05).parameters()}
     assert devices == {torch.device("cpu")}
+
+
+def test_checkpoints_of_other_code_are_not_resumed_from(tmp_path):
+    own = Store(tmp_path)
+    folder = own.checkpoints("smug", 0.05, "0123456789abcdef")
+    assert folder == tmp_path / "checkpoints" / "smug_s0.05-0123456789ab"
+    assert own.checkpoints("smug", 0.05, "another") != folder
