@@ -3,6 +3,7 @@
 # make reproduce PROFILE=smoke        everything from the simulator on, into build/smoke
 # make chapter NAME=table1 ARGS="-p epsilon 0.008"        one chapter with other parameters
 # make bench       timings of the solvers
+# make ship PROFILE=default           take what `make reproduce` computed as the shipped results
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -14,7 +15,7 @@ BIN := $(abspath $(VENV))/bin
 STAMP := $(VENV)/.smuglib-installed
 SNAKEMAKE = $(BIN)/snakemake --cores $(CORES) --rerun-incomplete
 
-.PHONY: book test reproduce chapter bench lint format lock clean
+.PHONY: book test reproduce chapter bench ship lint format lock clean
 
 book: $(STAMP)
 	$(SNAKEMAKE) shipped_book --quiet rules
@@ -35,6 +36,10 @@ chapter: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python -m smuglib.bench $(ARGS)
+
+ship:
+	mkdir -p smuglib/shipped/$(PROFILE)
+	cp -r build/$(PROFILE)/weights build/$(PROFILE)/logs build/$(PROFILE)/records smuglib/shipped/$(PROFILE)/
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

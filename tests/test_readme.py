@@ -1,0 +1,49 @@
+"""The README and the model card say what the shipped records and weights say."""
+
+import re
+
+import pytest
+
+from smuglib import records, tables
+from smuglib.files import project_root, sha256
+from smuglib.models import METHODS
+from smuglib.scenarios import table_scenarios
+from smuglib.store import Store
+from smuglib.weights import SIGMAS
+
+ROOT = project_root()
+SHIPPED = Store.open("default")
+COLUMNS = ("clean", "noise", "transfer_published", "transfer", "adaptive_kspace_l2")
+
+
+def test_the_readme_holds_the_table_of_the_shipped_records():
+    scenarios = [scenario for scenario in table_scenarios() if scenario.name in COLUMNS]
+    blocks = {sigma: tables.read_block(SHIPPED, sigma) for sigma in SIGMAS}
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    found = re.search(r"<!-- table1: begin.*?-->\n(.*?)\n<!-- table1: end -->", text, re.DOTALL)
+    assert found is not None
+    assert found[1] == tables.markdown(blocks, scenarios)
+
+
+@pytest.mark.parametrize("sigma", SIGMAS)
+@pytest.mark.parametrize("method", METHODS)
+def test_shipped_records_are_of_the_shipped_weights(method, sigma):
+    rows = records.read(SHIPPED.records(method, sigma))
+    hashes = set(rows.loc[rows["method"] == method, "weights_sha256"])
+    assert hashes == {sha256(SHIPPED.weights(method, sigma))}
+
+
+@pytest.mark.parametrize("sigma", SIGMAS)
+def test_shipped_records_cover_enough_slices_and_subjects(sigma):
+    block = tables.read_block(SHIPPED, sigma)
+    for (_, scenario), rows in block.groupby(["method", "scenario"]):
+        if scenario in COLUMNS:
+            assert rows["slice"].nunique() >= 24 and rows["subject"].nunique() >= 12
+
+
+@pytest.mark.parametrize("sigma", SIGMAS)
+@pytest.mark.parametrize("method", ["pretrained", *METHODS])
+def test_the_model_card_names_every_weights_file_by_its_hash(method, sigma):
+    card = (SHIPPED.folder / "README.md").read_text(encoding="utf-8")
+    path = SHIPPED.weights(method, sigma)
+    assert path.name in card and sha256(path)[:12] in card
