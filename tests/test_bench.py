@@ -1,4 +1,4 @@
-"""The benchmark times what it says, and its solvers reach the accuracy that they are compared at."""
+"""The benchmark times what it says; its solvers reach the accuracy that they are compared at."""
 
 import re
 
