@@ -13,6 +13,9 @@ from smuglib.models import METHODS
 from smuglib.scenarios import Scenario
 from smuglib.store import Store
 
+COLUMNS = ("clean", "noise", "transfer_published", "transfer", "adaptive_kspace_l2")
+"""Scenarios of Table 1: the poster's three accuracies, and two attacks that it lacks."""
+
 METRICS = ("psnr", "ssim")
 """Columns of results that the table shows."""
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import Tensor
 
 from smuglib import data
@@ -256,8 +257,8 @@ def test_every_option_of_espirit_changes_the_maps(scan, change):
 
 def test_kept_maps_are_read_and_belong_to_their_data_and_settings(scan, tmp_path):
     first = Espirit().estimate(scan.kspace, tmp_path)
-    (kept,) = tmp_path.glob("*.npy")
-    np.save(kept, 2 * first.numpy())
+    (kept,) = tmp_path.glob("*.safetensors")
+    save_file({"maps": 2 * first}, kept)
     assert torch.equal(Espirit().estimate(scan.kspace, tmp_path), 2 * first)
     assert torch.equal(
         Espirit(crop=0.9).estimate(scan.kspace), Espirit(crop=0.9).estimate(scan.kspace, tmp_path)

@@ -13,11 +13,10 @@ from smuglib.weights import SIGMAS
 
 ROOT = project_root()
 SHIPPED = Store.open("default")
-COLUMNS = ("clean", "noise", "transfer_published", "transfer", "adaptive_kspace_l2")
 
 
 def test_the_readme_holds_the_table_of_the_shipped_records():
-    scenarios = [scenario for scenario in table_scenarios() if scenario.name in COLUMNS]
+    scenarios = [scenario for scenario in table_scenarios() if scenario.name in tables.COLUMNS]
     blocks = {sigma: tables.read_block(SHIPPED, sigma) for sigma in SIGMAS}
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     found = re.search(r"<!-- table1: begin.*?-->\n(.*?)\n<!-- table1: end -->", text, re.DOTALL)
@@ -37,7 +36,7 @@ def test_shipped_records_are_of_the_shipped_weights(method, sigma):
 def test_shipped_records_cover_enough_slices_and_subjects(sigma):
     block = tables.read_block(SHIPPED, sigma)
     for (_, scenario), rows in block.groupby(["method", "scenario"]):
-        if scenario in COLUMNS:
+        if scenario in tables.COLUMNS:
             assert rows["slice"].nunique() >= 24 and rows["subject"].nunique() >= 12
 
 

@@ -10,8 +10,8 @@ import hashlib
 from dataclasses import astuple, dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from smuglib import checks
@@ -92,12 +92,12 @@ class Espirit:
             return self._computed(kspace, calibration)
         identity = repr((astuple(self), tuple(kspace.shape))).encode()
         name = hashlib.sha256(identity + calibration.numpy().tobytes()).hexdigest()[:32]
-        path = Path(folder) / f"{name}.npy"
+        path = Path(folder) / f"{name}.safetensors"
         if not path.is_file():
             maps = self._computed(kspace, calibration)
             with replacing(path) as temporary:
-                np.save(temporary, maps.numpy(), allow_pickle=False)
-        return torch.from_numpy(np.load(path, allow_pickle=False))
+                save_file({"maps": maps.contiguous()}, temporary)
+        return load_file(path)["maps"]
 
     def _calibration(self, kspace: Tensor) -> Tensor:
         """Cut the square around the zero frequency, ``[coil, side, side]``."""
