@@ -91,7 +91,7 @@ def _cell(row: Mapping[Any, Any], method: str, digits: int) -> str:
         return text
     change = signed(row["difference"], digits)
     if not math.isnan(row["low"]):
-        change += f" [{signed(row['low'], digits)}, {signed(row['high'], digits)}]"
+        change += f"<br>[{signed(row['low'], digits)}, {signed(row['high'], digits)}]"
         # Bold marks an interval that does not hold zero, in either direction.
         change = f"<strong>{change}</strong>" if row["low"] * row["high"] > 0 else change
     return f"{text}<br><small>{change}</small>"
