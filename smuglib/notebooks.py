@@ -24,6 +24,10 @@ class NotebookError(RuntimeError):
     """A cell raised, or the kernel died."""
 
 
+STARTS = 3
+"""Attempts to start a kernel: of two that start at once and choose one port, one hangs."""
+
+
 def read(path: Path | str) -> dict[str, Any]:
     """Read a notebook's JSON.
 
@@ -231,23 +235,29 @@ def _execute(
     from papermill import PapermillExecutionError, execute_notebook
 
     # Its only messages here doubt parameters that its own, narrower, parser cannot read.
-    logging.getLogger("papermill").setLevel(logging.ERROR)
-    try:
-        execute_notebook(
-            path,
-            executed,
-            parameters=new,
-            kernel_name=kernel,
-            progress_bar={"file": sys.stderr, "desc": path.stem} if progress else False,
-            stderr_file=sys.stderr if progress else None,
-            cwd=cwd,
-            # The kernel would warn of its loopback sockets at every start.
-            extra_arguments=["--IPKernelApp.log_level=ERROR"],
-        )
-    except PapermillExecutionError as error:
-        reason = f"cell {error.exec_count} raised {error.ename}: {error.evalue}"
-    except (CellControlSignal, DeadKernelError, NoSuchKernel) as error:
-        reason = f"{type(error).__name__}: {error}"
-    else:
-        return
+    logging.getLogger("papermill").setLevel(logging.CRITICAL)
+    for _ in range(STARTS):
+        try:
+            execute_notebook(
+                path,
+                executed,
+                parameters=new,
+                kernel_name=kernel,
+                progress_bar={"file": sys.stderr, "desc": path.stem} if progress else False,
+                stderr_file=sys.stderr if progress else None,
+                cwd=cwd,
+                # The kernel would warn of its loopback sockets at every start.
+                extra_arguments=["--IPKernelApp.log_level=ERROR"],
+            )
+        except PapermillExecutionError as error:
+            reason = f"cell {error.exec_count} raised {error.ename}: {error.evalue}"
+        except (CellControlSignal, DeadKernelError, NoSuchKernel) as error:
+            reason = f"{type(error).__name__}: {error}"
+        except RuntimeError as error:
+            reason = str(error)
+            if "Kernel didn't respond" in reason:
+                continue
+        else:
+            return
+        break
     raise NotebookError(f"{path}: {reason}\nThe failed notebook is {executed}")

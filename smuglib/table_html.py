@@ -37,7 +37,7 @@ def to_html(summary: pd.DataFrame, scenarios: Sequence[Scenario], *, caption: st
     counts = summary.groupby("scenario")["n_slices"].max()
     head = "".join(f'<th scope="col">{_heading(s, counts[s.name])}</th>' for s in scenarios)
     lines = [
-        '<table class="table1" style="font-size: 0.8em; white-space: nowrap">',
+        '<table class="table1" style="font-size: 0.75em">',
         f"<caption>{escape(caption)}</caption>",
         f'<thead><tr><th scope="col">Method</th><th scope="col"></th>{head}</tr></thead>',
     ]
@@ -118,7 +118,7 @@ def _poster_lines(method: str, scenarios: Sequence[Scenario]) -> list[str]:
 def _line(method: str, metric: str, label: str, cells: Sequence[str]) -> str:
     first = metric == METRICS[0]
     name = f'<th scope="row" rowspan="{len(METRICS)}">{METHOD_LABELS[method]}</th>' if first else ""
-    values = "".join(f"<td>{cell}</td>" for cell in cells)
+    values = "".join(f'<td style="white-space: nowrap">{cell}</td>' for cell in cells)
     return f'<tr>{name}<th scope="row">{label}</th>{values}</tr>'
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -266,3 +267,28 @@ def test_prose_cells_tagged_parameters_do_not_count(tmp_path):
     tagged = {**prose("# x"), "metadata": {"tags": ["parameters"]}}
     path = write(tmp_path / "a.ipynb", tagged, code("a = 1", "parameters"))
     assert list(notebooks.parameters(path)) == ["a"]
+
+
+def test_a_kernel_that_hangs_at_its_start_is_started_again(tmp_path, monkeypatch):
+    path, output = demo(tmp_path / "demo.ipynb"), tmp_path / "out.ipynb"
+    starts = []
+
+    def hangs_once(source, executed, **options):
+        starts.append(source)
+        if len(starts) == 1:
+            raise RuntimeError("Kernel didn't respond in 60 seconds")
+        shutil.copyfile(source, executed)
+
+    monkeypatch.setattr("papermill.execute_notebook", hangs_once)
+    assert notebooks.run(path, output) == output and output.is_file()
+    assert len(starts) == 2
+
+
+def test_a_kernel_that_never_starts_is_an_error(tmp_path, monkeypatch):
+    def hangs(*arguments, **options):
+        raise RuntimeError("Kernel didn't respond in 60 seconds")
+
+    monkeypatch.setattr("papermill.execute_notebook", hangs)
+    with pytest.raises(notebooks.NotebookError, match="didn't respond"):
+        notebooks.run(demo(tmp_path / "demo.ipynb"), tmp_path / "out.ipynb")
+    assert not (tmp_path / "out.ipynb").exists()
