@@ -13,18 +13,14 @@ same solver and is itself differentiable.
 
 from __future__ import annotations
 
-from weakref import WeakKeyDictionary
-
 import torch
 from torch import Tensor
 
-from smuglib import checks
+from smuglib import checks, factors
 from smuglib.operators import SenseOperator
-from smuglib.solvers import CGSolver, LinewiseSolver, Solver
+from smuglib.solvers import CGSolver, Solver
 
 SOLVERS = ("auto", "linewise", "cg")
-MEMORY_BUDGET = 4 * 2**30
-"""Bytes of line-wise factors that ``solver="auto"`` allows for one operator."""
 
 
 class _Solve(torch.autograd.Function):
@@ -57,7 +53,7 @@ class DataConsistency:
         wanted.
     solver
         ``"linewise"`` (exact, 1-D masks), ``"cg"`` (any mask), or ``"auto"``: line-wise where
-        the mask is 1-D, its factors fit `MEMORY_BUDGET` and ``expected_solves`` repays the
+        the mask is 1-D, its factors fit `factors.MEMORY_BUDGET` and ``expected_solves`` repays the
         factorization. ``solver`` and ``reason`` tell what was chosen and why.
     expected_solves
         How many images will be solved for, >= 1, if known; used by ``"auto"`` only.
@@ -99,7 +95,9 @@ class DataConsistency:
             _choose(A, expected_solves) if solver == "auto" else (solver, "asked for")
         )
         self._solver: Solver = (
-            _linewise(A) if self.solver == "linewise" else CGSolver(A, tol=tol, max_iter=max_iter)
+            factors.linewise(A)
+            if self.solver == "linewise"
+            else CGSolver(A, tol=tol, max_iter=max_iter)
         )
 
     def __call__(self, z: Tensor, d: Tensor) -> Tensor:
@@ -191,7 +189,8 @@ def _checked_lam(lam: float | Tensor, A: SenseOperator) -> Tensor:
         checks.positive("lam", lam.item())
         return lam
     value = checks.positive("lam", lam)
-    return torch.tensor(value, dtype=A.maps.real.dtype, device=A.maps.device)
+    # On the CPU: solvers read its value at each call, and would have to wait for a GPU.
+    return torch.tensor(value, dtype=A.maps.real.dtype)
 
 
 def _choose(A: SenseOperator, expected_solves: int | None) -> tuple[str, str]:
@@ -200,28 +199,15 @@ def _choose(A: SenseOperator, expected_solves: int | None) -> tuple[str, str]:
     needed = batch * height * width**2 * A.maps.element_size()
     if not A.is_cartesian_1d:
         return "cg", "the mask is not 1-D Cartesian"
-    if needed > MEMORY_BUDGET:
+    if needed > factors.MEMORY_BUDGET:
         return "cg", f"line-wise factors need {needed / 2**30:.1f} GiB, more than the budget"
     if expected_solves is not None and expected_solves < 8:
         return "cg", f"{expected_solves} solves do not repay a factorization"
     return "linewise", "1-D Cartesian mask: exact, factored once"
 
 
-_factors: WeakKeyDictionary[SenseOperator, LinewiseSolver] = WeakKeyDictionary()
-
-
-def _linewise(A: SenseOperator) -> LinewiseSolver:
-    """Return the line-wise solver of an operator: factored once, kept while the operator lives.
-
-    The solver holds no reference to the operator, or neither would ever be freed.
-    """
-    if A not in _factors:
-        _factors[A] = LinewiseSolver(A)
-    return _factors[A]
-
-
 def cached(A: SenseOperator | DataConsistency, lam: float) -> DataConsistency:
-    """Return the data-consistency step of an operator, whose factors are kept while it lives.
+    """Return the data-consistency step of an operator, whose factors are kept for the next call.
 
     Parameters
     ----------

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import torch
 from torch import Tensor
 
 from smuglib import checks
 from smuglib.fourier import fft2c, ifft2c
+from smuglib.normal import NormalOperator
 
 
 class SenseOperator:
@@ -134,7 +137,14 @@ class SenseOperator:
         Tensor
             Images of the same shape.
         """
-        return self.adjoint(self.forward(x))
+        self.check_images("x", x)
+        samples = x if x.ndim == 4 else x.unsqueeze(1)
+        image = self._normal(samples)
+        return image if x.ndim == 4 else image.squeeze(1)
+
+    @cached_property
+    def _normal(self) -> NormalOperator:
+        return NormalOperator(self.maps, self.mask)
 
     def check_images(self, name: str, x: Tensor) -> None:
         """Refuse images that do not fit this operator.

@@ -10,7 +10,11 @@ from torch import Tensor
 
 from smuglib import checks
 from smuglib.fourier import fftc, ifftc
+from smuglib.linalg import hermitian_inverse
 from smuglib.operators import SenseOperator
+
+CPU_CHUNK_BYTES, GPU_CHUNK_BYTES = 4 * 2**20, 256 * 2**20
+"""Bytes of line matrices that are factored at once: a processor's cache, a GPU's width."""
 
 
 class ConvergenceWarning(UserWarning):
@@ -47,35 +51,54 @@ def line_matrices(A: SenseOperator) -> Tensor:
     ValueError
         If the mask is not 1-D Cartesian.
     """
+    return _gram(A.maps.permute(0, 2, 3, 1), _circulant(A))
+
+
+def _circulant(A: SenseOperator) -> Tensor:
+    """Return ``T = F^H M F`` along the phase-encoding axis, ``[batch or 1, 1, width, width]``."""
     if not A.is_cartesian_1d:
         raise ValueError(
             "solver 'linewise' needs a 1-D Cartesian mask, [batch, 1, 1, width], got mask shape "
             f"{tuple(A.mask.shape)}; use solver='cg'"
         )
     identity = torch.eye(A.maps.shape[-1], dtype=A.maps.dtype, device=A.maps.device)
-    masked = fftc(identity, -2) * A.mask[:, 0, 0, :, None]
-    circulant = ifftc(masked, -2)[:, None]
-    lines = A.maps.permute(0, 2, 3, 1)
-    return circulant * (lines.conj() @ lines.transpose(-1, -2))
+    return ifftc(fftc(identity, -2) * A.mask[:, 0, 0, :, None], -2)[:, None]
+
+
+def _gram(lines: Tensor, circulant: Tensor) -> Tensor:
+    """Return ``G_h`` of readout lines of the maps, ``[batch, line, width, coil]``."""
+    return (lines.conj() @ lines.mT).mul_(circulant)
 
 
 class LinewiseSolver:
     """Exact solver for 1-D Cartesian masks: one small dense inverse a readout line.
 
-    For a fixed lambda the inverses are computed once (Cholesky) and every solve is one batched
-    matrix product, for any number of noise samples. For a lambda that is learned, an
-    eigendecomposition serves every value.
+    For a fixed lambda the inverses are computed once and every solve is one batched matrix
+    product, for any number of noise samples. For a lambda that is learned, an eigendecomposition
+    serves every value.
 
     Parameters
     ----------
     A
-        Operator with a 1-D mask.
+        Operator with a 1-D mask. The solver keeps its tensors, not the operator.
+
+    Raises
+    ------
+    ValueError
+        If the mask is not 1-D Cartesian.
     """
 
     def __init__(self, A: SenseOperator) -> None:
-        self._matrices = line_matrices(A)
+        self._lines = A.maps.permute(0, 2, 3, 1)
+        self._circulant = _circulant(A)
         self._inverse: tuple[float, Tensor] | None = None
         self._eigen: tuple[Tensor, Tensor] | None = None
+
+    @property
+    def n_bytes(self) -> int:
+        """Memory of the factors computed so far."""
+        held = [self._inverse[1]] if self._inverse else []
+        return sum(factor.nbytes for factor in (*held, *(self._eigen or ())))
 
     def solve(self, rhs: Tensor, lam: Tensor) -> Tensor:
         """Solve by matrix products.
@@ -92,14 +115,15 @@ class LinewiseSolver:
         Tensor
             Solutions of the same shape.
         """
-        columns = rhs.permute(0, 2, 3, 1)
+        # Samples are rows: as they lie in memory, where columns would have to be copied.
+        rows = rhs.transpose(1, 2)
         if lam.requires_grad:
             values, vectors = self.eigen()
-            coefficients = vectors.mH @ columns
-            solution = vectors @ (coefficients / (values[..., None] + lam))
+            coefficients = rows @ vectors.conj()
+            solution = (coefficients / (values[..., None, :] + lam)) @ vectors.mT
         else:
-            solution = self.inverse(lam.item()) @ columns
-        return solution.permute(0, 3, 1, 2)
+            solution = rows @ self.inverse(lam.item()).mT
+        return solution.transpose(1, 2)
 
     def inverse(self, lam: float) -> Tensor:
         """Return ``(G_h + lam I)^{-1}`` for every line, computed at the first call for a lam.
@@ -120,21 +144,34 @@ class LinewiseSolver:
             If λ is so small that the matrices are singular to rounding.
         """
         if self._inverse is None or self._inverse[0] != lam:
-            shifted = self._matrices.clone()
-            shifted.diagonal(dim1=-2, dim2=-1).add_(lam)
-            factor, failures = torch.linalg.cholesky_ex(shifted)
-            if failures.any():
-                raise ValueError(
-                    f"lam={lam:g} is too small for {shifted.dtype}: A^H A + lam I is singular to "
-                    "rounding; use a larger lam or complex128 maps"
-                )
-            self._inverse = lam, torch.cholesky_inverse(factor)
+            self._inverse = None
+            self._inverse = lam, self._inverted(lam)
         return self._inverse[1]
+
+    def _inverted(self, lam: float) -> Tensor:
+        """Form and invert the matrices, so many at a time that they stay in the cache."""
+        batch, height, width, _ = self._lines.shape
+        inverse = self._lines.new_empty(batch, height, width, width)
+        budget = GPU_CHUNK_BYTES if inverse.is_cuda else CPU_CHUNK_BYTES
+        # ||A^H A|| is at most the largest sum of squared coil sensitivities.
+        bound = self._lines.abs().square().sum(-1).amax().item()
+        n_lines = max(1, budget // (batch * width**2 * inverse.element_size()))
+        for top in range(0, height, n_lines):
+            chunk = _gram(self._lines[:, top : top + n_lines], self._circulant)
+            chunk.diagonal(dim1=-2, dim2=-1).add_(lam)
+            try:
+                inverse[:, top : top + n_lines] = hermitian_inverse(chunk, 1 + bound / lam)
+            except torch.linalg.LinAlgError:
+                raise ValueError(
+                    f"lam={lam:g} is too small for {inverse.dtype}: A^H A + lam I is singular to "
+                    "rounding; use a larger lam or complex128 maps"
+                ) from None
+        return inverse
 
     def eigen(self) -> tuple[Tensor, Tensor]:
         """Return eigenvalues ``[batch, height, width]`` and eigenvectors of every line."""
         if self._eigen is None:
-            values, vectors = torch.linalg.eigh(self._matrices)
+            values, vectors = torch.linalg.eigh(_gram(self._lines, self._circulant))
             self._eigen = values.clamp_min(0), vectors
         return self._eigen
 
@@ -176,7 +213,7 @@ class CGSolver:
             Solutions of the same shape.
         """
         residual, direction = rhs.clone(), rhs.clone()
-        energy = _energy(residual)
+        energy = _inner(residual, residual)
         # An image that is not finite must not come out as the zeros the iteration starts from.
         x = torch.zeros_like(rhs).where(energy.isfinite(), torch.nan)
         threshold = self.tol**2 * energy
@@ -185,11 +222,11 @@ class CGSolver:
             if not active.any():
                 return x
             image = self.operator.normal(direction) + lam * direction
-            curvature = (direction.conj() * image).real.sum((-2, -1), keepdim=True)
+            curvature = _inner(direction, image)
             step = torch.where(active, energy / curvature.where(active, torch.ones_like(energy)), 0)
             x = x + step * direction
             residual = residual - step * image
-            previous, energy = energy, torch.where(active, _energy(residual), energy)
+            previous, energy = energy, torch.where(active, _inner(residual, residual), energy)
             ratio = torch.where(
                 active, energy / previous.clamp_min(torch.finfo(energy.dtype).tiny), 0
             )
@@ -205,5 +242,6 @@ class CGSolver:
         return x
 
 
-def _energy(x: Tensor) -> Tensor:
-    return x.abs().square().sum((-2, -1), keepdim=True)
+def _inner(x: Tensor, other: Tensor) -> Tensor:
+    """Return the real part of each image's inner product, ``[batch, sample, 1, 1]``."""
+    return torch.linalg.vecdot(x.flatten(-2), other.flatten(-2)).real[..., None, None]

@@ -6,8 +6,9 @@ import weakref
 import pytest
 import torch
 
-from smuglib import consistency, solvers
+from smuglib import factors
 from smuglib.consistency import DataConsistency, cached
+from smuglib.solvers import ConvergenceWarning
 from tests.helpers import draw, line_mask, plane_mask, relative_difference, sense
 
 LINE = sense(line_mask("01101001"))
@@ -28,9 +29,9 @@ def test_auto_is_cg_for_a_plane_mask():
 
 
 def test_auto_is_cg_beyond_the_memory_budget(monkeypatch):
-    monkeypatch.setattr(consistency, "MEMORY_BUDGET", 5 * 8**2 * 16)
+    monkeypatch.setattr(factors, "MEMORY_BUDGET", 5 * 8**2 * 16)
     assert DataConsistency(LINE).solver == "linewise"
-    monkeypatch.setattr(consistency, "MEMORY_BUDGET", 5 * 8**2 * 16 - 1)
+    monkeypatch.setattr(factors, "MEMORY_BUDGET", 5 * 8**2 * 16 - 1)
     dc = DataConsistency(LINE)
     assert dc.solver == "cg"
     assert "more than the budget" in dc.reason
@@ -60,7 +61,7 @@ def test_lam_tol_and_max_iter_change_the_result():
     reference = DataConsistency(PLANE, tol=1e-12)(Z, D)
     assert not torch.allclose(DataConsistency(PLANE, 2.0, tol=1e-12)(Z, D), reference, rtol=1e-3)
     assert not torch.allclose(DataConsistency(PLANE, tol=0.3)(Z, D), reference, rtol=1e-3)
-    with pytest.warns(solvers.ConvergenceWarning):
+    with pytest.warns(ConvergenceWarning):
         capped = DataConsistency(PLANE, tol=1e-12, max_iter=1)(Z, D)
     assert not torch.allclose(capped, reference, rtol=1e-3)
 
@@ -87,33 +88,51 @@ def test_a_learned_lam_is_followed():
         assert relative_difference(dc(Z, D), DataConsistency(LINE, 2.0)(Z, D)) < 1e-12
 
 
-def test_cached_builds_the_lines_once_and_passes_steps_through(monkeypatch):
-    built = []
-    matrices = solvers.line_matrices
-    monkeypatch.setattr(solvers, "line_matrices", lambda A: built.append(1) or matrices(A))
+def test_cached_keeps_factors_and_passes_steps_through():
     A = sense(line_mask("01101001"))
+    before = factors.kept_bytes()
     first = cached(A, 1.0)(Z, D)
+    assert factors.kept_bytes() - before == 5 * 8**2 * 16
+    kept = factors.linewise(A).inverse(1.0)
     assert torch.equal(cached(A, 1.0)(Z, D), first)
+    assert factors.linewise(A).inverse(1.0) is kept
     assert not torch.allclose(cached(A, 2.0)(Z, D), first)
     assert torch.equal(cached(A, 1.0)(Z, D), first)
-    assert len(built) == 1
     assert cached(PLANE, 1.0).solver == "cg"
     step = DataConsistency(A, 3.0)
     assert cached(step, 1.0) is step
 
 
 def test_cached_factors_die_with_their_operator():
+    gc.collect()
     gc.disable()  # reference counts alone must do: factors are large
     try:
+        before = factors.kept_bytes()
         A = sense(line_mask("01101001"))
         cached(A, 1.0)(Z, D)
-        watched = [weakref.ref(A), *map(weakref.ref, consistency._factors.values())]
-        n_others = len(consistency._factors) - 1
+        watched = [weakref.ref(A), weakref.ref(factors.linewise(A))]
+        assert factors.kept_bytes() > before
         del A
-        assert sum(reference() is None for reference in watched) == 2
-        assert len(consistency._factors) == n_others
+        assert [reference() for reference in watched] == [None, None]
+        assert factors.kept_bytes() == before
     finally:
         gc.enable()
+
+
+def test_factors_beyond_the_budget_give_way_least_recently_used_first(monkeypatch):
+    gc.collect()
+    one = 5 * 8**2 * 16
+    monkeypatch.setattr(factors, "MEMORY_BUDGET", factors.kept_bytes() + 2 * one)
+    first, second, third = (sense(line_mask("01101001")) for _ in range(3))
+    for A in (first, second, first, third):
+        cached(A, 1.0)(Z, D)
+    kept = factors.linewise(first)
+    assert kept.n_bytes == one
+    dropped = weakref.ref(factors.linewise(second))
+    cached(second, 1.0)(Z, D)
+    assert factors.linewise(third).n_bytes == one
+    assert factors.kept_bytes() <= factors.MEMORY_BUDGET
+    assert dropped() is not None
 
 
 NAN = float("nan")

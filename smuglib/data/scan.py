@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -68,9 +69,9 @@ class Scan:
         """Return the number of scans in the batch."""
         return self.kspace.shape[0]
 
-    @property
+    @cached_property
     def operator(self) -> SenseOperator:
-        """The scan's SENSE operator ``A``."""
+        """The scan's SENSE operator ``A``, one object, so that its factors are found again."""
         return SenseOperator(self.maps, self.mask)
 
     def to(self, device: torch.device | str) -> Scan:
