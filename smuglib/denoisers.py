@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from smuglib import checks
+from smuglib.activations import SlopedReLU
 
 
 class Denoiser(nn.Module):
@@ -136,7 +137,7 @@ def _conv(inputs: int, outputs: int, size: int = 3, stride: int = 1) -> nn.Conv2
 
 
 def _conv_prelu(inputs: int, outputs: int, size: int = 3, stride: int = 1) -> nn.Sequential:
-    return nn.Sequential(_conv(inputs, outputs, size, stride), nn.PReLU())
+    return nn.Sequential(_conv(inputs, outputs, size, stride), SlopedReLU())
 
 
 class _Residual(nn.Module):

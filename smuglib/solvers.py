@@ -161,7 +161,7 @@ class LinewiseSolver:
             chunk.diagonal(dim1=-2, dim2=-1).add_(lam)
             try:
                 inverse[:, top : top + n_lines] = hermitian_inverse(chunk, 1 + bound / lam)
-            except torch.linalg.LinAlgError:
+            except torch.linalg.LinAlgError:  # type: ignore[attr-defined]
                 raise ValueError(
                     f"lam={lam:g} is too small for {inverse.dtype}: A^H A + lam I is singular to "
                     "rounding; use a larger lam or complex128 maps"
