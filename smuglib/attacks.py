@@ -15,8 +15,11 @@ Units are those of the scan, whose zero-filled image has a largest magnitude of 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from smuglib import checks
 from smuglib.ascent import worst
@@ -268,7 +271,21 @@ def _perturbed(
         )
         return torch.view_as_real(x - target).square().sum((-3, -2, -1))
 
-    return start + worst(errors, ball, attack, generator)
+    with _frozen(net):
+        return start + worst(errors, ball, attack, generator)
+
+
+@contextmanager
+def _frozen(net: nn.Module) -> Iterator[None]:
+    """Let no parameter gather a gradient: convolutions then keep no input for one."""
+    learned = [p for p in net.parameters() if p.requires_grad]
+    for parameter in learned:
+        parameter.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for parameter in learned:
+            parameter.requires_grad_(True)
 
 
 def _check_inputs(attack: Attack, start: Tensor, target: Tensor, operator: SenseOperator) -> None:

@@ -7,6 +7,7 @@ need, and cropped back.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
 
 import torch
@@ -15,6 +16,7 @@ from torch.nn import functional
 
 from smuglib import checks
 from smuglib.activations import SlopedReLU
+from smuglib.precision import autocast
 
 
 class Denoiser(nn.Module):
@@ -35,6 +37,35 @@ class Denoiser(nn.Module):
         self.body = body
         self.stride = stride
         self.architecture = architecture
+        self.precision = "float32"
+        self._run: Callable[[Tensor], Tensor] | None = None
+
+    def accelerate(self, *, precision: str = "float32", compiled: bool = False) -> Denoiser:
+        """Choose how the convolutions are computed; by default as plainly as torch can.
+
+        Parameters
+        ----------
+        precision
+            ``"float32"``, or ``"bfloat16"`` for autocast convolutions: about half the time on a
+            CPU that has such instructions, at the cost of a few thousandths of a dB.
+        compiled
+            Let `torch.compile` fuse the layers, at the first call of each shape. Needs a C++
+            compiler on a CPU.
+
+        Returns
+        -------
+        Denoiser
+            This network.
+
+        Raises
+        ------
+        ValueError
+            If the precision is unknown or ``compiled`` not a boolean.
+        """
+        self.precision = checks.one_of("precision", precision, ("float32", "bfloat16"))
+        checks.boolean("compiled", compiled)
+        self._run = torch.compile(self.body.__call__) if compiled else None
+        return self
 
     def forward(self, x: Tensor) -> Tensor:
         """Denoise.
@@ -70,7 +101,9 @@ class Denoiser(nn.Module):
         padded = functional.pad(channels, padding, mode="reflect") if any(padding) else channels
         # Convolutions run fastest on channels-last memory, and that is the memory order of a
         # complex image: packing costs no copy.
-        residual = self.body(padded.contiguous(memory_format=torch.channels_last))
+        packed = padded.contiguous(memory_format=torch.channels_last)
+        with autocast(self.precision, x.device.type):
+            residual = (self._run or self.body)(packed)
         residual = residual[..., :height, :width].permute(0, 2, 3, 1).to(x.real.dtype).contiguous()
         return x + torch.view_as_complex(residual).reshape(x.shape)
 

@@ -20,6 +20,7 @@ from smuglib.consistency import DataConsistency
 from smuglib.data import Scan
 from smuglib.models import UnrolledNetwork
 from smuglib.operators import SenseOperator
+from smuglib.precision import tf32
 from smuglib.records import Record
 from smuglib.scenarios import Scenario
 
@@ -172,7 +173,8 @@ def evaluate(
         held = records.rows_of(records.read(partial, verify=False))
         known = {row.identity: row for row in held}
     rows: list[Record] = []
-    with tqdm(total=len(scans) * len(scenarios), desc=method, disable=not progress) as bar:
+    bar = tqdm(total=len(scans) * len(scenarios), desc=method, disable=not progress)
+    with bar, tf32(False):
         for scan in scans:
             for row in _scan_rows(net, scan, scenarios, common, known, rescan, device):
                 rows.append(row)

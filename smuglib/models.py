@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from smuglib import checks
 from smuglib.consistency import DataConsistency, cached
@@ -51,13 +52,17 @@ class UnrolledNetwork(nn.Module):
         Weight λ > 0 of the denoised image in the data-consistency step.
     smoothing
         Placement, σ and samples of the expectation; none by default (MoDL).
+    checkpoint
+        Keep only the denoiser's inputs for the backward pass and compute the rest anew: the
+        memory of one unrolling step instead of N, for one more forward pass. Gradients are the
+        same.
 
     Raises
     ------
     TypeError
         If ``smoothing`` is not a `Smoothing`.
     ValueError
-        If ``n_steps`` < 1 or ``lam`` is not positive.
+        If ``n_steps`` < 1, ``lam`` is not positive or ``checkpoint`` not a boolean.
     """
 
     def __init__(
@@ -67,12 +72,14 @@ class UnrolledNetwork(nn.Module):
         n_steps: int = 8,
         lam: float = 1.0,
         smoothing: Smoothing | None = None,
+        checkpoint: bool = False,
     ) -> None:
         super().__init__()
         self.denoiser = denoiser
         self.n_steps = checks.integer("n_steps", n_steps)
         self.lam = checks.positive("lam", lam)
         self.smoothing = Smoothing("none") if smoothing is None else _checked_smoothing(smoothing)
+        self.checkpoint = checks.boolean("checkpoint", checkpoint)
 
     def forward(
         self,
@@ -139,7 +146,7 @@ class UnrolledNetwork(nn.Module):
     ) -> Tensor:
         x = z
         for _ in range(n_steps):
-            denoised = self.denoiser(x if placement == "none" else noise.perturb(x))
+            denoised = self._denoise(x if placement == "none" else noise.perturb(x))
             if trace is not None:
                 trace.inputs.append(x)
                 trace.denoised.append(denoised)
@@ -150,6 +157,12 @@ class UnrolledNetwork(nn.Module):
             else:
                 x = consistency(z, denoised).mean(1)
         return x
+
+    def _denoise(self, x: Tensor) -> Tensor:
+        if not (self.checkpoint and torch.is_grad_enabled()):
+            return self.denoiser(x)
+        # A denoiser draws nothing, so there is no random state to carry over.
+        return checkpoint(self.denoiser, x, use_reentrant=False, preserve_rng_state=False)
 
 
 def _checked_smoothing(smoothing: object) -> Smoothing:

@@ -14,7 +14,7 @@ from smuglib import checks
 
 DENOISERS = ("didn", "unet", "dncnn")
 REFERENCES = ("denoised", "denoised_detached", "target")
-PRECISIONS = ("float32", "bfloat16")
+PRECISIONS = ("float32", "bfloat16", "tf32")
 
 
 @dataclass(frozen=True)

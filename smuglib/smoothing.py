@@ -30,24 +30,30 @@ class Smoothing:
     share_noise
         Use the same samples at every unrolling step (as the published code does for SMUG),
         instead of fresh ones.
+    antithetic
+        Draw half of the samples, and take each with both signs: odd parts of what is averaged
+        cancel. An estimate of the same expectation, but not the poster's.
 
     Raises
     ------
     ValueError
-        If the placement is unknown, ``sigma`` negative or not finite, ``n_samples`` < 1, or
-        ``share_noise`` not a boolean.
+        If the placement is unknown, ``sigma`` negative or not finite, ``n_samples`` < 1 or odd
+        with ``antithetic``, or a flag not a boolean.
     """
 
     placement: str = "denoiser"
     sigma: float = 0.01
     n_samples: int = 10
     share_noise: bool = False
+    antithetic: bool = False
 
     def __post_init__(self) -> None:
         checks.one_of("placement", self.placement, PLACEMENTS)
         checks.non_negative("sigma", self.sigma)
         checks.integer("n_samples", self.n_samples)
         checks.boolean("share_noise", self.share_noise)
+        if checks.boolean("antithetic", self.antithetic) and self.n_samples % 2:
+            raise ValueError(f"n_samples must be even with antithetic pairs, got {self.n_samples}")
 
     @property
     def is_active(self) -> bool:
@@ -100,8 +106,11 @@ class NoiseSource:
             return self._shared
         assert self._generator is not None
         batch, height, width = x.shape
-        shape = (batch, self._smoothing.n_samples, height, width)
+        n_draws = self._smoothing.n_samples // (2 if self._smoothing.antithetic else 1)
+        shape = (batch, n_draws, height, width)
         noise = complex_normal(shape, self._smoothing.sigma, self._generator, x)
+        if self._smoothing.antithetic:
+            noise = torch.cat((noise, -noise), 1)
         if self._smoothing.share_noise:
             self._shared = noise
         return noise

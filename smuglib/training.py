@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from smuglib import files, provenance
+from smuglib import files, precision, provenance
 from smuglib.weights import read_tensors, save_tensors
 
 WARM_UP = 0.1
@@ -46,7 +46,7 @@ class Plan:
     n_validations
         Validations, evenly spread; each also writes a checkpoint.
     precision
-        ``"float32"``, or ``"bfloat16"`` for autocast convolutions.
+        Of the convolutions: ``"float32"``, ``"bfloat16"`` (autocast), or ``"tf32"`` (on CUDA).
     settings
         Everything else that defines the run: kept with its results, and compared on resume.
     """
@@ -157,7 +157,7 @@ class Training:
         bar = tqdm(
             total=self.plan.updates, initial=self._update, desc=self.folder.name, unit="update"
         )
-        with bar:
+        with bar, precision.tf32(self.plan.precision == "tf32"):
             while self._update < self.plan.updates:
                 self._losses.append(self._step(self._update))
                 self._update += 1
@@ -174,9 +174,7 @@ class Training:
         for group in self._optimizer.param_groups:
             group["lr"] = rate
         self._optimizer.zero_grad(set_to_none=True)
-        with torch.autocast(
-            self._device.type, torch.bfloat16, enabled=self.plan.precision == "bfloat16"
-        ):
+        with precision.autocast(self.plan.precision, self._device.type):
             loss = self._loss(update)
         value = loss.item()
         if not math.isfinite(value):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 
 import pytest
@@ -375,6 +376,23 @@ def test_the_network_is_left_as_it_was(training):
     assert not attacked.requires_grad
     assert z.grad is None
     assert all(p.grad is None and p.requires_grad for p in net.parameters())
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_parameters_learn_afterwards_if_they_did_before(fails):
+    y, A, target = measurement()
+    net = network("smug")
+    first, *others = net.parameters()
+    first.requires_grad_(False)
+    seen = []
+    net.denoiser.register_forward_hook(
+        lambda *call: seen.append(any(p.requires_grad for p in others)) or call[2] * (not fails)
+    )
+    with pytest.raises(RuntimeError, match="zero") if fails else nullcontext():
+        attacks.pgd(net, A.adjoint(y), A, target, gradient="cut", generator=generator(0))
+    assert seen and not any(seen)
+    assert not first.requires_grad
+    assert all(p.requires_grad for p in others)
 
 
 def test_an_attack_works_where_gradients_are_switched_off():

@@ -1,5 +1,7 @@
 """Denoisers: shapes, batches, seeds, gradients and sizes."""
 
+import shutil
+
 import pytest
 import torch
 from hypothesis import given
@@ -140,6 +142,38 @@ def test_reduced_precision_convolutions_keep_complex_images(name):
         reduced = denoiser(x)
     assert reduced.dtype == torch.complex64
     assert 0 < relative_difference(reduced, denoiser(x)) < 0.02
+
+
+@each_name
+def test_bfloat16_can_be_asked_for_and_taken_back(name):
+    denoiser, x = small(name), draw(2, 16, 16, dtype=torch.complex64)
+    reference = denoiser(x)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        expected = denoiser(x)
+    assert torch.equal(denoiser.accelerate(precision="bfloat16")(x), expected)
+    assert torch.equal(denoiser.accelerate()(x), reference)
+
+
+@pytest.mark.filterwarnings("ignore")  # torch.compile trips over warnings of its own
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
+def test_compiled_network_computes_the_same():
+    denoiser, x = make("dncnn", channels=2, blocks=1), draw(2, 8, 8, dtype=torch.complex64)
+    reference = denoiser(x)
+    names = list(denoiser.state_dict())
+    assert relative_difference(denoiser.accelerate(compiled=True)(x), reference) < 1e-6
+    assert list(denoiser.state_dict()) == names
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"precision": "float16"}, "precision must be one of 'float32', 'bfloat16', got 'float16'"),
+        ({"compiled": 1}, "compiled must be True or False, got 1"),
+    ],
+)
+def test_bad_acceleration_is_refused(settings, message):
+    with pytest.raises(ValueError, match=message):
+        small("dncnn").accelerate(**settings)
 
 
 @each_name

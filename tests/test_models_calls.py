@@ -35,6 +35,42 @@ def test_every_option_of_the_smoothing_matters(placement):
     assert not torch.equal(run(network(placement), seed=1), reference)
 
 
+@each_smoothed
+def test_antithetic_noise_leaves_the_odd_part_of_an_average_out(placement):
+    class Affine(torch.nn.Module):
+        def forward(self, x):
+            return 0.9 * x + 0.1
+
+    clean = run(network("none", Affine()))
+    pairs = run(network(placement, Affine(), n_samples=4, antithetic=True))
+    assert relative_difference(pairs, clean) < 1e-14
+    assert relative_difference(run(network(placement, Affine(), n_samples=4)), clean) > 1e-3
+
+
+@each_placement
+def test_checkpoints_change_neither_result_nor_gradients(placement):
+    results, calls = [], []
+    for checkpoint in (False, True):
+        net = network(placement, denoisers.make("dncnn", channels=2, blocks=1).double())
+        net.denoiser.load_state_dict(denoisers.seeded(net.denoiser.architecture, 0).state_dict())
+        net.checkpoint = checkpoint
+        count = []
+        net.denoiser.body.register_forward_pre_hook(lambda *_, count=count: count.append(1))
+        z = Z.clone().requires_grad_(True)
+        x = net(z, A, generator=generator(0))
+        gradients = torch.autograd.grad(x.abs().square().sum(), (z, *net.denoiser.parameters()))
+        results.append((x, *gradients))
+        calls.append(len(count))
+    assert calls == [STEPS, 2 * STEPS]
+    for plain, checkpointed in zip(*results, strict=True):
+        assert torch.equal(plain, checkpointed)
+
+
+def test_bad_checkpoint_is_refused():
+    with pytest.raises(ValueError, match="checkpoint must be True or False, got 'yes'"):
+        UnrolledNetwork(ToyDenoiser(), checkpoint="yes")
+
+
 def test_lam_matters():
     other = UnrolledNetwork(ToyDenoiser(), n_steps=STEPS, lam=2.0)
     assert not torch.allclose(run(other), run(network("none")), rtol=1e-3)

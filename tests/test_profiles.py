@@ -82,7 +82,7 @@ def test_numbers_must_be_finite_and_positive(name, value):
         ({"n_validation_used": 3}, "n_validation_used must be <= n_validation 2, got 3"),
         ({"denoiser": "bm3d"}, "denoiser must be one of 'didn', 'unet', 'dncnn', got 'bm3d'"),
         ({"reference": "label"}, "reference must be one of 'denoised'"),
-        ({"precision": "float16"}, "precision must be one of 'float32', 'bfloat16'"),
+        ({"precision": "float16"}, "precision must be one of 'float32', 'bfloat16', 'tf32'"),
     ],
 )
 def test_impossible_values_are_refused_by_name(changes, message):

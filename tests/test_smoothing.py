@@ -13,7 +13,8 @@ X = draw(2, 3, 4)
 
 
 def test_defaults_are_the_posters():
-    assert Smoothing() == Smoothing("denoiser", sigma=0.01, n_samples=10, share_noise=False)
+    posters = Smoothing("denoiser", sigma=0.01, n_samples=10, share_noise=False, antithetic=False)
+    assert Smoothing() == posters
 
 
 @pytest.mark.parametrize("placement", PLACEMENTS)
@@ -45,6 +46,14 @@ def test_samples_and_images_get_their_own_noise():
     assert len(noise[..., 0, 0].real.unique()) == 6
 
 
+@pytest.mark.parametrize("share_noise", [False, True])
+def test_antithetic_samples_come_with_both_signs(share_noise):
+    (drawn,) = noise_by_hand(0, 0.3, (2, 2, 3, 4))
+    settings = Smoothing(sigma=0.3, n_samples=4, antithetic=True, share_noise=share_noise)
+    noise = NoiseSource(settings, generator(0)).perturb(torch.zeros_like(X))
+    torch.testing.assert_close(noise, torch.cat((drawn, -drawn), 1))
+
+
 def test_zero_sigma_is_no_noise():
     source = NoiseSource(Smoothing(sigma=0, n_samples=2), generator(0))
     assert torch.equal(source.perturb(X), torch.stack((X, X), 1))
@@ -73,6 +82,8 @@ def test_without_smoothing_no_generator_is_needed():
         ({"sigma": float("inf")}, "sigma must be a finite real number, got inf"),
         ({"n_samples": 0}, "n_samples must be an integer >= 1, got 0"),
         ({"n_samples": 2.0}, "n_samples must be an integer >= 1, got 2.0"),
+        ({"antithetic": 1}, "antithetic must be True or False, got 1"),
+        ({"antithetic": True, "n_samples": 3}, "n_samples must be even .*, got 3"),
         ({"share_noise": "yes"}, "share_noise must be True or False, got 'yes'"),
     ],
 )

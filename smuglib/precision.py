@@ -1,0 +1,48 @@
+"""Arithmetic of convolutions: IEEE single precision unless a lower one is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+
+import torch
+
+
+@contextmanager
+def tf32(allowed: bool) -> Iterator[None]:
+    """Allow or forbid TF32 convolutions on CUDA devices, backward passes included.
+
+    torch allows them unless told otherwise; their products carry 10 bits of mantissa. Data
+    consistency is never computed in TF32. No effect on a CPU.
+
+    Parameters
+    ----------
+    allowed
+        Whether convolutions may round their factors to TF32 inside the context.
+    """
+    before = torch.backends.cudnn.allow_tf32
+    torch.backends.cudnn.allow_tf32 = allowed
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.allow_tf32 = before
+
+
+def autocast(precision: str, device_type: str) -> AbstractContextManager[object]:
+    """Return the context in which convolutions have a precision.
+
+    Parameters
+    ----------
+    precision
+        ``"bfloat16"``; any other leaves the context as it is.
+    device_type
+        ``"cpu"`` or ``"cuda"``.
+
+    Returns
+    -------
+    context manager
+        The context of the forward pass; the backward pass follows it.
+    """
+    if precision == "bfloat16":
+        return torch.autocast(device_type, torch.bfloat16)
+    return nullcontext()
