@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import inspect
 import math
+import subprocess
+import sys
 from dataclasses import fields
 
 import numpy as np
@@ -11,12 +13,16 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.ndimage import map_coordinates
 
 from smuglib import data
 from smuglib.data import anatomy
 from smuglib.data.coils import coil_maps
 from smuglib.data.fields import RandomField, pixel_grid
+from smuglib.data.simulator import simulate
+from smuglib.data.template import sees_tissue, template
 from smuglib.random import generator
+from tests import simulator_reference
 
 SMALL = {"height": 64, "width": 64, "n_coils": 4}
 SPLITS = ("train", "val", "test")
@@ -297,3 +303,45 @@ def test_scan_moves_and_refuses_parts_that_do_not_fit():
         data.Scan(**{**parts, "target": scan.target[:, :32]})
     with pytest.raises(ValueError, match="kspace must have the shape of maps"):
         data.Scan(**{**parts, "kspace": scan.kspace[:, :1]})
+
+
+@pytest.mark.parametrize(
+    ("split", "index", "protocol"),
+    [
+        ("train", 5, {"height": 64, "width": 64, "n_coils": 4}),
+        ("val", 3, {"height": 96, "width": 80, "n_coils": 5}),
+        ("test", 41, {"height": 40, "width": 72, "n_coils": 2, "sampling_rate": 0.5, "seed": 3}),
+        ("train", 37, {"height": 128, "width": 128, "n_coils": 3, "noise": 0.02}),
+    ],
+)
+def test_a_scan_is_that_of_the_slow_simulator(split, index, protocol):
+    settings = data.Protocol(**protocol)
+    found = simulate(settings, split, index)
+    kspace, maps, target, scale = simulator_reference.scan(settings, split, index)
+    assert found.scale == pytest.approx(scale, rel=1e-6)
+    for name, value in (("kspace", kspace), ("maps", maps), ("target", target)):
+        largest = np.abs(value).max()
+        assert np.abs(getattr(found, name)[0].numpy() - value).max() <= 1e-6 * largest, name
+
+
+@pytest.mark.parametrize("plane", [2, 44, 80, 123])
+def test_no_tissue_lies_where_none_is_seen(plane):
+    rng = np.random.default_rng(plane)
+    y, x = rng.uniform(-5, 240, 20_000), rng.uniform(-5, 200, 20_000)
+    z = plane + rng.uniform(-1.5, 1.5, 20_000)
+    seen = sees_tissue(plane, 1.5, y, x)
+    found = sum(map_coordinates(v, np.stack([z, y, x]), order=1) for v in template())
+    assert (found[~seen] == 0).all()
+    assert (found[seen] > 0).mean() > (0.8 if plane > 2 else 0)
+
+
+def test_unsampled_kspace_is_plus_zero():
+    scan = simulate(data.Protocol(**SMALL), "test", 0)
+    unsampled = torch.view_as_real(scan.kspace[..., ~scan.mask.flatten()])
+    assert (unsampled == 0).all() and not unsampled.signbit().any()
+
+
+def test_nilearn_is_imported_for_a_simulation_alone():
+    script = "import sys, smuglib.data; print('nilearn' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.stdout.strip() == "False", done.stderr

@@ -1,9 +1,10 @@
 """Scans: the embedded set of synthetic brains, fastMRI volumes, and what a scan holds."""
 
-from smuglib.data.brain import BrainDataset, Protocol, brain
+from smuglib.data.brain import BrainDataset, brain
 from smuglib.data.fastmri import FastMRIDataset, FastMRIProtocol, load_slice
 from smuglib.data.patients import split_patients
 from smuglib.data.scan import Scan, collate
+from smuglib.data.simulator import Protocol
 from smuglib.data.splits import locate
 
 __all__ = [

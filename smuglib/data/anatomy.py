@@ -1,8 +1,7 @@
 """Synthetic subjects: seeded variations of the ICBM152 brain template.
 
-The template is the mean T1 brain of 152 people with its tissue probabilities, skull-stripped, at
-1 mm, shipped inside nilearn (Fonov et al., NeuroImage 54, 2011). A subject bends it, redraws the
-tissue borders, changes the contrast, and adds texture, a bias field and a phase.
+A subject bends the template, redraws the tissue borders, changes the contrast, and adds texture, a
+bias field and a phase.
 """
 
 from __future__ import annotations
@@ -12,22 +11,16 @@ from functools import lru_cache
 
 import numpy as np
 import torch
-from nilearn.datasets import (
-    load_mni152_gm_template,
-    load_mni152_template,
-    load_mni152_wm_template,
-)
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, map_coordinates
 
 from smuglib.data.fields import Array, RandomField, pixel_grid
+from smuglib.data.template import CENTER, sees_tissue, template
 from smuglib.random import generator
 
 # Field of view in millimetres, front to back and left to right: the largest slices of the
 # template are 180 x 145, so a subject fills about 85 % of the longer side.
 FIELD_OF_VIEW = (210.0, 175.0)
-# The template's voxel (z, y, x) at the centre of the head.
-CENTER = (78.0, 117.0, 98.0)
 # A subject's deformation moves no point further than this through the plane, in millimetres:
 # what separates the splits' slice bands (see `smuglib.data.splits`).
 MAX_THROUGH_PLANE = 1.5
@@ -73,21 +66,6 @@ class Subject:
     bias: RandomField
     phase: RandomField
     texture: float
-
-
-@lru_cache(maxsize=1)
-def template() -> NDArray[np.float32]:
-    """Read the template's volumes.
-
-    Returns
-    -------
-    NDArray[np.float32]
-        T1 intensity and probabilities of grey and white matter, each in [0, 1],
-        ``[3, z, y, x]`` in millimetres.
-    """
-    loaders = (load_mni152_template, load_mni152_gm_template, load_mni152_wm_template)
-    volumes = [np.asarray(load(resolution=1).dataobj, dtype=np.float32).T for load in loaders]
-    return np.stack(volumes)
 
 
 @lru_cache(maxsize=32)
@@ -194,16 +172,21 @@ def template_points(person: Subject, plane: int, y: Array, x: Array) -> Array:
 
 def _magnitude(person: Subject, plane: int, y: Array, x: Array) -> Array:
     """Mix the tissues and the template's T1 at each point of a grid, ``[rows, columns]``."""
-    points = template_points(person, plane, y, x)
+    points = template_points(person, plane, y, x).reshape(3, -1)
+    # More than half of the points see nothing but air, where every term below is zero.
+    seen = np.flatnonzero(sees_tissue(plane, MAX_THROUGH_PLANE, points[1], points[2]))
+    inside = points[:, seen]
     t1, grey, white = (
-        map_coordinates(volume, points, order=1, output=np.float64) for volume in template()
+        map_coordinates(volume, inside, order=1, output=np.float64) for volume in template()
     )
     support = np.clip(4 * t1, 0, 1)
     fluid = np.clip(support - grey - white, 0, 1)
     z = plane - CENTER[0]
-    odds = [np.exp(border.plane(z, y, x)) for border in person.borders]
+    odds = [np.exp(border.plane(z, y, x).ravel()[seen]) for border in person.borders]
     shares = np.stack([fluid, grey * odds[0], white * odds[1]]) ** person.sharpness
     shares = shares / np.maximum(shares.sum(0), 1e-9) * support
     mixed: Array = np.tensordot(np.array(person.tissues), shares, axes=1)
     template_t1: Array = t1**person.t1_gamma
-    return person.t1_weight * template_t1 + (1 - person.t1_weight) * mixed
+    magnitude = np.zeros(y.size * x.size)
+    magnitude[seen] = person.t1_weight * template_t1 + (1 - person.t1_weight) * mixed
+    return magnitude.reshape(y.size, x.size)

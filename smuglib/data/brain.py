@@ -2,79 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-import torch
-from torch import Tensor
 from torch.utils.data import Dataset
 
-from smuglib import checks, sampling
-from smuglib.data import anatomy
-from smuglib.data.coils import coil_maps
-from smuglib.data.fields import pixel_grid
+from smuglib import checks
 from smuglib.data.scan import Scan
-from smuglib.data.splits import GROUPS, Location, locate
-from smuglib.operators import SenseOperator
-from smuglib.random import complex_normal, generator
-
-MIN_SIZE = 32
-
-
-@dataclass(frozen=True)
-class Protocol:
-    """How a brain is scanned; refuses an impossible protocol when it is made.
-
-    Parameters
-    ----------
-    sampling_rate
-        Fraction of sampled phase-encoding columns, in (0, 1].
-    height, width
-        Image size in pixels, each at least 32; phase encoding runs along the width.
-    n_coils
-        Number of receive coils.
-    noise
-        Standard deviation of the k-space noise on the real and on the imaginary part, in units
-        of the largest magnitude of the fully sampled image (the Fourier transform is unitary).
-    center_fraction
-        Fraction of columns in the fully sampled centre.
-    seed
-        Seed of the subjects and the noise.
-    mask_seed
-        Seed of the mask: one mask serves all slices.
-
-    Raises
-    ------
-    ValueError
-        If a value is out of range.
-    """
-
-    sampling_rate: float = 0.25
-    height: int = 128
-    width: int = 128
-    n_coils: int = 8
-    noise: float = 0.002
-    center_fraction: float = 0.08
-    seed: int = 0
-    mask_seed: int = 0
-
-    def __post_init__(self) -> None:
-        """Check every value."""
-        checks.integer("height", self.height, minimum=MIN_SIZE)
-        checks.integer("width", self.width, minimum=MIN_SIZE)
-        checks.integer("n_coils", self.n_coils)
-        checks.non_negative("noise", self.noise)
-        checks.integer("seed", self.seed, minimum=0)
-        checks.integer("mask_seed", self.mask_seed, minimum=0)
-        self.mask()
-
-    def mask(self) -> Tensor:
-        """Draw the sampling mask, boolean, ``[1, 1, 1, width]``."""
-        return sampling.cartesian_mask(
-            self.width,
-            self.sampling_rate,
-            self.center_fraction,
-            generator=generator(self.mask_seed, "mask"),
-        )
+from smuglib.data.simulator import Protocol, simulate
+from smuglib.data.splits import GROUPS
 
 
 def brain(
@@ -120,10 +53,11 @@ def brain(
     protocol = Protocol(
         sampling_rate, height, width, n_coils, noise, center_fraction, seed, mask_seed
     )
-    location = locate(split, index, seed)
+    checks.one_of("split", split, GROUPS)
+    checks.integer("index", index, minimum=0)
     if n_slices is not None and index >= checks.integer("n_slices", n_slices):
         raise ValueError(f"index must be < n_slices = {n_slices}, got {index}")
-    return _simulate(protocol, split, index, location)
+    return simulate(protocol, split, index)
 
 
 class BrainDataset(Dataset[Scan]):
@@ -171,29 +105,7 @@ class BrainDataset(Dataset[Scan]):
             raise IndexError(f"index must lie in [0, {self.n_slices}), got {index}")
         if index in self._scans:
             return self._scans[index]
-        location = locate(self.split, index, self.protocol.seed)
-        scan = _simulate(self.protocol, self.split, index, location)
+        scan = simulate(self.protocol, self.split, index)
         if self.cache:
             self._scans[index] = scan
         return scan
-
-
-def _simulate(protocol: Protocol, split: str, index: int, location: Location) -> Scan:
-    path = ("brain", split, location.subject)
-    height, width, seed = protocol.height, protocol.width, protocol.seed
-    slice_draws = generator(seed, *path, location.plane, "slice")
-    person = anatomy.subject(seed, split, location.subject)
-    image = anatomy.image(person, location.plane, height, width, slice_draws)
-    y, x = pixel_grid(height, width, *anatomy.FIELD_OF_VIEW)
-    z = location.plane - anatomy.CENTER[0]
-    sensitivities = coil_maps(protocol.n_coils, z, y, x, generator(seed, *path, "coils"))
-
-    maps = torch.from_numpy(sensitivities).to(torch.complex64)[None]
-    target = torch.from_numpy(image).to(torch.complex64)[None]
-    operator = SenseOperator(maps, protocol.mask())
-    noise = complex_normal(maps.shape, protocol.noise, slice_draws, target)
-    kspace = operator.forward(target) + operator.mask * noise
-    scale = operator.adjoint(kspace).abs().max().item()
-    return Scan(
-        kspace / scale, maps, operator.mask, target / scale, scale, location.subject, index, split
-    )

@@ -8,6 +8,7 @@ into one small matrix product an axis.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -109,12 +110,21 @@ def _half_knots(half_length: float, spacing: float) -> int:
 
 
 def _spline_weights(positions: Array, spacing: float, n_knots: int) -> Array:
-    """Weigh each knot at each position: cubic B-splines, ``[positions, knots]``.
+    """Weigh each knot at each position: cubic B-splines, ``[positions, knots]``, read-only.
 
     Positions beyond the outermost knots take the field's value at the edge.
     """
+    return _weights_at(positions.tobytes(), spacing, n_knots)
+
+
+# All fields of all slices lie on a few grids, and a plane's weights are one row.
+@lru_cache(maxsize=256)
+def _weights_at(packed: bytes, spacing: float, n_knots: int) -> Array:
+    positions = np.frombuffer(packed, dtype=np.float64)
     edge = n_knots // 2 - 2
     scaled = np.clip(positions / spacing, -edge, edge)
     distance = np.abs(scaled[:, None] - (np.arange(n_knots) - n_knots // 2))
     inner = 2 / 3 - distance**2 + distance**3 / 2
-    return np.where(distance < 1, inner, np.clip(2 - distance, 0, None) ** 3 / 6)
+    weights = np.where(distance < 1, inner, np.clip(2 - distance, 0, None) ** 3 / 6)
+    weights.flags.writeable = False
+    return weights

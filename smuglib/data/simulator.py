@@ -1,0 +1,121 @@
+"""The simulator of scans: a protocol, a subject's slice, its coils and its noise."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from smuglib import checks, sampling
+from smuglib.data import anatomy
+from smuglib.data.coils import coil_maps
+from smuglib.data.fields import pixel_grid
+from smuglib.data.scan import Scan
+from smuglib.data.splits import locate
+from smuglib.data.template import CENTER
+from smuglib.operators import SenseOperator
+from smuglib.random import complex_normal, generator
+
+MIN_SIZE = 32
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How a brain is scanned; refuses an impossible protocol when it is made.
+
+    Parameters
+    ----------
+    sampling_rate
+        Fraction of sampled phase-encoding columns, in (0, 1].
+    height, width
+        Image size in pixels, each at least 32; phase encoding runs along the width.
+    n_coils
+        Number of receive coils.
+    noise
+        Standard deviation of the k-space noise on the real and on the imaginary part, in units
+        of the largest magnitude of the fully sampled image (the Fourier transform is unitary).
+    center_fraction
+        Fraction of columns in the fully sampled centre.
+    seed
+        Seed of the subjects and the noise.
+    mask_seed
+        Seed of the mask: one mask serves all slices.
+
+    Raises
+    ------
+    ValueError
+        If a value is out of range.
+    """
+
+    sampling_rate: float = 0.25
+    height: int = 128
+    width: int = 128
+    n_coils: int = 8
+    noise: float = 0.002
+    center_fraction: float = 0.08
+    seed: int = 0
+    mask_seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Check every value."""
+        checks.integer("height", self.height, minimum=MIN_SIZE)
+        checks.integer("width", self.width, minimum=MIN_SIZE)
+        checks.integer("n_coils", self.n_coils)
+        checks.non_negative("noise", self.noise)
+        checks.integer("seed", self.seed, minimum=0)
+        checks.integer("mask_seed", self.mask_seed, minimum=0)
+        self.mask()
+
+    def mask(self) -> Tensor:
+        """Draw the sampling mask, boolean, ``[1, 1, 1, width]``."""
+        return sampling.cartesian_mask(
+            self.width,
+            self.sampling_rate,
+            self.center_fraction,
+            generator=generator(self.mask_seed, "mask"),
+        )
+
+
+def simulate(protocol: Protocol, split: str, index: int) -> Scan:
+    """Simulate the scan of one slice: ``y = M F S x + noise``.
+
+    Parameters
+    ----------
+    protocol
+        How the brain is scanned.
+    split
+        ``"train"``, ``"val"`` or ``"test"``.
+    index
+        Index of the slice in its split, >= 0.
+
+    Returns
+    -------
+    Scan
+        A batch of one, k-space and target divided by ``max |A^H y|``; k-space is exactly ``+0``
+        where not sampled.
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range; nothing is computed then.
+    """
+    location = locate(split, index, protocol.seed)
+    path = ("brain", split, location.subject)
+    height, width, seed = protocol.height, protocol.width, protocol.seed
+    slice_draws = generator(seed, *path, location.plane, "slice")
+    person = anatomy.subject(seed, split, location.subject)
+    image = anatomy.image(person, location.plane, height, width, slice_draws)
+    y, x = pixel_grid(height, width, *anatomy.FIELD_OF_VIEW)
+    z = location.plane - CENTER[0]
+    sensitivities = coil_maps(protocol.n_coils, z, y, x, generator(seed, *path, "coils"))
+
+    maps = torch.from_numpy(sensitivities).to(torch.complex64)[None]
+    target = torch.from_numpy(image).to(torch.complex64)[None]
+    operator = SenseOperator(maps, protocol.mask())
+    noise = complex_normal(maps.shape, protocol.noise, slice_draws, target)
+    kspace = torch.where(operator.mask, operator.forward(target) + noise, 0)
+    scale = operator.adjoint(kspace).abs().max().item()
+    return Scan(
+        kspace / scale, maps, operator.mask, target / scale, scale, location.subject, index, split
+    )

@@ -1,0 +1,76 @@
+"""The ICBM152 brain template that every synthetic subject is a variation of.
+
+It is the mean T1 brain of 152 people with its tissue probabilities, skull-stripped, at 1 mm,
+shipped inside nilearn (Fonov et al., NeuroImage 54, 2011).
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import maximum_filter
+
+from smuglib.data.fields import Array
+
+# The template's voxel (z, y, x) at the centre of the head.
+CENTER = (78.0, 117.0, 98.0)
+
+
+@lru_cache(maxsize=1)
+def template() -> NDArray[np.float32]:
+    """Read the template's volumes.
+
+    Returns
+    -------
+    NDArray[np.float32]
+        T1 intensity and probabilities of grey and white matter, each in [0, 1],
+        ``[3, z, y, x]`` in millimetres.
+    """
+    # Importing nilearn takes a second, which a process that only reads cached scans is spared.
+    from nilearn import datasets
+
+    loaders = (
+        datasets.load_mni152_template,
+        datasets.load_mni152_gm_template,
+        datasets.load_mni152_wm_template,
+    )
+    volumes = [np.asarray(load(resolution=1).dataobj, dtype=np.float32).T for load in loaders]
+    return np.stack(volumes)
+
+
+def sees_tissue(plane: int, reach: float, y: Array, x: Array) -> NDArray[np.bool_]:
+    """Tell where linear interpolation may find tissue; elsewhere it gives zeros.
+
+    Parameters
+    ----------
+    plane
+        Axial plane of the template.
+    reach
+        Largest distance of a point from the plane, in voxels.
+    y, x
+        Template coordinates of the points in voxels, of one shape.
+
+    Returns
+    -------
+    NDArray[np.bool_]
+        Mask of that shape.
+    """
+    cells = _tissue(plane, reach)
+    last_row, last_column = cells.shape[0] - 1, cells.shape[1] - 1
+    row = np.clip(y, 0, last_row).astype(np.intp)
+    column = np.clip(x, 0, last_column).astype(np.intp)
+    return cells[row, column]
+
+
+@lru_cache(maxsize=256)
+def _tissue(plane: int, reach: float) -> NDArray[np.bool_]:
+    """Mark the cells that hold tissue within reach of a plane, ``[y, x]``.
+
+    A cell is the square between a voxel and the next one along each axis.
+    """
+    margin = int(np.ceil(reach))
+    voxels = template()[:, max(plane - margin, 0) : plane + margin + 1].any(axis=(0, 1))
+    cells: NDArray[np.bool_] = maximum_filter(voxels, size=2, origin=-1)
+    return cells
