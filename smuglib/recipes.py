@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +19,19 @@ from smuglib.metrics import psnr
 from smuglib.models import METHODS, Trace, UnrolledNetwork
 from smuglib.operators import SenseOperator
 from smuglib.profiles import Profile
+from smuglib.recent import Recent
 from smuglib.smoothing import Smoothing
 from smuglib.training import Plan, Training
 from smuglib.weights import load_denoiser_state, read_tensors, save_network
 
 Example = tuple[Tensor, SenseOperator, Tensor]
 """Zero-filled image ``[batch, height, width]``, operator, and target of the same shape."""
+
+Whole = tuple[Tensor, Tensor, Tensor, Tensor]
+"""Zero-filled image, maps, mask and target of one slice."""
+
+MAX_BYTES = 2**30
+"""Most memory for the slices that a training keeps on its device: 800 of 128 x 128, 8 coils."""
 
 
 class Examples:
@@ -46,7 +53,9 @@ class Examples:
 
     def __init__(self, profile: Profile, batch: int, device: torch.device) -> None:
         self._profile, self._batch, self._device = profile, batch, device
-        self._whole = cache(self._load)
+        self._kept: Recent[Whole] = Recent(MAX_BYTES, lambda whole: sum(t.nbytes for t in whole))
+        # A batch may straddle two epochs.
+        self._order = lru_cache(maxsize=2)(self._drawn_order)
 
     def __call__(self, update: int) -> Example:
         """Return the examples of an update."""
@@ -64,12 +73,15 @@ class Examples:
         epoch, offset = divmod(position, self._profile.n_train)
         return self._order(epoch)[offset]
 
-    def _order(self, epoch: int) -> list[int]:
+    def _drawn_order(self, epoch: int) -> list[int]:
         generator = random.generator(self._profile.seed, "order", epoch)
         order: list[int] = torch.randperm(self._profile.n_train, generator=generator).tolist()
         return order
 
-    def _load(self, index: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def _whole(self, index: int) -> Whole:
+        return self._kept.get(index, lambda: self._load(index))
+
+    def _load(self, index: int) -> Whole:
         scan = _dataset(self._profile, "train")[index].to(self._device)
         return scan.operator.adjoint(scan.kspace), scan.maps, scan.mask, scan.target
 

@@ -341,6 +341,16 @@ def test_unsampled_kspace_is_plus_zero():
     assert (unsampled == 0).all() and not unsampled.signbit().any()
 
 
+def test_the_memory_of_a_dataset_is_bounded():
+    one = sum(getattr(data.brain("test", 0, **SMALL), name).nbytes for name in TENSORS)
+    dataset = data.BrainDataset("test", 3, cache_bytes=2 * one, **SMALL)
+    first, second = dataset[0], dataset[1]
+    assert dataset[0] is first
+    dataset[2]
+    assert dataset[0] is first
+    assert dataset[1] is not second and same(dataset[1], second)
+
+
 def test_nilearn_is_imported_for_a_simulation_alone():
     script = "import sys, smuglib.data; print('nilearn' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)

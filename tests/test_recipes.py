@@ -8,10 +8,11 @@ import pytest
 import torch
 from torch import nn
 
-from smuglib import denoisers, profiles, recipes
+from smuglib import denoisers, profiles, random, recipes
 from smuglib.consistency import DataConsistency
 from smuglib.files import sha256
 from smuglib.models import METHODS, UnrolledNetwork
+from smuglib.random import generator
 from smuglib.recipes import Examples, finetune, pretrain
 from smuglib.weights import load_network, read_tensors, save_tensors
 
@@ -71,6 +72,31 @@ def test_an_update_is_a_function_of_its_number_and_the_seed():
         assert torch.equal(a, b)
     assert not torch.equal(one(2)[0], one(3)[0])
     assert not torch.equal(one(2)[0], Examples(TINY.replace(seed=1), 2, CPU)(2)[0])
+
+
+def test_the_order_of_an_epoch_is_its_own_draw_made_once(monkeypatch):
+    profile = TINY.replace(n_train=7)
+    orders = [torch.randperm(7, generator=generator(profile.seed, "order", e)) for e in range(3)]
+    expected = torch.cat(orders).tolist()
+    draws = []
+    original = random.generator
+    monkeypatch.setattr(random, "generator", lambda *path: draws.append(path) or original(*path))
+    examples = Examples(profile, 2, CPU)
+    assert [examples._index(position) for position in range(21)] == expected
+    assert draws == [(profile.seed, "order", epoch) for epoch in range(3)]
+
+
+def test_slices_kept_for_a_training_are_bounded_and_change_nothing(monkeypatch):
+    expected = [Examples(TINY, 2, CPU)(update) for update in range(4)]
+    one = sum(part.nbytes for part in Examples(TINY, 1, CPU)._whole(0))
+    monkeypatch.setattr(recipes, "MAX_BYTES", 2 * one)
+    examples = Examples(TINY, 2, CPU)
+    for update, (z, A, target) in enumerate(expected):
+        found = examples(update)
+        assert torch.equal(found[0], z) and torch.equal(found[2], target)
+        assert torch.equal(found[1].maps, A.maps)
+        assert examples._kept.n_bytes <= 2 * one
+    assert len(examples._kept) == 2
 
 
 def test_strips_lie_anywhere_in_the_slice():

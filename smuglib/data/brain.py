@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from torch import Tensor
 from torch.utils.data import Dataset
 
 from smuglib import checks
 from smuglib.data.scan import Scan
 from smuglib.data.simulator import Protocol, simulate
 from smuglib.data.splits import GROUPS
+from smuglib.recent import Recent
 
 
 def brain(
@@ -70,7 +72,9 @@ class BrainDataset(Dataset[Scan]):
     n_slices
         Number of slices, >= 1.
     cache
-        Whether to keep the scans: at 128 x 128 and 8 coils 2.2 MB each.
+        Whether to keep scans in memory: at 128 x 128 and 8 coils 2.2 MB each.
+    cache_bytes
+        The most memory that they may take, in bytes; the one used least recently goes first.
     **protocol
         Fields of `Protocol`.
 
@@ -82,12 +86,20 @@ class BrainDataset(Dataset[Scan]):
         If an argument is out of range.
     """
 
-    def __init__(self, split: str, n_slices: int, *, cache: bool = True, **protocol: float) -> None:
+    def __init__(
+        self,
+        split: str,
+        n_slices: int,
+        *,
+        cache: bool = True,
+        cache_bytes: int = 2 * 2**30,
+        **protocol: float,
+    ) -> None:
         self.split = checks.one_of("split", split, GROUPS)
         self.n_slices = checks.integer("n_slices", n_slices)
         self.protocol = Protocol(**protocol)  # type: ignore[arg-type]
         self.cache = cache
-        self._scans: dict[int, Scan] = {}
+        self._scans = Recent(cache_bytes if cache else 0, size=_n_bytes)
 
     def __len__(self) -> int:
         """Return the number of slices."""
@@ -103,9 +115,8 @@ class BrainDataset(Dataset[Scan]):
         """
         if not 0 <= index < self.n_slices:
             raise IndexError(f"index must lie in [0, {self.n_slices}), got {index}")
-        if index in self._scans:
-            return self._scans[index]
-        scan = simulate(self.protocol, self.split, index)
-        if self.cache:
-            self._scans[index] = scan
-        return scan
+        return self._scans.get(index, lambda: simulate(self.protocol, self.split, index))
+
+
+def _n_bytes(scan: Scan) -> int:
+    return sum(value.nbytes for value in vars(scan).values() if isinstance(value, Tensor))
