@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from uuid import uuid4
 
 
 @contextmanager
@@ -28,7 +29,8 @@ def replacing(path: Path | str) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    # Unlike a process number, no thread and no other computer on a shared disk has it too.
+    temporary = path.with_name(f".{path.stem}.{uuid4().hex}{path.suffix}")
     try:
         yield temporary
         os.replace(temporary, path)

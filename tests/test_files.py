@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -34,6 +35,15 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
     with pytest.raises(Failure):
         fail_half_way(path)
     assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_threads_may_write_one_file_at_once(tmp_path):
+    path = tmp_path / "a.txt"
+    texts = [str(number) * 100_000 for number in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda text: files.write_text(path, text), texts))
+    assert path.read_text() in texts
     assert list(tmp_path.iterdir()) == [path]
 
 
