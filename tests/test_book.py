@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -148,7 +149,8 @@ def run_smoke(folder):
     for name in ("smuglib", "book"):
         shutil.copytree(ROOT / name, folder / name, ignore=ignored)
     command = [SNAKEMAKE, "reproduce", "--cores", "2", "--config", "profile=smoke"]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    environment = {**os.environ, "SMUGLIB_CACHE": str(folder / "cache")}
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, env=environment)
     assert done.returncode == 0, (done.stdout + done.stderr)[-8000:]
 
 
@@ -176,6 +178,7 @@ def test_the_smoke_pipeline_makes_a_book_that_reads_offline(tmp_path):
         assert (html / f"{name}.html").is_file()
     check_nothing_is_left_to_do(tmp_path)
     check_no_notebook_warns(tmp_path)
+    assert list((tmp_path / "cache").rglob("*.safetensors"))
 
 
 def test_an_unknown_profile_is_named():

@@ -6,8 +6,9 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from smuglib import checks
+from smuglib.data.cache import cached
 from smuglib.data.scan import Scan
-from smuglib.data.simulator import Protocol, simulate
+from smuglib.data.simulator import Protocol
 from smuglib.data.splits import GROUPS
 from smuglib.recent import Recent
 
@@ -28,7 +29,8 @@ def brain(
 ) -> Scan:
     """Simulate the scan of one slice of a synthetic brain: ``y = M F S x + noise``.
 
-    The same arguments give the same scan, bit for bit. The subject, its coils and its noise do
+    The same arguments give the same scan, bit for bit, and the next time it is read from the disk
+    (see `smuglib.data.cache`). The subject, its coils and its noise do
     not depend on the sampling rate, and the masks of a lower rate are nested in those of a higher.
 
     Parameters
@@ -59,11 +61,11 @@ def brain(
     checks.integer("index", index, minimum=0)
     if n_slices is not None and index >= checks.integer("n_slices", n_slices):
         raise ValueError(f"index must be < n_slices = {n_slices}, got {index}")
-    return simulate(protocol, split, index)
+    return cached(protocol, split, index)
 
 
 class BrainDataset(Dataset[Scan]):
-    """The first slices of a split, simulated when first asked for and kept in memory.
+    """The first slices of a split, simulated when first asked for, kept in memory and on the disk.
 
     Parameters
     ----------
@@ -115,7 +117,7 @@ class BrainDataset(Dataset[Scan]):
         """
         if not 0 <= index < self.n_slices:
             raise IndexError(f"index must lie in [0, {self.n_slices}), got {index}")
-        return self._scans.get(index, lambda: simulate(self.protocol, self.split, index))
+        return self._scans.get(index, lambda: cached(self.protocol, self.split, index))
 
 
 def _n_bytes(scan: Scan) -> int:

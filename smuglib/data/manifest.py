@@ -1,4 +1,4 @@
-"""Hashes of the simulated scans: what a training depends on, though no scan is ever stored."""
+"""Hashes of the simulated scans: what a training depends on."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from smuglib.profiles import Profile
 
 def scan_hashes(profile: Profile) -> Iterator[tuple[str, str]]:
     """Simulate every scan of a profile and hash its k-space and target.
+
+    The scans stay in the cache on the disk: the trainings that follow read them there.
 
     Parameters
     ----------
