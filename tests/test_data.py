@@ -298,7 +298,7 @@ def test_scan_moves_and_refuses_parts_that_do_not_fit():
     moved = scan.to(device)
     assert all(getattr(moved, name).device.type == device for name in TENSORS)
     assert same(scan, moved.to("cpu"))
-    parts = vars(scan)
+    parts = {field.name: getattr(scan, field.name) for field in fields(scan)}
     with pytest.raises(ValueError, match="target must have shape"):
         data.Scan(**{**parts, "target": scan.target[:, :32]})
     with pytest.raises(ValueError, match="kspace must have the shape of maps"):
