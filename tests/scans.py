@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from smuglib import denoisers
+from smuglib.data import Scan
 from smuglib.models import METHODS, UnrolledNetwork
 from smuglib.operators import SenseOperator
 from smuglib.random import complex_normal, generator
@@ -49,3 +50,10 @@ def network(
         denoiser = denoiser.double()
     smoothing = Smoothing(METHODS[method], sigma=sigma, n_samples=n_samples)
     return UnrolledNetwork(denoiser, n_steps=n_steps, smoothing=smoothing)
+
+
+def bits(scan: Scan) -> list[object]:
+    """Return everything that a scan holds, tensors bit for bit."""
+    tensors = (scan.kspace, scan.maps, scan.mask, scan.target)
+    content = [(t.dtype, t.shape, t.contiguous().numpy().tobytes()) for t in tensors]
+    return [*content, scan.scale, scan.subject, scan.slice_index, scan.split]

@@ -8,25 +8,16 @@ from dataclasses import replace
 
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from smuglib import data
 from smuglib.data import cache, scan_file
-from smuglib.data.folder import BoundedFolder
 from smuglib.data.simulator import simulate
 from smuglib.sources import PACKAGE, _files, _imports
-from tests.helpers import few_examples
+from tests.scans import bits
 
 SMALL = {"height": 48, "width": 40, "n_coils": 2}
 PROTOCOL = data.Protocol(**SMALL)
 KEY = "0" * 64
-
-
-def bits(scan: data.Scan) -> list[object]:
-    tensors = (scan.kspace, scan.maps, scan.mask, scan.target)
-    content = [(t.dtype, t.shape, t.contiguous().numpy().tobytes()) for t in tensors]
-    return [*content, scan.scale, scan.subject, scan.slice_index, scan.split]
 
 
 @pytest.fixture
@@ -160,42 +151,6 @@ def test_an_edit_of_any_module_changes_the_source_hash(tmp_path, monkeypatch, mo
 # --- damage ---------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def whole():
-    """A scan and its file."""
-    scan = simulate(PROTOCOL, "test", 2)
-    return scan, scan_file.packed(scan, KEY)
-
-
-@given(in_header=st.booleans(), position=st.integers(0, 10**9), flip=st.integers(1, 255))
-@settings(parent=few_examples, max_examples=60)
-def test_a_changed_byte_is_noticed(whole, in_header, position, flip):
-    scan, content = whole
-    damaged = bytearray(content)
-    damaged[position % (600 if in_header else len(content))] ^= flip
-    found = scan_file.unpacked(bytes(damaged), KEY, "test", 2)
-    assert found is None or bits(found) == bits(scan)
-
-
-@given(st.integers(0, 10**9))
-@few_examples
-def test_a_truncated_file_is_noticed(whole, length):
-    content = whole[1]
-    assert scan_file.unpacked(content[: length % len(content)], KEY, "test", 2) is None
-
-
-@given(st.binary(max_size=200))
-@few_examples
-def test_a_foreign_file_is_noticed(content):
-    assert scan_file.unpacked(content, KEY, "test", 2) is None
-
-
-def test_a_file_of_another_key_is_noticed(whole):
-    scan, content = whole
-    assert bits(scan_file.unpacked(content, KEY, "test", 2)) == bits(scan)
-    assert scan_file.unpacked(content, "1" * 64, "test", 2) is None
-
-
 @pytest.mark.parametrize(
     "damage",
     [
@@ -303,91 +258,6 @@ def test_a_full_disk_is_named_once_and_leaves_nothing(place, monkeypatch):
     data.brain("test", 2, **SMALL)
     assert len(stored(place)) == 1
     assert bits(data.brain("test", 0, **SMALL)) == expected
-
-
-# --- the budget on the disk -----------------------------------------------------------------------
-
-
-def age(path, hours):
-    used = path.stat().st_mtime - 3600 * hours
-    os.utime(path, (used, used))
-
-
-def filled(path, max_bytes, names):
-    """A folder of files of 100 bytes, the first one used longest ago, all of them yesterday."""
-    folder = BoundedFolder(path, 10**6)
-    for number, name in enumerate(names):
-        folder.write(name, bytes(100))
-        age(path / name, 48 - number)
-    return BoundedFolder(path, max_bytes)
-
-
-def test_the_file_used_least_recently_is_removed_first(tmp_path):
-    folder = filled(tmp_path, 420, ["a", "b", "c/d", "e"])
-    assert folder.read("a") == bytes(100)
-    folder.write("f", bytes(100))
-    assert {path.name for path in stored(tmp_path)} == {"a", "d", "e", "f"}
-
-
-def test_what_was_used_within_the_hour_stays_and_the_new_file_is_not_kept(tmp_path):
-    folder = filled(tmp_path, 220, ["a", "b"])
-    for name in ("a", "b"):
-        folder.read(name)
-    folder.write("c", bytes(100))
-    assert {path.name for path in stored(tmp_path)} == {"a", "b"}
-    assert folder.read("c") is None
-
-
-def test_a_file_larger_than_the_budget_is_not_kept_and_displaces_nothing(tmp_path):
-    folder = filled(tmp_path, 250, ["a", "b"])
-    folder.write("c", bytes(300))
-    assert {path.name for path in stored(tmp_path)} == {"a", "b"}
-
-
-def test_a_full_folder_is_not_looked_through_for_every_file(tmp_path, monkeypatch):
-    folder = filled(tmp_path, 250, ["a", "b"])
-    for name in ("a", "b"):
-        folder.read(name)
-    looks = []
-    files = folder._files
-    monkeypatch.setattr(folder, "_files", lambda: looks.append(1) or files())
-    for number in range(5):
-        folder.write(str(number), bytes(100))
-    assert len(looks) == 1
-
-
-def test_what_killed_writers_left_is_removed_too(tmp_path):
-    folder = filled(tmp_path, 420, [".left.123", "b", "c", "d"])
-    folder.write("e", bytes(100))
-    assert {path.name for path in stored(tmp_path)} == {"b", "c", "d", "e"}
-
-
-def test_a_file_that_another_process_removes_meanwhile_is_no_error(tmp_path, monkeypatch):
-    folder = filled(tmp_path, 220, ["a", "b"])
-    files = folder._files()
-    (tmp_path / "a").unlink()
-    monkeypatch.setattr(folder, "_files", lambda: files)
-    folder.write("c", bytes(100))
-    assert folder.read("c") == bytes(100)
-
-
-@given(
-    budget=st.integers(1, 2000),
-    sizes=st.lists(st.integers(1, 400), max_size=30),
-    n_folders=st.integers(1, 3),
-)
-@few_examples
-def test_the_budget_holds(tmp_path_factory, budget, sizes, n_folders):
-    path = tmp_path_factory.mktemp("folder")
-    folders = [BoundedFolder(path, budget) for _ in range(n_folders)]
-    for number, size in enumerate(sizes):
-        folder = folders[number % n_folders]
-        folder.write(str(number), bytes(size))
-        if (path / str(number)).exists():
-            age(path / str(number), 2)
-        total = sum(file.stat().st_size for file in stored(path))
-        # What other processes granted themselves before is the fraction that may come on top.
-        assert total <= budget * (1 if n_folders == 1 else 1.5)
 
 
 def test_a_scan_that_was_removed_is_simulated_again(place):
