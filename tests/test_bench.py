@@ -1,40 +1,68 @@
-"""The benchmark times what it says; its solvers reach the accuracy that they are compared at."""
+"""The benchmark times what it says, and what it compares is equally accurate."""
 
-import re
 
 import pytest
 import torch
 
-from smuglib import bench
+from smuglib.bench import peers, solves
+from smuglib.bench.cases import TARGET_RESIDUAL, Case, System
+from smuglib.bench.timing import Timing, Work, interleaved
 
 CPU = torch.device("cpu")
+TINY = Case(height=32, width=32, n_coils=3, n_samples=2, n_steps=2)
 
 
 def test_works_take_turns_after_one_warm_up_each():
     calls = []
-    works = {name: lambda name=name: calls.append(name) for name in "ab"}
-    timings = bench.interleaved(works, repeats=3, device=CPU)
+    works = {name: Work(lambda name=name: calls.append(name)) for name in "ab"}
+    timings = interleaved(works, repeats=3, device=CPU)
     assert calls == list("ab" * 4)
     assert [len(timings[name].seconds) for name in "ab"] == [3, 3]
 
 
-def test_a_timing_tells_its_median_in_milliseconds():
-    assert bench.Timing((0.001, 0.004, 0.002)).median == pytest.approx(2.0)
+def test_start_up_is_subtracted_and_the_rest_scaled(monkeypatch):
+    ticks = iter([0.0, 5.0, 10.0, 12.0] * 2)
+    monkeypatch.setattr("time.perf_counter", lambda: next(ticks))
+    work = Work(lambda: None, start_up=lambda: None, factor=10.0)
+    assert interleaved({"a": work}, repeats=1, device=CPU)["a"].seconds == (30.0,)
+
+
+def test_a_timing_tells_its_median():
+    assert Timing((0.001, 0.004, 0.002)).median == pytest.approx(0.002)
 
 
 def test_no_repeats_are_refused():
     with pytest.raises(ValueError, match="repeats must be an integer >= 1, got 0"):
-        bench.interleaved({"a": lambda: None}, repeats=0, device=CPU)
+        interleaved({"a": Work(lambda: None)}, repeats=0, device=CPU)
 
 
-def test_the_report_compares_solvers_of_equal_accuracy(monkeypatch, capsys):
-    monkeypatch.setattr(bench, "SIZES", ((32, 32, 4), (48, 32, 2)))
-    threads = torch.get_num_threads()
-    bench.main(["--quick", "--threads", str(threads), "--device", "cpu"])
-    report = capsys.readouterr().out
-    assert f"{threads} threads" in report and "48 x 32" not in report
-    residuals = [float(value) for value in re.findall(r"relative residual (\S+)", report)[1:]]
-    assert len(residuals) == 4
-    # Conjugate gradients stop below their tolerance, but the residual that they update drifts
-    # from the true one by rounding; the direct solver has rounding only.
-    assert max(residuals) < 2 * bench.CG_TOLERANCE
+def test_the_library_s_solvers_reach_the_accuracy_that_they_are_compared_at():
+    batches = [rows for rows, _ in solves.measure(TINY, {}, repeats=1)]
+    rows = [row for batch in batches for row in batch if row.work.startswith("solve")]
+    assert [row.samples for row in rows] == [1] * 3 + [10] * 3 + [32] * 2
+    assert all(0 < row.accuracy <= TARGET_RESIDUAL for row in rows)
+
+
+def test_the_residual_is_that_of_the_system():
+    system = System.of(TINY)
+    assert system.residual(torch.zeros_like(system.rhs)) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("name", list(peers.INSTALL))
+def test_a_missing_peer_is_reported_in_one_line(monkeypatch, name):
+    def missing(module):
+        raise ImportError("no", name=module.rpartition(".")[2].removesuffix("_peer"))
+
+    monkeypatch.setattr(peers, "import_module", missing)
+    found, left_out = peers.find(CPU)
+    assert found == {}
+    (line,) = [line for line in left_out if line.startswith(name)]
+    assert "not installed, left out; " in line and "install" in line
+
+
+def test_a_peer_that_fails_to_import_is_not_called_missing(monkeypatch):
+    def broken(module):
+        raise ImportError("cannot import name 'x'", name="numpy")
+
+    monkeypatch.setattr(peers, "import_module", broken)
+    assert "cannot be imported: cannot import name 'x'" in peers.find(CPU)[1][0]

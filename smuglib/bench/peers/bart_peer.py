@@ -1,0 +1,120 @@
+"""BART: ``bart pics`` in its own processes, their start-up subtracted.
+
+``pics`` minimizes ``||A u - k||^2 + ||u||^2`` by conjugate gradients from zero. With
+``k = y - A d`` its minimizer is ``u = x - d``, where ``(A^H A + I) x = A^H y + d``.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+import weakref
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from smuglib.bench.cases import TARGET_RESIDUAL, System
+from smuglib.bench.peers import Builders, MissingPeerError, Peer
+from smuglib.bench.timing import Work
+
+MAX_ITER = 50
+_N_DIMENSIONS = 16
+
+_program = shutil.which("bart")
+if _program is None:
+    raise MissingPeerError("no program bart on PATH", name="bart")
+
+
+def solves(system: System) -> Builders:
+    """Return the builders: one image a run, and all along BART's time dimension in one run."""
+    threads = {1, torch.get_num_threads()}
+    return {
+        f"BART pics, {layout}, {n} thread{'s' * (n > 1)}": partial(_Pics.work, system, joint, n)
+        for layout, joint in (("looped", False), ("joint", True))
+        for n in sorted(threads)
+    }
+
+
+class _Pics:
+    """Runs of ``bart pics`` on files of its own, removed with the object."""
+
+    def __init__(self, system: System, joint: bool, threads: int) -> None:
+        self._system, self._threads = system, threads
+        self._folder = Path(tempfile.mkdtemp(prefix="smuglib-bart-"))
+        weakref.finalize(self, shutil.rmtree, self._folder)
+        A, d = system.operator, system.denoised
+        # BART's dimensions: 0 to 2 space, 3 coils, 10 time; the first is the fastest in memory.
+        kspace = (system.kspace.unsqueeze(1) - A.forward(d))[0].numpy()
+        n, coils, height, width = kspace.shape
+        mask = A.mask[0, 0].expand(height, width).numpy()
+        self._write("maps", A.maps[0].numpy()[:, None])
+        groups = [kspace] if joint else list(kspace[:, None])
+        for number, group in enumerate(groups):
+            self._write(f"kspace{number}", group.reshape(-1, *(1,) * 6, coils, 1, height, width))
+        # pics wants the sampling pattern in every dimension of k-space but the coils'.
+        self._write("pattern", np.tile(mask, (len(groups[0]), *(1,) * 8, 1, 1)))
+        self._n_groups = len(groups)
+
+    @classmethod
+    def work(cls, system: System, joint: bool, threads: int) -> Work:
+        """Return the work at the fewest iterations that are accurate enough."""
+        pics = cls(system, joint, threads)
+        for n_iterations in range(1, MAX_ITER):
+            pics.run(n_iterations)
+            residual = system.residual(pics.solution())
+            if residual <= TARGET_RESIDUAL:
+                # Twice the iterations are timed, less the start-up: the difference of two
+                # processes is small beside either. Far more would stop early, all being zero.
+                return Work(
+                    partial(pics.run, 2 * n_iterations),
+                    start_up=partial(pics.run, 1),
+                    factor=n_iterations / (2 * n_iterations - 1),
+                    accuracy=residual,
+                )
+        raise RuntimeError(f"bart pics stays at a relative residual of {residual:.1e}")
+
+    def run(self, n_iterations: int) -> None:
+        """Solve for every image with a given number of iterations."""
+        for number in range(self._n_groups):
+            files = ("pattern", f"kspace{number}", "maps", f"solution{number}")
+            self._bart(f"pics -l2 -r 1 -w 1 -i {n_iterations} -p".split(), *files)
+
+    def solution(self) -> Tensor:
+        """Return what the last run found, ``[1, sample, height, width]``."""
+        shape = self._system.denoised.shape
+        parts = [self._read(f"solution{number}") for number in range(self._n_groups)]
+        found = np.stack(parts).reshape(shape)
+        return torch.from_numpy(found) + self._system.denoised
+
+    def _bart(self, command: list[str], *files: str) -> None:
+        environment = {**os.environ, "OMP_NUM_THREADS": str(self._threads)}
+        subprocess.run(
+            [_program or "bart", *command, *files],
+            cwd=self._folder,
+            env=environment,
+            check=True,
+            capture_output=True,
+        )
+
+    def _write(self, name: str, array: NDArray[np.generic]) -> None:
+        dimensions = [*reversed(array.shape), *(1,) * (_N_DIMENSIONS - array.ndim)]
+        header = "# Dimensions\n" + " ".join(map(str, dimensions)) + "\n"
+        Path(self._folder, f"{name}.hdr").write_text(header, encoding="utf-8")
+        array.astype(np.complex64).tofile(Path(self._folder, f"{name}.cfl"))
+
+    def _read(self, name: str) -> NDArray[np.complex64]:
+        return np.fromfile(Path(self._folder, f"{name}.cfl"), np.complex64)
+
+
+def _version() -> str:
+    output = subprocess.run([_program or "bart", "version"], capture_output=True, text=True)
+    return output.stdout.strip()
+
+
+PEER = Peer(_version(), solves, is_python=False)

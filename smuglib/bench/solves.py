@@ -1,0 +1,173 @@
+"""Section (a): data-consistency solves of equal accuracy, and the cost of the factorization."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from functools import partial
+
+import torch
+
+from smuglib.bench.cases import Case, System
+from smuglib.bench.peers import Builders, Peer, accurate
+from smuglib.bench.report import Row, row
+from smuglib.bench.timing import Timing, Work, interleaved
+from smuglib.solvers import CGSolver, LinewiseSolver, line_matrices
+
+SECTION = "solves"
+SIZES = ((128, 128, 8), (320, 320, 15))
+"""Height, width and coils: the default profile's, and the poster's."""
+
+LINEWISE, COUNTED = "smuglib, line-wise", "smuglib, line-wise, factorized anew"
+STEPS, PER_STEP = 8, 4
+"""Solves of one reconstruction with few samples: 32 right-hand sides, four at a time."""
+
+
+def measure(
+    case: Case, peers: Mapping[str, Peer], *, repeats: int
+) -> Iterator[tuple[list[Row], list[str]]]:
+    """Compare solvers on one size of scan.
+
+    Parameters
+    ----------
+    case
+        The size; its samples and steps are not used.
+    peers
+        The peers by name.
+    repeats
+        Counted runs of each solver.
+
+    Yields
+    ------
+    list of Row, list of str
+        The rows of a work, and notes to print.
+    """
+    case = replace(case, batch=1, n_steps=0)
+    yield _factorization(replace(case, n_samples=0), repeats), []
+    rivals = list(peers)
+    for n_rhs in (1, 10, STEPS * PER_STEP):
+        sized = replace(case, n_samples=n_rhs)
+        system = System.of(sized)
+        theirs = {
+            name: build for peer in peers.values() for name, build in peer.solves(system).items()
+        }
+        if n_rhs > 10:
+            # More images of the same kind: only the fastest of each kind are run again.
+            theirs = {name: build for name, build in theirs.items() if name in rivals}
+        ours = own(system, "step by step" if n_rhs > 10 else "at once")
+        works = {name: build() for name, build in {**ours, **theirs}.items()}
+        timings = interleaved(works, repeats=repeats, device=case.torch_device)
+        rows = [
+            row(
+                SECTION,
+                f"solve, {n_rhs} right-hand side{'s' * (n_rhs > 1)}",
+                name,
+                sized,
+                timing,
+                reference=timings[LINEWISE],
+                accuracy=works[name].accuracy,
+                accuracy_kind="relative residual",
+            )
+            for name, timing in timings.items()
+        ]
+        rivals, notes = _fastest(peers, system, timings, n_rhs)
+        yield rows, notes
+
+
+def own(system: System, how: str) -> Builders:
+    """Return the builders of the library's solvers.
+
+    Parameters
+    ----------
+    system
+        What is solved.
+    how
+        Right-hand sides ``"at once"``, or ``"step by step"``: `PER_STEP` at a time, and without
+        conjugate gradients.
+
+    Returns
+    -------
+    dict
+        Builders by name.
+    """
+    solver = LinewiseSolver(system.operator)
+    parts = system.rhs.split(PER_STEP if how == "step by step" else system.rhs.shape[1], dim=1)
+    lam = torch.ones((), device=system.rhs.device)
+
+    def solve(one: LinewiseSolver) -> torch.Tensor:
+        return torch.cat([one.solve(part, lam) for part in parts], dim=1)
+
+    def linewise(fresh: bool) -> Work:
+        accuracy = system.residual(solve(solver))
+        return Work(
+            lambda: solve(LinewiseSolver(system.operator) if fresh else solver), accuracy=accuracy
+        )
+
+    builders: dict[str, Callable[[], Work]] = {
+        LINEWISE: partial(linewise, False),
+        COUNTED: partial(linewise, True),
+    }
+    if len(parts) == 1:
+        builders["smuglib, CG"] = partial(conjugate_gradients, system)
+    return builders
+
+
+def conjugate_gradients(system: System) -> Work:
+    """Return the work of the library's conjugate gradients."""
+    rhs, lam = system.rhs, torch.ones((), device=system.rhs.device)
+
+    def solve(tolerance: float) -> torch.Tensor:
+        return CGSolver(system.operator, tol=tolerance).solve(rhs, lam)
+
+    tolerance, residual = accurate(system, solve)
+    return Work(lambda: solve(tolerance), accuracy=residual)
+
+
+def _factorization(case: Case, repeats: int) -> list[Row]:
+    A = case.scan().operator
+    shifted = line_matrices(A)
+    shifted.diagonal(dim1=-2, dim2=-1).add_(1.0)
+    works = {
+        "torch, inverse of formed matrices": Work(
+            lambda: torch.cholesky_inverse(torch.linalg.cholesky(shifted))
+        ),
+        "smuglib, forming the matrices": Work(lambda: line_matrices(A)),
+        "smuglib, formed and inverted": Work(lambda: LinewiseSolver(A).inverse(1.0)),
+    }
+    timings = interleaved(works, repeats=repeats, device=case.torch_device)
+    reference = next(iter(timings.values()))
+    return [
+        row(SECTION, "factorization", name, case, timing, reference=reference)
+        for name, timing in timings.items()
+    ]
+
+
+def _fastest(
+    peers: Mapping[str, Peer], system: System, timings: Mapping[str, Timing], n_rhs: int
+) -> tuple[list[str], list[str]]:
+    """Return the fastest solver of each kind of peer, and what there is to say about it."""
+    names, notes = [], []
+    for kind, is_python in (("Python peer", True), ("other peer", False)):
+        candidates = [
+            name
+            for peer in peers.values()
+            if peer.is_python == is_python
+            for name in peer.solves(system)
+            if name in timings
+        ]
+        if not candidates:
+            continue
+        name = min(candidates, key=lambda candidate: timings[candidate].median)
+        names.append(name)
+        theirs, ours = timings[name].median, timings[LINEWISE].median
+        factorization = timings[COUNTED].median - ours
+        repaid = factorization / max(theirs - ours, 1e-12) * n_rhs
+        notes.append(
+            f"fastest {kind}: {name}, {theirs / ours:.1f} x the time of line-wise; "
+            + (
+                f"the factorization is repaid after {repaid:.0f} right-hand sides"
+                if theirs > ours
+                else "line-wise never repays its factorization"
+            )
+        )
+    return names, notes

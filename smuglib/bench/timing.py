@@ -1,0 +1,94 @@
+"""Timing: runs of competing works in turn, so that a drift of the machine's speed meets all."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import torch
+
+from smuglib import checks
+
+
+@dataclass(frozen=True)
+class Work:
+    """A piece of work to be timed.
+
+    Parameters
+    ----------
+    run
+        The work.
+    start_up
+        A run that costs everything but the work itself; its time is subtracted.
+    factor
+        What the remaining seconds are multiplied by.
+    accuracy
+        Error of the work's result, NaN where none was measured.
+    """
+
+    run: Callable[[], object]
+    start_up: Callable[[], object] | None = None
+    factor: float = 1.0
+    accuracy: float = float("nan")
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Seconds of repeated runs of one piece of work."""
+
+    seconds: tuple[float, ...]
+
+    @property
+    def median(self) -> float:
+        """Median in seconds."""
+        return statistics.median(self.seconds)
+
+
+def interleaved(
+    works: Mapping[str, Work], *, repeats: int, device: torch.device
+) -> dict[str, Timing]:
+    """Time pieces of work in turn, after one warm-up of each.
+
+    Parameters
+    ----------
+    works
+        Works by name.
+    repeats
+        Counted runs of each.
+    device
+        Where they run; a GPU is waited for.
+
+    Returns
+    -------
+    dict of str to Timing
+        Seconds of every run.
+
+    Raises
+    ------
+    ValueError
+        If ``repeats`` is not an integer >= 1.
+    """
+    seconds: dict[str, list[float]] = {name: [] for name in works}
+    for counted in (False, *(True,) * checks.integer("repeats", repeats)):
+        for name, work in works.items():
+            passed = _clocked(work.run, device)
+            if work.start_up is not None:
+                passed -= _clocked(work.start_up, device)
+            if counted:
+                seconds[name].append(work.factor * passed)
+    return {name: Timing(tuple(values)) for name, values in seconds.items()}
+
+
+def _clocked(run: Callable[[], object], device: torch.device) -> float:
+    _wait(device)
+    start = time.perf_counter()
+    run()
+    _wait(device)
+    return time.perf_counter() - start
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
