@@ -1,6 +1,5 @@
 """The benchmark times what it says, and what it compares is equally accurate."""
 
-
 import pytest
 import torch
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from smuglib import checks
-from smuglib.bench import peers, report, solves
+from smuglib.bench import floor, memory, networks, peers, report, scaling, solves
 from smuglib.bench.cases import TARGET_RESIDUAL, Case
 from smuglib.bench.peers import Peer
 from smuglib.bench.report import Row
@@ -25,7 +25,39 @@ def _solves(case: Case, found: Mapping[str, Peer], quick: bool) -> Results:
         yield from solves.measure(size, found, repeats=5 if quick or number else 15)
 
 
-SECTIONS: dict[str, Section] = {"solves": _solves}
+def _networks(case: Case, found: Mapping[str, Peer], quick: bool) -> Results:
+    return networks.measure(case, found, methods=_methods(quick), repeats=1 if quick else 3)
+
+
+def _floor(case: Case, found: Mapping[str, Peer], quick: bool) -> Results:
+    return floor.measure(case, repeats=1 if quick else 5)
+
+
+def _memory(case: Case, found: Mapping[str, Peer], quick: bool) -> Results:
+    sizes = solves.SIZES[: 1 if quick else None]
+    return memory.measure(case, found, methods=_methods(quick), sizes=sizes)
+
+
+def _scaling(case: Case, found: Mapping[str, Peer], quick: bool) -> Results:
+    # Two samples cost a fifth of ten, and grow alike with everything else.
+    return (
+        scaling.measure(replace(case, n_samples=2), repeats=1)
+        if quick
+        else scaling.measure(case, repeats=3)
+    )
+
+
+def _methods(quick: bool) -> tuple[str, ...]:
+    return ("smug",) if quick else tuple(networks.LABELS)
+
+
+SECTIONS: dict[str, Section] = {
+    "solves": _solves,
+    "networks": _networks,
+    "floor": _floor,
+    "memory": _memory,
+    "scaling": _scaling,
+}
 
 
 def main(arguments: list[str] | None = None) -> None:

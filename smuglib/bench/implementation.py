@@ -55,6 +55,9 @@ class Implementation(ABC):
         The scans and the network.
     """
 
+    loss_scale = 1.0
+    """Factor of the loss while it is differentiated; the gradient is divided by it."""
+
     def __init__(self, setup: Setup) -> None:
         self.setup = setup
         self.kspace = setup.scan.kspace
@@ -94,10 +97,9 @@ class Implementation(ABC):
 
     def training_step(self, placement: str) -> Tensor:
         """Return the loss's gradient with respect to the parameters, ``[n]``."""
-        gradients = torch.autograd.grad(
-            self.loss(self.setup.smoothing(placement)), self.parameters()
-        )
-        return torch.cat([gradient.flatten() for gradient in gradients])
+        loss = self.loss_scale * self.loss(self.setup.smoothing(placement))
+        gradients = torch.autograd.grad(loss, self.parameters())
+        return torch.cat([gradient.flatten() for gradient in gradients]) / self.loss_scale
 
     def transfer_step(self) -> Tensor:
         """Return the gradient of ``||x - t||^2`` of the un-smoothed network in the image domain."""

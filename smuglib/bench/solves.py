@@ -19,6 +19,7 @@ SIZES = ((128, 128, 8), (320, 320, 15))
 """Height, width and coils: the default profile's, and the poster's."""
 
 LINEWISE, COUNTED = "smuglib, line-wise", "smuglib, line-wise, factorized anew"
+CG = "smuglib, CG"
 STEPS, PER_STEP = 8, 4
 """Solves of one reconstruction with few samples: 32 right-hand sides, four at a time."""
 
@@ -108,7 +109,7 @@ def own(system: System, how: str) -> Builders:
         COUNTED: partial(linewise, True),
     }
     if len(parts) == 1:
-        builders["smuglib, CG"] = partial(conjugate_gradients, system)
+        builders[CG] = partial(conjugate_gradients, system)
     return builders
 
 

@@ -26,12 +26,15 @@ class Work:
         What the remaining seconds are multiplied by.
     accuracy
         Error of the work's result, NaN where none was measured.
+    peak_bytes
+        Measures the peak memory of a work that runs in a process of its own.
     """
 
     run: Callable[[], object]
     start_up: Callable[[], object] | None = None
     factor: float = 1.0
     accuracy: float = float("nan")
+    peak_bytes: Callable[[], int] | None = None
 
 
 @dataclass(frozen=True)

@@ -76,14 +76,29 @@ class _Pics:
                     start_up=partial(pics.run, 1),
                     factor=n_iterations / (2 * n_iterations - 1),
                     accuracy=residual,
+                    peak_bytes=partial(pics.peak_bytes, n_iterations),
                 )
         raise RuntimeError(f"bart pics stays at a relative residual of {residual:.1e}")
 
     def run(self, n_iterations: int) -> None:
         """Solve for every image with a given number of iterations."""
         for number in range(self._n_groups):
-            files = ("pattern", f"kspace{number}", "maps", f"solution{number}")
-            self._bart(f"pics -l2 -r 1 -w 1 -i {n_iterations} -p".split(), *files)
+            with self._started(n_iterations, number) as process:
+                _, errors = process.communicate()
+            if process.returncode:
+                raise RuntimeError(f"bart pics failed: {errors.decode(errors='replace').strip()}")
+
+    def peak_bytes(self, n_iterations: int) -> int:
+        """Return the peak of the resident set of one run's process."""
+        highest = 0
+        with self._started(n_iterations, 0) as process:
+            status = Path(f"/proc/{process.pid}/status")
+            while process.poll() is None:
+                # The peak never falls, so the last look before the end tells it.
+                for line in status.read_text(encoding="ascii").splitlines():
+                    if line.startswith("VmHWM"):
+                        highest = max(highest, 1024 * int(line.split()[1]))
+        return highest
 
     def solution(self) -> Tensor:
         """Return what the last run found, ``[1, sample, height, width]``."""
@@ -92,14 +107,14 @@ class _Pics:
         found = np.stack(parts).reshape(shape)
         return torch.from_numpy(found) + self._system.denoised
 
-    def _bart(self, command: list[str], *files: str) -> None:
-        environment = {**os.environ, "OMP_NUM_THREADS": str(self._threads)}
-        subprocess.run(
-            [_program or "bart", *command, *files],
+    def _started(self, n_iterations: int, number: int) -> subprocess.Popen[bytes]:
+        options = f"-l2 -r 1 -w 1 -i {n_iterations} -p pattern"
+        return subprocess.Popen(
+            f"{_program} pics {options} kspace{number} maps solution{number}".split(),
             cwd=self._folder,
-            env=environment,
-            check=True,
-            capture_output=True,
+            env={**os.environ, "OMP_NUM_THREADS": str(self._threads)},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
         )
 
     def _write(self, name: str, array: NDArray[np.generic]) -> None:

@@ -86,6 +86,10 @@ class DeepinvLoop(Implementation):
         Denoiser of real images, ``[batch, 2, height, width]``.
     """
 
+    # deepinv's conjugate gradients add 1e-8 to their denominators: the small gradients of a mean
+    # over pixels would leave its backward solves unfinished.
+    loss_scale = 1e4
+
     def __init__(self, setup: Setup, denoiser: nn.Module) -> None:
         super().__init__(setup)
         self.denoiser = denoiser.to(setup.case.torch_device)

@@ -1,0 +1,143 @@
+"""Section (b): forward, training and attack steps of the unrolled network against the peers.
+
+Results are compared under the same noise. Gradients with respect to the weights jump where an
+activation changes sign, which a difference of 1e-6 in an iterate can cause: in single precision
+they agree to about 1e-3, in double precision and with tighter conjugate gradients to 1e-6.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from smuglib.bench.cases import Case
+from smuglib.bench.implementation import VARIANTS, Implementation, Setup
+from smuglib.bench.peers import Peer
+from smuglib.bench.report import Row, row
+from smuglib.bench.timing import Work, interleaved
+from smuglib.models import METHODS
+
+SECTION = "networks"
+
+Step = Callable[[Implementation], Tensor]
+
+LABELS = {"smug": "SMUG", "smug_v0": "SMUGv0", "rs_e2e": "RS-E2E"}
+TRAINING_SAMPLES = 2
+"""Noise samples in training at the default profile."""
+
+
+def works(methods: tuple[str, ...] = tuple(LABELS)) -> dict[str, tuple[Step, bool]]:
+    """Return the works to time.
+
+    Parameters
+    ----------
+    methods
+        The smoothed methods.
+
+    Returns
+    -------
+    dict
+        By name: the step, and whether it runs with `TRAINING_SAMPLES` instead of the case's.
+    """
+    steps: dict[str, tuple[Step, bool]] = {
+        "transfer attack step": (Implementation.transfer_step, False)
+    }
+    for method in methods:
+        label, placement = LABELS[method], METHODS[method]
+        training = _at(Implementation.training_step, placement)
+        steps[f"{label} forward"] = _at(Implementation.forward, placement), False
+        steps[f"{label} training step"] = training, False
+        steps[f"{label} training step, few samples"] = training, True
+        steps[f"{label} adaptive attack step"] = (
+            _at(Implementation.adaptive_step, placement),
+            False,
+        )
+    return steps
+
+
+def _at(step: Callable[[Implementation, str], Tensor], placement: str) -> Step:
+    return lambda implementation: step(implementation, placement)
+
+
+def implementations(setup: Setup, peers: Mapping[str, Peer]) -> dict[str, Implementation]:
+    """Return the library's variants and the peers' implementations, by name.
+
+    Parameters
+    ----------
+    setup
+        The scans and the network.
+    peers
+        The peers by name.
+
+    Returns
+    -------
+    dict
+        Implementations; the library's own first.
+    """
+    found = {name: make(setup) for name, make in VARIANTS.items()}
+    for peer in peers.values():
+        found |= {} if peer.networks is None else peer.networks(setup)
+    return found
+
+
+def measure(
+    case: Case, peers: Mapping[str, Peer], *, methods: tuple[str, ...], repeats: int
+) -> Iterator[tuple[list[Row], list[str]]]:
+    """Time every work on every implementation, and compare their results.
+
+    Parameters
+    ----------
+    case
+        The size.
+    peers
+        The peers by name.
+    methods
+        The smoothed methods.
+    repeats
+        Counted runs of each.
+
+    Yields
+    ------
+    list of Row, list of str
+        The rows of a work, with the relative difference of each result to the library's.
+    """
+    for name, (step, is_few) in works(methods).items():
+        sized = replace(case, n_samples=TRAINING_SAMPLES) if is_few else case
+        rivals = implementations(Setup.of(sized), peers)
+        yield _compared(name, step, sized, rivals, repeats), []
+
+
+def _compared(
+    name: str, step: Step, case: Case, rivals: Mapping[str, Implementation], repeats: int
+) -> list[Row]:
+    results: dict[str, Tensor] = {}
+
+    def kept(rival: str) -> None:
+        results[rival] = step(rivals[rival])
+
+    timed = {rival: Work(partial(kept, rival)) for rival in rivals}
+    timings = interleaved(timed, repeats=repeats, device=case.torch_device)
+    first = next(iter(rivals))
+    return [
+        row(
+            SECTION,
+            name,
+            rival,
+            case,
+            timing,
+            reference=timings[first],
+            accuracy=difference(results[rival], results[first]),
+            accuracy_kind="difference to smuglib",
+        )
+        for rival, timing in timings.items()
+    ]
+
+
+def difference(x: Tensor, reference: Tensor) -> float:
+    """Return ``||x - reference|| / ||reference||``."""
+    error = torch.linalg.vector_norm(x - reference)
+    return (error / torch.linalg.vector_norm(reference)).item()
