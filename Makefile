@@ -2,7 +2,7 @@
 # make test        linters, types, tests, and the whole pipeline and book at the smoke profile
 # make reproduce PROFILE=smoke        everything from the simulator on, into build/smoke
 # make chapter NAME=table1 ARGS="-p epsilon 0.008"        one chapter with other parameters
-# make bench       timings of the solvers
+# make bench ARGS=--quick        times and memory against the peers (installs deepinv and sigpy)
 # make ship PROFILE=default           take what `make reproduce` computed as the shipped results
 
 PYTHON ?= python3
@@ -13,6 +13,7 @@ ARGS ?=
 
 BIN := $(abspath $(VENV))/bin
 STAMP := $(VENV)/.smuglib-installed
+PEERS := $(VENV)/.smuglib-peers-installed
 SNAKEMAKE = $(BIN)/snakemake --cores $(CORES) --rerun-incomplete
 
 .PHONY: book test reproduce chapter bench ship lint format lock clean
@@ -34,7 +35,7 @@ reproduce: $(STAMP)
 chapter: $(STAMP)
 	$(BIN)/python -m smuglib chapter $(if $(NAME),$(NAME),--list) $(ARGS)
 
-bench: $(STAMP)
+bench: $(PEERS)
 	$(BIN)/python -m smuglib.bench $(ARGS)
 
 ship:
@@ -68,4 +69,10 @@ $(STAMP): requirements.lock pyproject.toml
 	[ -x $(BIN)/python ] || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $@
+
+# The constraint keeps torch: deepinv alone would bring its own, with gigabytes for CUDA.
+$(PEERS): $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation \
+	  -c requirements.lock -e ".[bench]"
 	touch $@

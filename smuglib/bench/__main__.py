@@ -35,7 +35,10 @@ def _floor(case: Case, found: Mapping[str, Peer], quick: bool) -> Results:
 
 def _memory(case: Case, found: Mapping[str, Peer], quick: bool) -> Results:
     sizes = solves.SIZES[: 1 if quick else None]
-    return memory.measure(case, found, methods=_methods(quick), sizes=sizes)
+    works = tuple(networks.works())
+    if quick:
+        works = "SMUG forward", "SMUG adaptive attack step"
+    return memory.measure(case, found, works=works, sizes=sizes)
 
 
 def _scaling(case: Case, found: Mapping[str, Peer], quick: bool) -> Results:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import multiprocessing
 import resource
 from collections.abc import Callable, Iterator, Mapping
@@ -28,10 +30,10 @@ def measure(
     case: Case,
     peers: Mapping[str, Peer],
     *,
-    methods: tuple[str, ...],
+    works: tuple[str, ...],
     sizes: tuple[tuple[int, int, int], ...],
 ) -> Iterator[tuple[list[Row], list[str]]]:
-    """Measure every work of the sections on solves and on networks.
+    """Measure works of the sections on solves and on networks.
 
     Parameters
     ----------
@@ -39,8 +41,8 @@ def measure(
         Size of the networks.
     peers
         The peers by name.
-    methods
-        Smoothed methods.
+    works
+        Names of the networks' works.
     sizes
         Height, width and coils of the solves.
 
@@ -54,7 +56,8 @@ def measure(
         names = solver_names(peers)
         yield [_row(SOLVE, name, sized) for name in names], []
     rivals = [name for name in network_names(peers) if not name.endswith("our layers")]
-    for work, (_, is_few) in networks.works(methods).items():
+    for work in works:
+        _, is_few = networks.works()[work]
         sized = replace(case, n_samples=networks.TRAINING_SAMPLES) if is_few else case
         yield [_row(work, name, sized) for name in rivals], []
 
@@ -123,13 +126,13 @@ def build(work: str, name: str, case: Case) -> Work:
     Work
         The work.
     """
-    peers, _ = find(case.torch_device)
+    is_own = name.startswith("smuglib")
+    peers: Mapping[str, Peer] = {} if is_own else find(case.torch_device)[0]
     if work == SOLVE:
         system = System.of(case)
-        theirs = [peer.solves(system) for peer in peers.values()]
         builders = dict(solves.own(system, "at once"))
-        for more in theirs:
-            builders |= more
+        for peer in peers.values():
+            builders |= peer.solves(system)
         return builders[name]()
     implementation = networks.implementations(Setup.of(case), peers)[name]
     step, _ = networks.works()[work]
@@ -145,6 +148,11 @@ def _growth(run: Callable[[], object]) -> int:
 
 def _resident() -> int:
     """Return the resident set, and start its peak anew where the system can."""
+    # Memory that was used and freed would be taken again without growth: give it back first.
+    gc.collect()
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
     if _RESET.exists():
         _RESET.write_text("5", encoding="ascii")
     return _highest()

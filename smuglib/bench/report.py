@@ -125,30 +125,30 @@ def row(
 
 
 def table(rows: Iterable[Row]) -> str:
-    """Return rows as text, grouped by size and work."""
+    """Return rows as text, grouped by work; a size that all rows of a work share stands above."""
     lines = []
-    for (work, *size), group in groupby(rows, _heading):
-        height, width, coils, samples, steps, batch = size
-        unrolled = f", {steps} steps" if steps else ""
-        lines.append(
-            f"{work} ({height} x {width}, {coils} coils, samples {samples}{unrolled}, "
-            f"batch {batch})"
-        )
-        lines += [f"  {_cells(one)}" for one in group]
+    for work, same in groupby(rows, lambda one: one.work):
+        group = list(same)
+        is_one_size = len({_size(one) for one in group}) == 1
+        lines.append(f"{work} ({_size(group[0])})" if is_one_size else work)
+        lines += [f"  {_cells(one, '' if is_one_size else _size(one))}" for one in group]
     return "\n".join(lines)
 
 
-def _heading(one: Row) -> tuple[object, ...]:
-    return one.work, one.height, one.width, one.coils, one.samples, one.steps, one.batch
+def _size(one: Row) -> str:
+    parts = [f"{one.height} x {one.width}", f"{one.coils} coils"]
+    parts += [f"samples {one.samples}"] if one.samples else []
+    parts += [f"{one.steps} steps"] if one.steps else []
+    return ", ".join([*parts, f"batch {one.batch}"])
 
 
-def _cells(one: Row) -> str:
+def _cells(one: Row, size: str) -> str:
     low, high = 1e3 * one.seconds_min, 1e3 * one.seconds_max
-    cells = [f"{one.implementation:<36s}"]
+    cells = [f"{size:<52s}"] * bool(size) + [f"{one.implementation:<35s}"]
     if one.repeats:
-        cells.append(f"{1e3 * one.seconds_median:10.2f} ms ({low:.2f} to {high:.2f})".ljust(38))
+        cells.append(f"{1e3 * one.seconds_median:9.2f} ms ({low:.2f} to {high:.2f})".ljust(36))
     if not math.isnan(one.ratio):
-        cells.append(f"{one.ratio:8.2f} x")
+        cells.append(f"{one.ratio:7.2f} x")
     if one.accuracy_kind:
         cells.append(f"{one.accuracy_kind} {one.accuracy:.1e}")
     if not math.isnan(one.peak_bytes):

@@ -1,0 +1,100 @@
+"""The benchmark's works on networks are what they are called, and run from the command line."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from smuglib.bench import __main__ as command
+from smuglib.bench import floor, memory, networks, peers, report, scaling, solves
+from smuglib.bench.cases import Case
+from smuglib.bench.implementation import Setup, Smuglib
+
+TINY = Case(height=32, width=32, n_coils=3, n_samples=2, n_steps=2)
+
+
+def test_every_section_runs_from_the_command_line(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(command, "Case", lambda device: replace(TINY, device=device))
+    monkeypatch.setattr(solves, "SIZES", ((32, 32, 3), (48, 32, 2)))
+    monkeypatch.setattr(scaling, "AXES", {"n_samples": (1, 2), "size": (32, 40), "n_steps": (1,)})
+    monkeypatch.setattr(memory, "peak", lambda work, name, case: 2**20)
+    monkeypatch.setattr(peers, "find", lambda device: ({}, ["a peer: not installed"]))
+    threads = str(torch.get_num_threads())
+    arguments = ["--quick", "--threads", threads, "--device", "cpu", "--output", str(tmp_path)]
+    command.main(arguments)
+    printed = capsys.readouterr().out
+    assert f"cpu, {threads} threads" in printed and "a peer: not installed" in printed
+    assert "48 x 32" not in printed
+    frame = report.read(tmp_path)
+    assert list(frame["section"].unique()) == list(command.SECTIONS)
+    steps = {"SMUG forward", "SMUG training step", "SMUG adaptive attack step"}
+    assert steps | {"transfer attack step"} <= set(frame["work"])
+    assert (frame["height"] <= 40).all() and (frame["threads"] == int(threads)).all()
+
+
+def test_sections_can_be_chosen(monkeypatch, tmp_path):
+    monkeypatch.setattr(solves, "SIZES", ((32, 32, 3),))
+    monkeypatch.setattr(peers, "find", lambda device: ({}, []))
+    command.main(["--quick", "--only", "solves", "--device", "cpu", "--output", str(tmp_path)])
+    assert set(report.read(tmp_path)["section"]) == {"solves"}
+
+
+def test_an_unknown_section_is_refused():
+    with pytest.raises(ValueError, match="--only must be one of 'solves', .*, got 'speed'"):
+        command.main(["--only", "speed"])
+
+
+def test_all_methods_are_timed_and_compared():
+    rows = [
+        row
+        for batch, _ in networks.measure(TINY, {}, methods=tuple(networks.LABELS), repeats=1)
+        for row in batch
+    ]
+    assert [row.work for row in rows] == list(networks.works())
+    assert all(row.accuracy == 0 and row.ratio == 1 for row in rows)
+    few = [row.samples for row in rows if "few samples" in row.work]
+    assert few == [networks.TRAINING_SAMPLES] * 3
+
+
+@pytest.mark.parametrize("step", [Smuglib.transfer_step, lambda s: s.adaptive_step("denoiser")])
+def test_attack_steps_ascend(step):
+    setup = Setup.of(TINY)
+    ours = Smuglib(setup)
+    gradient = step(ours)
+    direction = 1e-3 * gradient / gradient.abs().max()
+
+    def error(scale):
+        if gradient.ndim == 4:
+            smoothing = setup.smoothing("denoiser")
+            x = ours.reconstruct(ours.kspace + scale * direction, None, smoothing)
+        else:
+            x = ours.reconstruct(ours.kspace, scale * direction, replace(setup.smoothing("none")))
+        return (x - ours.target).abs().square().sum().item()
+
+    expected = (gradient.conj() * direction).real.sum().item()
+    assert error(0.5) - error(-0.5) == pytest.approx(expected, rel=0.02)
+
+
+@pytest.mark.parametrize("keep", [False, True])
+def test_the_floor_calls_the_denoiser_once_a_step_on_all_samples(keep):
+    bare = floor.Bare(Setup.of(TINY))
+    shapes = []
+    bare.setup.network.denoiser.register_forward_hook(
+        lambda module, inputs, output: shapes.append(tuple(output.shape))
+    )
+    for calls in (bare.forward, lambda: bare.to_input(keep=keep)):
+        calls()
+    bare.to_parameters(keep=keep)
+    assert shapes == [(1, TINY.n_samples, TINY.height, TINY.width)] * (3 * TINY.n_steps)
+
+
+def test_growth_is_that_of_the_peak_and_not_of_what_stays():
+    n_bytes = 2**27
+    growth = memory._growth(lambda: torch.ones(n_bytes // 4).sum())
+    assert 0.9 * n_bytes < growth < 1.5 * n_bytes
+
+
+def test_memory_is_measured_in_a_process_of_its_own():
+    case = replace(TINY, height=96, width=96, n_samples=4)
+    images = 96 * 96 * 4 * 8
+    assert images < memory.peak("SMUG adaptive attack step", "smuglib", case) < 2**30
