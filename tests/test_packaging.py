@@ -35,7 +35,9 @@ def locked() -> dict[str, Version]:
 
 
 def declared() -> list[Requirement]:
-    extras = PROJECT["optional-dependencies"].values()
+    # The benchmark's peers are no part of an installation: `make bench` adds them to one.
+    groups = PROJECT["optional-dependencies"].items()
+    extras = [lines for name, lines in groups if name != "bench"]
     return [Requirement(line) for lines in (PROJECT["dependencies"], *extras) for line in lines]
 
 

@@ -22,7 +22,7 @@ Section = Callable[[Case, Mapping[str, Peer], bool], Results]
 def _solves(case: Case, found: Mapping[str, Peer], quick: bool) -> Results:
     for number, (height, width, n_coils) in enumerate(solves.SIZES[: 1 if quick else None]):
         size = replace(case, height=height, width=width, n_coils=n_coils)
-        yield from solves.measure(size, found, repeats=5 if quick or number else 15)
+        yield from solves.measure(size, found, repeats=3 if quick or number else 15)
 
 
 def _networks(case: Case, found: Mapping[str, Peer], quick: bool) -> Results:

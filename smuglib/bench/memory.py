@@ -7,6 +7,7 @@ import gc
 import multiprocessing
 import resource
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -53,13 +54,12 @@ def measure(
     """
     for height, width, n_coils in sizes:
         sized = replace(case, height=height, width=width, n_coils=n_coils, n_samples=10, n_steps=0)
-        names = solver_names(peers)
-        yield [_row(SOLVE, name, sized) for name in names], []
+        yield _rows(SOLVE, solver_names(peers), sized), []
     rivals = [name for name in network_names(peers) if not name.endswith("our layers")]
     for work in works:
         _, is_few = networks.works()[work]
         sized = replace(case, n_samples=networks.TRAINING_SAMPLES) if is_few else case
-        yield [_row(work, name, sized) for name in rivals], []
+        yield _rows(work, rivals, sized), []
 
 
 def solver_names(peers: Mapping[str, Peer]) -> list[str]:
@@ -76,8 +76,14 @@ def network_names(peers: Mapping[str, Peer]) -> list[str]:
     return list(networks.implementations(Setup.of(WARM_UP), peers))
 
 
-def _row(work: str, name: str, case: Case) -> Row:
-    return row(SECTION, work, name, case, peak_bytes=peak(work, name, case))
+def _rows(work: str, names: list[str], case: Case) -> list[Row]:
+    # Two at a time: memory is each process's own, and most of the time is their start.
+    with ThreadPoolExecutor(2) as pool:
+        peaks = list(pool.map(lambda name: peak(work, name, case), names))
+    return [
+        row(SECTION, work, name, case, peak_bytes=n_bytes)
+        for name, n_bytes in zip(names, peaks, strict=True)
+    ]
 
 
 def peak(work: str, name: str, case: Case) -> int:
