@@ -271,13 +271,19 @@ def _perturbed(
         )
         return torch.view_as_real(x - target).square().sum((-3, -2, -1))
 
-    with _frozen(net):
+    with frozen(net):
         return start + worst(errors, ball, attack, generator)
 
 
 @contextmanager
-def _frozen(net: nn.Module) -> Iterator[None]:
-    """Let no parameter gather a gradient: convolutions then keep no input for one."""
+def frozen(net: nn.Module) -> Iterator[None]:
+    """Let no parameter gather a gradient: convolutions then keep no input for one.
+
+    Parameters
+    ----------
+    net
+        The network; parameters that learned before learn again afterwards.
+    """
     learned = [p for p in net.parameters() if p.requires_grad]
     for parameter in learned:
         parameter.requires_grad_(False)

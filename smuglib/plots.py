@@ -40,6 +40,12 @@ _LINES = {
     "smug_v0": ("sky blue", "-.", "^"),
     "smug": ("blue", "-", "D"),
 }
+SERIES: tuple[dict[str, Any], ...] = tuple(
+    {"color": OKABE_ITO[colour], "linestyle": line, "marker": marker}
+    for colour, line, marker in reversed(_LINES.values())
+)
+"""Styles of lines that stand for no method, to be used in order."""
+
 _STYLE: dict[Any, Any] = {
     "figure.dpi": 110,
     "figure.facecolor": "white",

@@ -50,10 +50,17 @@ def test_all_methods_are_timed_and_compared():
         for batch, _ in networks.measure(TINY, {}, methods=tuple(networks.LABELS), repeats=1)
         for row in batch
     ]
-    assert [row.work for row in rows] == list(networks.works())
-    assert all(row.accuracy == 0 and row.ratio == 1 for row in rows)
-    few = [row.samples for row in rows if "few samples" in row.work]
+    own = [row for row in rows if row.implementation == "smuglib"]
+    assert [row.work for row in own] == list(networks.works())
+    assert all(row.accuracy == 0 and row.ratio == 1 for row in own)
+    few = [row.samples for row in own if "few samples" in row.work]
     assert few == [networks.TRAINING_SAMPLES] * 3
+    accuracies = {
+        variant: [row.accuracy for row in rows if row.implementation == f"smuglib, {variant}"]
+        for variant in ("checkpointed", "bfloat16")
+    }
+    assert accuracies["checkpointed"] == [0] * len(own)
+    assert all(0 < accuracy < 0.2 for accuracy in accuracies["bfloat16"])
 
 
 @pytest.mark.parametrize("step", [Smuglib.transfer_step, lambda s: s.adaptive_step("denoiser")])

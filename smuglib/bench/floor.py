@@ -15,6 +15,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from smuglib.attacks import frozen
 from smuglib.bench.cases import Case
 from smuglib.bench.implementation import VARIANTS, Setup
 from smuglib.bench.networks import TRAINING_SAMPLES
@@ -58,7 +59,8 @@ class Bare:
     def to_input(self, *, keep: bool = False) -> None:
         """Call, and differentiate with respect to the images; ``keep`` as in `to_parameters`."""
         images = self._images().requires_grad_(True)
-        self._differentiate([images], images, keep)
+        with frozen(self.setup.network):
+            self._differentiate([images], images, keep)
 
     def _differentiate(self, wanted: Sequence[Tensor], images: Tensor, keep: bool) -> None:
         outputs: list[Tensor] = []

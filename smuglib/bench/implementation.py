@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -10,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from smuglib import losses, weights
+from smuglib.attacks import frozen
 from smuglib.bench.cases import Case
 from smuglib.data import Scan
 from smuglib.models import Trace, UnrolledNetwork
@@ -139,6 +141,14 @@ class Smuglib(Implementation):
         network, noise = self.setup.network, self.setup.noise()
         return network(z, self.operator, generator=noise, smoothing=smoothing, trace=trace)
 
+    def transfer_step(self) -> Tensor:  # noqa: D102
+        with frozen(self.setup.network):
+            return super().transfer_step()
+
+    def adaptive_step(self, placement: str) -> Tensor:  # noqa: D102
+        with frozen(self.setup.network):
+            return super().adaptive_step(placement)
+
     def loss(self, smoothing: Smoothing) -> Tensor:  # noqa: D102
         trace = None if smoothing.placement == "end_to_end" else Trace()
         x = self.reconstruct(self.kspace, None, smoothing, trace)
@@ -148,5 +158,21 @@ class Smuglib(Implementation):
         )
 
 
-VARIANTS: dict[str, Callable[[Setup], Implementation]] = {"smuglib": Smuglib}
+def _in_bfloat16(setup: Setup) -> Implementation:
+    network = copy.deepcopy(setup.network)
+    network.denoiser.accelerate(precision="bfloat16")  # type: ignore[operator]
+    return Smuglib(replace(setup, network=network))
+
+
+def _checkpointed(setup: Setup) -> Implementation:
+    network = copy.copy(setup.network)
+    network.checkpoint = True
+    return Smuglib(replace(setup, network=network))
+
+
+VARIANTS: dict[str, Callable[[Setup], Implementation]] = {
+    "smuglib": Smuglib,
+    "smuglib, bfloat16": _in_bfloat16,
+    "smuglib, checkpointed": _checkpointed,
+}
 """The library's own implementations; the first is what all others are compared with."""

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import torch
@@ -234,6 +235,27 @@ def read(folder: Path | str) -> pd.DataFrame:
     if list(frame.columns) != list(COLUMNS):
         raise ValueError(f"{path} must have the columns {', '.join(COLUMNS)}")
     return frame.fillna({"accuracy_kind": ""}).astype(COLUMNS)
+
+
+def provenance_of(folder: Path | str) -> dict[str, Any]:
+    """Return what stands beside the rows: versions, processor, peers, notes.
+
+    Parameters
+    ----------
+    folder
+        The folder given to `write`.
+
+    Returns
+    -------
+    dict
+        The values that `write` kept.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        If there is no such file, or it is damaged.
+    """
+    return records.read_provenance(Path(folder) / FILE_NAME)
 
 
 def processor() -> str:
