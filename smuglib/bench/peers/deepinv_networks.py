@@ -57,7 +57,7 @@ class StockLayers(nn.Module):
         self.body = copy.deepcopy(denoiser.body)
         for parent in list(self.body.modules()):
             for name, child in parent.named_children():
-                if "PReLU" in type(child).__name__:
+                if isinstance(child, nn.PReLU):
                     setattr(parent, name, _stock_prelu(child))
         self.body.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
         self.stride = denoiser.stride
