@@ -7,6 +7,7 @@ import torch
 
 from smuglib.bench import report
 from smuglib.bench.cases import Case
+from smuglib.bench.rows import COLUMNS, row, table
 from smuglib.bench.timing import Timing
 
 CPU = torch.device("cpu")
@@ -16,8 +17,8 @@ def rows():
     case = Case(height=32, width=48, n_coils=3, n_samples=10, n_steps=0)
     slow, fast = Timing((0.2, 0.4, 0.3)), Timing((0.1,))
     return [
-        report.row("solves", "solve", "ours", case, fast, reference=fast),
-        report.row(
+        row("solves", "solve", "ours", case, fast, reference=fast),
+        row(
             "solves",
             "solve",
             "theirs",
@@ -27,7 +28,7 @@ def rows():
             accuracy=4e-7,
             accuracy_kind="relative residual",
         ),
-        report.row("memory", "solve", "ours", case, peak_bytes=2**20),
+        row("memory", "solve", "ours", case, peak_bytes=2**20),
     ]
 
 
@@ -39,14 +40,14 @@ def written(tmp_path):
 
 def test_records_come_back_as_written(written):
     frame = report.read(written)
-    assert list(frame.columns) == list(report.COLUMNS)
+    assert list(frame.columns) == list(COLUMNS)
     ours, theirs, memory = frame.itertuples()
     assert (ours.height, ours.width, ours.coils, ours.samples, ours.steps) == (32, 48, 3, 10, 0)
     assert (theirs.seconds_median, theirs.seconds_min, theirs.seconds_max) == (0.3, 0.2, 0.4)
     assert theirs.ratio == pytest.approx(3) and theirs.accuracy == 4e-7 and theirs.repeats == 3
     assert memory.peak_bytes == 2**20 and memory.repeats == 0
     assert frame.isna().sum().to_dict() == {
-        **dict.fromkeys(report.COLUMNS, 0),
+        **dict.fromkeys(COLUMNS, 0),
         **dict.fromkeys(("seconds_median", "seconds_min", "seconds_max", "ratio"), 1),
         "accuracy": 2,
         "peak_bytes": 2,
@@ -73,7 +74,7 @@ def test_an_edited_benchmark_is_refused(written):
 
 
 def test_the_table_shows_what_was_measured():
-    lines = report.table(rows()).splitlines()
+    lines = table(rows()).splitlines()
     assert lines[0] == "solve (32 x 48, 3 coils, samples 10, batch 1)"
     assert "100.00 ms" in lines[1] and "1.00 x" in lines[1]
     assert "300.00 ms (200.00 to 400.00)" in lines[2] and "relative residual 4.0e-07" in lines[2]
@@ -82,6 +83,6 @@ def test_the_table_shows_what_was_measured():
 
 def test_the_table_shows_the_size_that_varies():
     sizes = [Case(n_samples=1), Case(n_samples=3)]
-    lines = report.table(report.row("scaling", "w", "ours", case) for case in sizes).splitlines()
+    lines = table(row("scaling", "w", "ours", case) for case in sizes).splitlines()
     assert lines[0] == "w"
     assert "samples 1," in lines[1] and "samples 3," in lines[2]

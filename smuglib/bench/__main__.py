@@ -13,7 +13,7 @@ from smuglib import checks
 from smuglib.bench import floor, memory, networks, peers, report, scaling, solves
 from smuglib.bench.cases import TARGET_RESIDUAL, Case
 from smuglib.bench.peers import Peer
-from smuglib.bench.report import Row
+from smuglib.bench.rows import Row, table
 
 Results = Iterator[tuple[list[Row], list[str]]]
 Section = Callable[[Case, Mapping[str, Peer], bool], Results]
@@ -86,7 +86,7 @@ def main(arguments: list[str] | None = None) -> None:
     for name in names:
         print(f"\n== {name} ==", flush=True)
         for more, remarks in SECTIONS[name](Case(device=str(device)), found, options.quick):
-            print("\n".join([report.table(more), *remarks]), flush=True)
+            print("\n".join([table(more), *remarks]), flush=True)
             rows += more
             notes += remarks
     versions = {name: peer.version for name, peer in found.items()}

@@ -19,7 +19,7 @@ from smuglib.attacks import frozen
 from smuglib.bench.cases import Case
 from smuglib.bench.implementation import VARIANTS, Setup
 from smuglib.bench.networks import TRAINING_SAMPLES
-from smuglib.bench.report import Row, row
+from smuglib.bench.rows import Row, row
 from smuglib.bench.timing import Work, interleaved
 from smuglib.random import complex_normal, generator
 

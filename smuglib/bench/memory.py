@@ -17,7 +17,7 @@ from smuglib.bench import networks, solves
 from smuglib.bench.cases import Case, System
 from smuglib.bench.implementation import Setup
 from smuglib.bench.peers import Peer, find
-from smuglib.bench.report import Row, row
+from smuglib.bench.rows import Row, row
 from smuglib.bench.timing import Work
 
 SECTION = "memory"

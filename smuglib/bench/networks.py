@@ -17,7 +17,7 @@ from torch import Tensor
 from smuglib.bench.cases import Case
 from smuglib.bench.implementation import VARIANTS, Implementation, Setup
 from smuglib.bench.peers import Peer
-from smuglib.bench.report import Row, row
+from smuglib.bench.rows import Row, row
 from smuglib.bench.timing import Work, interleaved
 from smuglib.models import METHODS
 

@@ -10,7 +10,7 @@ import torch
 
 from smuglib.bench.cases import Case, System
 from smuglib.bench.implementation import Setup, Smuglib
-from smuglib.bench.report import Row, row
+from smuglib.bench.rows import Row, row
 from smuglib.bench.timing import Work, interleaved
 from smuglib.solvers import CGSolver, LinewiseSolver, Solver
 

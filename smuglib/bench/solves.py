@@ -10,7 +10,7 @@ import torch
 
 from smuglib.bench.cases import Case, System
 from smuglib.bench.peers import Builders, Peer, accurate
-from smuglib.bench.report import Row, row
+from smuglib.bench.rows import Row, row
 from smuglib.bench.timing import Timing, Work, interleaved
 from smuglib.solvers import CGSolver, LinewiseSolver, line_matrices
 
@@ -173,4 +173,4 @@ def _comparison(timings: Mapping[str, Timing], rival: str, n_rhs: int) -> str:
         return f"{ratio}; the factorization is never repaid"
     factorization = timings[COUNTED].median - ours
     n_repaid = factorization / (theirs - ours) * n_rhs
-    return f"{ratio}; the factorization is repaid after {n_repaid:.0f} right-hand sides"
+    return f"{ratio}; the factorization is repaid after {n_repaid:.0f} solves"
