@@ -7,6 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from smuglib import denoisers
 from smuglib.denoisers import BODIES, make, seeded
 from tests.helpers import draw, few_examples, relative_difference
 
@@ -142,6 +143,17 @@ def test_reduced_precision_convolutions_keep_complex_images(name):
         reduced = denoiser(x)
     assert reduced.dtype == torch.complex64
     assert 0 < relative_difference(reduced, denoiser(x)) < 0.02
+
+
+@each_name
+@pytest.mark.parametrize("n_images", [1, 2, 3])
+def test_images_may_pass_a_few_at_a_time(name, n_images, monkeypatch):
+    denoiser, x = small(name), draw(5, 16, 16, dtype=torch.complex64)
+    whole, calls = denoiser(x), []
+    monkeypatch.setattr(denoisers, "CPU_PIXEL_BYTES", n_images * 16 * 16 * 4)
+    denoiser.body.register_forward_pre_hook(lambda _, images: calls.append(len(images[0])))
+    assert relative_difference(denoiser(x), whole) < 1e-6
+    assert calls == [n_images] * (5 // n_images) + [5 % n_images] * bool(5 % n_images)
 
 
 @each_name
