@@ -25,19 +25,27 @@ def _solves(case: Case, found: Mapping[str, Peer], quick: bool) -> Results:
         yield from solves.measure(size, found, repeats=3 if quick or number else 15)
 
 
+QUICK = ("SMUG forward", "SMUG training step, few samples", "SMUG adaptive attack step")
+SMUG = (*QUICK, "SMUG training step")
+OTHERS = [
+    f"{name} {step}"
+    for name in ("SMUGv0", "RS-E2E")
+    for step in ("forward", "adaptive attack step")
+]
+
+
 def _networks(case: Case, found: Mapping[str, Peer], quick: bool) -> Results:
-    return networks.measure(case, found, methods=_methods(quick), repeats=1 if quick else 3)
+    names = [*(QUICK if quick else SMUG), "transfer attack step", *([] if quick else OTHERS)]
+    return networks.measure(case, found, names=names, repeats=1 if quick else 3)
 
 
 def _floor(case: Case, found: Mapping[str, Peer], quick: bool) -> Results:
-    return floor.measure(case, repeats=1 if quick else 5)
+    return floor.measure(case, names=QUICK if quick else SMUG, repeats=1 if quick else 5)
 
 
 def _memory(case: Case, found: Mapping[str, Peer], quick: bool) -> Results:
     sizes = solves.SIZES[: 1 if quick else None]
-    works = tuple(networks.works())
-    if quick:
-        works = "SMUG forward", "SMUG adaptive attack step"
+    works = QUICK[::2] if quick else (*SMUG, OTHERS[-1])
     return memory.measure(case, found, works=works, sizes=sizes)
 
 
@@ -48,10 +56,6 @@ def _scaling(case: Case, found: Mapping[str, Peer], quick: bool) -> Results:
         if quick
         else scaling.measure(case, repeats=3)
     )
-
-
-def _methods(quick: bool) -> tuple[str, ...]:
-    return ("smug",) if quick else tuple(networks.LABELS)
 
 
 SECTIONS: dict[str, Section] = {

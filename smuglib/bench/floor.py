@@ -77,13 +77,17 @@ class Bare:
         return target.unsqueeze(1) + complex_normal(shape, 0.05, noise, target)
 
 
-def measure(case: Case, *, repeats: int) -> Iterator[tuple[list[Row], list[str]]]:
+def measure(
+    case: Case, *, names: Sequence[str], repeats: int
+) -> Iterator[tuple[list[Row], list[str]]]:
     """Time SMUG's works against bare denoiser calls.
 
     Parameters
     ----------
     case
         The size.
+    names
+        Which of SMUG's works.
     repeats
         Counted runs of each.
 
@@ -93,12 +97,8 @@ def measure(case: Case, *, repeats: int) -> Iterator[tuple[list[Row], list[str]]
         The rows of a work.
     """
     few = replace(case, n_samples=TRAINING_SAMPLES)
-    for name, sized in (
-        ("SMUG forward", case),
-        ("SMUG training step", case),
-        ("SMUG training step, few samples", few),
-        ("SMUG adaptive attack step", case),
-    ):
+    for name in names:
+        sized = few if "few samples" in name else case
         timings = interleaved(works(name, sized), repeats=repeats, device=case.torch_device)
         reference = timings[BARE]
         yield (

@@ -7,7 +7,7 @@ they agree to about 1e-3, in double precision and with tighter conjugate gradien
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -30,13 +30,8 @@ TRAINING_SAMPLES = 2
 """Noise samples in training at the default profile."""
 
 
-def works(methods: tuple[str, ...] = tuple(LABELS)) -> dict[str, tuple[Step, bool]]:
-    """Return the works to time.
-
-    Parameters
-    ----------
-    methods
-        The smoothed methods.
+def works() -> dict[str, tuple[Step, bool]]:
+    """Return the works that there are.
 
     Returns
     -------
@@ -46,8 +41,8 @@ def works(methods: tuple[str, ...] = tuple(LABELS)) -> dict[str, tuple[Step, boo
     steps: dict[str, tuple[Step, bool]] = {
         "transfer attack step": (Implementation.transfer_step, False)
     }
-    for method in methods:
-        label, placement = LABELS[method], METHODS[method]
+    for method, label in LABELS.items():
+        placement = METHODS[method]
         training = _at(Implementation.training_step, placement)
         steps[f"{label} forward"] = _at(Implementation.forward, placement), False
         steps[f"{label} training step"] = training, False
@@ -85,9 +80,9 @@ def implementations(setup: Setup, peers: Mapping[str, Peer]) -> dict[str, Implem
 
 
 def measure(
-    case: Case, peers: Mapping[str, Peer], *, methods: tuple[str, ...], repeats: int
+    case: Case, peers: Mapping[str, Peer], *, names: Sequence[str], repeats: int
 ) -> Iterator[tuple[list[Row], list[str]]]:
-    """Time every work on every implementation, and compare their results.
+    """Time works on every implementation, and compare their results.
 
     Parameters
     ----------
@@ -95,8 +90,8 @@ def measure(
         The size.
     peers
         The peers by name.
-    methods
-        The smoothed methods.
+    names
+        Names of the works.
     repeats
         Counted runs of each.
 
@@ -105,7 +100,8 @@ def measure(
     list of Row, list of str
         The rows of a work, with the relative difference of each result to the library's.
     """
-    for name, (step, is_few) in works(methods).items():
+    for name in names:
+        step, is_few = works()[name]
         sized = replace(case, n_samples=TRAINING_SAMPLES) if is_few else case
         rivals = implementations(Setup.of(sized), peers)
         yield _compared(name, step, sized, rivals, repeats), []

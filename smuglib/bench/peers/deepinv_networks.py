@@ -55,10 +55,11 @@ class StockLayers(nn.Module):
     def __init__(self, denoiser: Denoiser) -> None:
         super().__init__()
         self.body = copy.deepcopy(denoiser.body)
-        for parent in list(self.body.modules()):
-            for name, child in parent.named_children():
-                if isinstance(child, nn.PReLU):
-                    setattr(parent, name, _stock_prelu(child))
+        for module in self.body.modules():
+            for stock in (nn.Conv2d, nn.PReLU):
+                if isinstance(module, stock):
+                    # Ours add behaviour to torch's layers, and no state.
+                    module.__class__ = stock
         self.body.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
         self.stride = denoiser.stride
 
@@ -66,13 +67,6 @@ class StockLayers(nn.Module):
         if x.shape[-1] % self.stride or x.shape[-2] % self.stride:
             raise ValueError(f"height and width must be multiples of {self.stride}")
         return x + self.body(x)
-
-
-def _stock_prelu(activation: nn.Module) -> nn.PReLU:
-    (weight,) = activation.parameters()
-    stock = nn.PReLU(weight.numel())
-    stock.weight = nn.Parameter(weight.detach().clone())
-    return stock
 
 
 class DeepinvLoop(Implementation):
