@@ -44,6 +44,17 @@ def test_an_unknown_section_is_refused():
         command.main(["--only", "speed"])
 
 
+@pytest.mark.parametrize("name", ["transfer attack step", "SMUG adaptive attack step"])
+def test_attack_steps_are_timed_with_frozen_parameters(name):
+    setup = Setup.of(TINY)
+    learned = []
+    setup.network.denoiser.register_forward_pre_hook(
+        lambda denoiser, _: learned.append(any(p.requires_grad for p in denoiser.parameters()))
+    )
+    networks.works()[name][0](Smuglib(setup))
+    assert learned == [False] * TINY.n_steps
+
+
 def test_all_methods_are_timed_and_compared():
     rows = [
         row

@@ -39,23 +39,23 @@ def works() -> dict[str, tuple[Step, bool]]:
         By name: the step, and whether it runs with `TRAINING_SAMPLES` instead of the case's.
     """
     steps: dict[str, tuple[Step, bool]] = {
-        "transfer attack step": (Implementation.transfer_step, False)
+        "transfer attack step": (lambda one: one.transfer_step(), False)
     }
     for method, label in LABELS.items():
-        placement = METHODS[method]
-        training = _at(Implementation.training_step, placement)
-        steps[f"{label} forward"] = _at(Implementation.forward, placement), False
+        forward, training, adaptive = _steps(METHODS[method])
+        steps[f"{label} forward"] = forward, False
         steps[f"{label} training step"] = training, False
         steps[f"{label} training step, few samples"] = training, True
-        steps[f"{label} adaptive attack step"] = (
-            _at(Implementation.adaptive_step, placement),
-            False,
-        )
+        steps[f"{label} adaptive attack step"] = adaptive, False
     return steps
 
 
-def _at(step: Callable[[Implementation, str], Tensor], placement: str) -> Step:
-    return lambda implementation: step(implementation, placement)
+def _steps(placement: str) -> tuple[Step, Step, Step]:
+    return (
+        lambda one: one.forward(placement),
+        lambda one: one.training_step(placement),
+        lambda one: one.adaptive_step(placement),
+    )
 
 
 def implementations(setup: Setup, peers: Mapping[str, Peer]) -> dict[str, Implementation]:
