@@ -54,6 +54,9 @@ class Profile:
         λ_ℓ and the reference of the unrolled stability loss. The poster writes D(t); the code
         that made its numbers uses t, and so do the profiles: minimized as written, with λ_ℓ = 1,
         the loss is content to blur D(t) itself (chapter on training the denoiser).
+    jitter
+        Standard deviation of noise that fine-tuning adds to the zero-filled images, on each part:
+        the plain alternative to smoothing. 0: none.
     precision
         Arithmetic of the denoiser's convolutions in training; evaluation is in float32.
     n_validations, n_validation_used
@@ -95,6 +98,7 @@ class Profile:
     clip_factor: float = 2.0
     reconstruction_weight: float = 1.0
     reference: str = "target"
+    jitter: float = 0.0
     precision: str = "float32"
     seed: int = 0
     mask_seed: int = 0
@@ -105,7 +109,8 @@ class Profile:
             if field.type == "int":
                 checks.integer(field.name, value, minimum=0 if "seed" in field.name else 1)
             elif field.type == "float":
-                checks.positive(field.name, value)
+                check = checks.non_negative if field.name == "jitter" else checks.positive
+                check(field.name, value)
         for name in ("height", "width", "strip_height"):
             checks.integer(name, getattr(self, name), minimum=32)
         if self.strip_height > self.height:

@@ -210,6 +210,9 @@ def finetune(
 
     def loss(update: int) -> Tensor:
         z, operator, target = examples(update)
+        if profile.jitter:
+            jitter = random.generator(profile.seed, "jitter", update)
+            z = z + random.complex_normal(z.shape, profile.jitter, jitter, z)
         trace = Trace() if method == "smug" else None
         noise = random.generator(profile.seed, "fine-tuning noise", update)
         x = network(z, operator, generator=noise, n_samples=profile.n_samples_training, trace=trace)

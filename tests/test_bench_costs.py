@@ -48,7 +48,15 @@ def records(*, overhead=1.1, attack=3.5, memory=0.5, factorization=0.7, deepinv=
             row("solves", "factorization", "smuglib, formed and inverted", ratio=factorization),
             *solves(128, 0.1, **solvers),
             *solves(320, 0.1, **solvers),
-            row("networks", step, costs.PEER_LOOP, ratio=attack),
+            *(
+                row("networks", f"{method} adaptive attack step", name, ratio=ratio)
+                for method, times in (("SMUG", 1.0), ("SMUGv0", 2.0), ("RS-E2E", 3.0))
+                for name, ratio in (
+                    (costs.OWN, 1.0),
+                    (costs.BFLOAT16, 0.5),
+                    (costs.PEER_LOOP, attack * times),
+                )
+            ),
             row("memory", step, costs.PEER_LOOP, peak_bytes=100.0),
             row("memory", step, "smuglib", peak_bytes=100.0 * memory),
         ]
@@ -68,8 +76,11 @@ def test_targets_are_read_from_the_rows_they_name():
         "32 solves and the factorization, 128 x 128": round(0.3 * 32 / 0.42, 6),
         "10 solves, 320 x 320": 30.0,
         "32 solves and the factorization, 320 x 320": round(0.3 * 32 / 0.42, 6),
-        "adaptive attack step, time": 3.5,
-        "adaptive attack step, peak memory": 0.5,
+        "SMUG adaptive attack step, float32": 3.5,
+        "SMUG adaptive attack step, bfloat16": 7.0,
+        "SMUGv0 adaptive attack step, float32": 7.0,
+        "RS-E2E adaptive attack step, float32": 10.5,
+        "SMUG adaptive attack step, peak memory": 0.5,
     }
     python = costs.targets(records())
     python = python[python["compared with"] == "deepinv CG, looped"]

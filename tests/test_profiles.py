@@ -66,10 +66,19 @@ def test_counts_and_sizes_are_not_zero(name):
 
 
 @pytest.mark.parametrize("name", NUMBERS)
-@pytest.mark.parametrize("value", [0.0, -0.1, float("nan"), float("inf"), True, "0.1", None])
-def test_numbers_must_be_finite_and_positive(name, value):
+@pytest.mark.parametrize("value", [-0.1, float("nan"), float("inf"), True, "0.1", None])
+def test_numbers_must_be_finite_and_not_negative(name, value):
     with pytest.raises(ValueError, match=f"{name} must "):
         SMOKE.replace(**{name: value})
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_only_jitter_may_be_zero(name):
+    if name == "jitter":
+        assert SMOKE.replace(jitter=0).jitter == 0.0
+    else:
+        with pytest.raises(ValueError, match=f"{name} must "):
+            SMOKE.replace(**{name: 0.0})
 
 
 @pytest.mark.parametrize(

@@ -188,9 +188,32 @@ def test_fine_tuning_twice_is_bitwise_the_same_and_options_change_it(tmp_path, p
         "method": {"method": "smug_v0"},
         "sigma": {"sigma": 0.01},
         "fresh": {"start": None},
+        "jitter": {"profile": TINY.replace(jitter=0.1)},
     }
     for name, change in changes.items():
         assert not equal(first, trained(name, **change)), name
+
+
+def test_jitter_is_noise_on_the_zero_filled_image_and_new_at_every_update(
+    tmp_path, pretrained, monkeypatch
+):
+    seen, jitters = {}, (0.0, 0.1)
+    original = UnrolledNetwork.forward
+    for jitter in jitters:
+        inputs = seen.setdefault(jitter, [])
+        monkeypatch.setattr(
+            UnrolledNetwork,
+            "forward",
+            lambda net, z, *rest, inputs=inputs, **options: (
+                inputs.append(z) or original(net, z, *rest, **options)
+            ),
+        )
+        profile = TINY.replace(jitter=jitter, updates=8, n_validations=1)
+        finetune(profile, "modl", 0.05, pretrained, tmp_path / str(jitter), device="cpu")
+    added = torch.stack([b - a for a, b in zip(*seen.values(), strict=True)][:8])
+    assert torch.view_as_real(added).std().item() == pytest.approx(0.1, rel=0.02)
+    assert len({noise.sum().item() for noise in added}) == 8
+    assert torch.equal(seen[0.0][8], seen[0.1][8])  # validation sees the scan as it is
 
 
 def test_an_interrupted_fine_tuning_ends_bitwise_as_one_that_was_not(

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-OWN = "smuglib"
+OWN, BFLOAT16 = "smuglib", "smuglib, bfloat16"
 LINEWISE, COUNTED = "smuglib, line-wise", "smuglib, line-wise, factorized anew"
 CG = "smuglib, CG"
 PEERS = ("deepinv", "sigpy", "BART")
@@ -237,12 +237,13 @@ def _solves(frame: pd.DataFrame) -> list[Target]:
 
 
 def _attack(frame: pd.DataFrame) -> list[Target]:
+    found: list[Target] = []
+    for method, variant in (("SMUG", OWN), ("SMUG", BFLOAT16), ("SMUGv0", OWN), ("RS-E2E", OWN)):
+        work = f"{method} adaptive attack step"
+        rows = select(frame, section="networks", work=work).set_index("implementation").ratio
+        label = f"{work}, {variant.partition(', ')[2] or 'float32'}"
+        found.append((label, PEER_LOOP, "≥3", float(rows[PEER_LOOP] / rows[variant])))
     work = "SMUG adaptive attack step"
-    peer = {"work": work, "implementation": PEER_LOOP}
-    time = select(frame, section="networks", **peer).ratio.item()
-    theirs = select(frame, section="memory", **peer).peak_bytes.item()
-    ours = select(frame, section="memory", work=work, implementation=OWN).peak_bytes.item()
-    return [
-        ("adaptive attack step, time", PEER_LOOP, "≥3", time),
-        ("adaptive attack step, peak memory", PEER_LOOP, "≤1", ours / theirs),
-    ]
+    rows = select(frame, section="memory", work=work).set_index("implementation").peak_bytes
+    ratio = float(rows[OWN] / rows[PEER_LOOP])
+    return [*found, (f"{work}, peak memory", PEER_LOOP, "≤1", ratio)]
