@@ -5,6 +5,7 @@ import re
 import pytest
 
 from smuglib import records, tables
+from smuglib.bench import costs, report
 from smuglib.files import project_root, sha256
 from smuglib.models import METHODS
 from smuglib.scenarios import table_scenarios
@@ -22,6 +23,17 @@ def test_the_readme_holds_the_table_of_the_shipped_records():
     found = re.search(r"<!-- table1: begin.*?-->\n(.*?)\n<!-- table1: end -->", text, re.DOTALL)
     assert found is not None
     assert found[1] == tables.markdown(blocks, scenarios)
+
+
+def test_the_readme_s_ratios_are_those_of_the_shipped_benchmark():
+    frame = report.read(SHIPPED.folder / "benchmark")
+    ten = "solve, 10 right-hand sides"
+    python = costs.fastest(frame, ten, 128, ("deepinv", "sigpy"))[1]
+    bart = costs.fastest(frame, ten, 128, ("BART",))[1]
+    row = costs.select(frame, section="floor", work="SMUG forward", implementation=costs.OWN)
+    text = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    assert f"take 1/{python:.0f} of the time of the fastest Python peer and 1/{bart:.0f}" in text
+    assert f"SMUG costs {row.ratio.item():.2f} times its bare denoiser" in text
 
 
 @pytest.mark.parametrize("sigma", SIGMAS)
