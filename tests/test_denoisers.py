@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smuglib import denoisers
-from smuglib.denoisers import BODIES, make, seeded
+from smuglib.bodies import BODIES
+from smuglib.denoisers import make, seeded
 from tests.helpers import draw, few_examples, relative_difference
 
 NAMES = sorted(BODIES)
