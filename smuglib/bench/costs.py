@@ -53,7 +53,7 @@ def against(frame: pd.DataFrame, section: str, work: str, width: int) -> pd.Data
 def side_by_side(
     frame: pd.DataFrame, section: str, works: Mapping[str, str], width: int
 ) -> pd.DataFrame:
-    """Return works beside one another, as text: ``median (fastest to slowest), ratio``.
+    """Return works beside one another, as text: ``median (fastest to slowest), ratio ×``.
 
     Parameters
     ----------
@@ -78,7 +78,13 @@ def side_by_side(
         rows = against(frame, section, work, width)
         shown = [rows[part].map(_short) for part in ("milliseconds", "fastest", "slowest")]
         columns[name] = (
-            shown[0] + " (" + shown[1] + " to " + shown[2] + "), " + rows.ratio.map("{:.2f}".format)
+            shown[0]
+            + " ("
+            + shown[1]
+            + " to "
+            + shown[2]
+            + "), "
+            + rows.ratio.map("{:.2f} ×".format)
         )
     return pd.DataFrame(columns).fillna("")
 
