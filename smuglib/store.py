@@ -90,6 +90,34 @@ class Store:
         label = ",".join(f"{name}={changes[name]}" for name in sorted(changes))
         return Store(self.folder / "variants" / label)
 
+    def named_variant(self, label: str) -> Store:
+        """Return the store of a variant by the name of its folder.
+
+        Parameters
+        ----------
+        label
+            Such as ``"seed=1"``; empty for this store itself.
+
+        Returns
+        -------
+        Store
+            The store.
+
+        Raises
+        ------
+        FileNotFoundError
+            If nothing was trained under that name.
+        """
+        if not label:
+            return self
+        folder = self.folder / "variants"
+        known = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+        if label not in known:
+            raise FileNotFoundError(
+                f"no variant {label!r} in {folder}: there are {', '.join(known) or 'none'}"
+            )
+        return Store(folder / label)
+
     def weights(self, method: str, sigma: float) -> Path:
         """Return the path of a run's weights; ``method`` may be ``"pretrained"``."""
         return self.folder / "weights" / f"{run_name(method, sigma)}.safetensors"

@@ -50,6 +50,18 @@ def test_the_build_folder_is_the_project_s_from_any_folder_below_it(tmp_path, mo
         assert Store.open("smoke", "build").folder == tmp_path / "build" / "smoke"
 
 
+def test_a_variant_is_found_by_name_and_an_unknown_one_names_the_known(tmp_path):
+    own = Store(tmp_path)
+    assert own.named_variant("") == own
+    with pytest.raises(FileNotFoundError, match="no variant 'seed=1' .*: there are none"):
+        own.named_variant("seed=1")
+    other = own.variant({"seed": 1})
+    other.folder.mkdir(parents=True)
+    assert own.named_variant("seed=1") == other
+    with pytest.raises(FileNotFoundError, match="no variant 'seed=2' .*: there are seed=1"):
+        own.named_variant("seed=2")
+
+
 def test_runs_with_other_settings_lie_apart(tmp_path):
     own = Store(tmp_path)
     assert own.variant({}) == own
