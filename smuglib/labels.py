@@ -2,6 +2,7 @@
 
 METHOD_LABELS = {
     "zero_filled": "Zero-filled",
+    "tv": "TV",
     "modl": "MoDL",
     "rs_e2e": "RS-E2E",
     "smug_v0": "SMUGv0",

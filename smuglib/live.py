@@ -6,7 +6,7 @@ them again.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 
 import pandas as pd
@@ -22,20 +22,27 @@ from smuglib.records import Record
 from smuglib.scenarios import Scenario
 from smuglib.store import Store
 from smuglib.tables import select
+from smuglib.total_variation import TotalVariation
+
+BASELINES: dict[str, Callable[[], UnrolledNetwork]] = {
+    "zero_filled": ZeroFilled,
+    "tv": TotalVariation,
+}
+"""Methods without weights."""
 
 TOLERANCE = 0.05
 """Largest difference of a PSNR, in dB, that another processor may cause."""
 
 
 def network(store: Store, method: str, sigma: float) -> UnrolledNetwork:
-    """Load a method, the zero-filled baseline included.
+    """Load a method, or make a baseline.
 
     Parameters
     ----------
     store
         Where the weights lie.
     method
-        A name of `smuglib.models.METHODS`, or ``"zero_filled"``.
+        A name of `smuglib.models.METHODS` or of `BASELINES`.
     sigma
         Noise of the method's training.
 
@@ -44,12 +51,12 @@ def network(store: Store, method: str, sigma: float) -> UnrolledNetwork:
     UnrolledNetwork
         The network, on the CPU, in evaluation mode.
     """
-    checks.one_of("method", method, ("zero_filled", *METHODS))
-    return ZeroFilled().eval() if method == "zero_filled" else store.load(method, sigma)
+    checks.one_of("method", method, (*BASELINES, *METHODS))
+    return BASELINES[method]().eval() if method in BASELINES else store.load(method, sigma)
 
 
 def weights_hash(store: Store, method: str, sigma: float) -> str:
-    """Return the hash of a method's weights file; ``"none"`` for the zero-filled baseline."""
+    """Return the hash of a method's weights file; ``"none"`` for a baseline."""
     return files.sha256(store.weights(method, sigma)) if method in METHODS else "none"
 
 

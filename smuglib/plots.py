@@ -33,8 +33,9 @@ OKABE_ITO = {
     "purple": "#CC79A7",
 }
 
-_LINES = {
+_LINES: dict[str, tuple[str, Any, str]] = {
     "zero_filled": ("black", ":", "x"),
+    "tv": ("green", (0, (3, 1, 1, 1, 1, 1)), "v"),
     "modl": ("vermilion", "-", "o"),
     "rs_e2e": ("orange", "--", "s"),
     "smug_v0": ("sky blue", "-.", "^"),
@@ -65,7 +66,7 @@ def method_style(method: str) -> dict[str, Any]:
     Parameters
     ----------
     method
-        ``"zero_filled"`` or a name of `smuglib.models.METHODS`.
+        ``"zero_filled"``, ``"tv"`` or a name of `smuglib.models.METHODS`.
 
     Returns
     -------

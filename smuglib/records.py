@@ -27,7 +27,7 @@ class Record:
     Parameters
     ----------
     method
-        Name of the method, such as ``"smug"`` or ``"zero_filled"``.
+        Name of the method, such as ``"smug"``, ``"zero_filled"`` or ``"tv"``.
     training_sigma
         Standard deviation of the noise in training, on each part.
     placement, sigma, n_samples

@@ -15,6 +15,7 @@ from torch import Tensor
 from smuglib.consistency import DataConsistency
 from smuglib.fourier import fft2c, fftc, ifft2c, ifftc
 from smuglib.operators import SenseOperator
+from smuglib.total_variation import gradient, gradient_adjoint
 from tests.helpers import line_mask, plane_mask, sense
 
 
@@ -58,6 +59,8 @@ LINEAR_MAPS = [
     LinearMap("fft2c", fft2c, ifft2c, (2, 5, 6), (2, 5, 6)),
     LinearMap("ifft2c", ifft2c, fft2c, (2, 5, 6), (2, 5, 6)),
     LinearMap("fftc", lambda x: fftc(x, -2), lambda y: ifftc(y, -2), (2, 5, 6), (2, 5, 6)),
+    LinearMap("gradient", gradient, gradient_adjoint, (2, 5, 6), (2, 2, 5, 6), 8**0.5),
+    LinearMap("gradient-line", gradient, gradient_adjoint, (1, 6), (2, 1, 6), 2.0),
     _operator("line", LINE),
     _operator("line-samples", LINE, 3),
     _operator("batch", BATCH),

@@ -15,11 +15,12 @@ from smuglib.random import generator
 from smuglib.scenarios import Scenario, table_scenarios
 from smuglib.smoothing import Smoothing
 from smuglib.store import Store
+from smuglib.total_variation import TotalVariation
 from smuglib.weights import save_network
 
 TINY = profiles.get("smoke").replace(height=32, width=32, strip_height=32, n_coils=2, n_test=3)
 SCENARIOS = table_scenarios(attack_steps=2)
-NAMES = ("zero_filled", "modl", "smug")
+NAMES = ("zero_filled", "tv", "modl", "smug")
 
 
 @pytest.fixture(scope="module")
@@ -116,10 +117,12 @@ def test_rows_of_a_scenario_that_is_computed_are_replaced(store, block):
     assert live.complete(block, [], store, TINY, n_slices=1) is block
 
 
-def test_the_baseline_is_a_method_like_any_other(store):
+def test_a_baseline_is_a_method_like_any_other(store):
     assert isinstance(live.network(store, "zero_filled", 0.05), ZeroFilled)
     assert live.weights_hash(store, "zero_filled", 0.05) == "none"
-    with pytest.raises(ValueError, match="method must be one of 'zero_filled', 'modl'"):
+    assert isinstance(live.network(store, "tv", 0.05), TotalVariation)
+    assert live.weights_hash(store, "tv", 0.05) == "none"
+    with pytest.raises(ValueError, match="method must be one of 'zero_filled', 'tv', 'modl'"):
         live.network(store, "pretrained", 0.05)
 
 
