@@ -157,7 +157,7 @@ class TotalVariation(UnrolledNetwork):
     # The weight of the best mean PSNR of clean validation slices 0 to 5 (128 x 128, 8 coils, rate
     # 0.25), from `psnr_by_weight`: 38.7 dB. λ and the number of iterations are the cheapest tried
     # that leave less than 1e-3 of the image to the limit, with and without a k-space attack of 2 %.
-    def __init__(self, weight: float = 6e-4, *, n_steps: int = 50, lam: float = 0.05) -> None:
+    def __init__(self, weight: float = 5e-4, *, n_steps: int = 50, lam: float = 0.05) -> None:
         super().__init__(nn.Identity(), n_steps=n_steps, lam=lam)
         self.weight = checks.positive("weight", weight)
 
