@@ -18,7 +18,7 @@ CPU_CHUNK_BYTES, GPU_CHUNK_BYTES = 4 * 2**20, 256 * 2**20
 
 
 class ConvergenceWarning(UserWarning):
-    """Conjugate gradients reached the iteration cap before the tolerance."""
+    """An iteration reached its cap before its tolerance."""
 
 
 class Solver(Protocol):
