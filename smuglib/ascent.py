@@ -13,7 +13,14 @@ from smuglib.perturbations import Ball
 Errors = Callable[[Tensor, torch.Generator], Tensor]
 
 
-def worst(errors: Errors, ball: Ball, attack: Attack, generator: torch.Generator) -> Tensor:
+def worst(
+    errors: Errors,
+    ball: Ball,
+    attack: Attack,
+    generator: torch.Generator,
+    *,
+    start: Tensor | None = None,
+) -> Tensor:
     """Look for the perturbation of the largest error in a ball, scan by scan.
 
     A single run that keeps its last iterate costs one forward and one backward pass a step. Where
@@ -31,6 +38,8 @@ def worst(errors: Errors, ball: Ball, attack: Attack, generator: torch.Generator
         Steps, restarts and which iterate to keep.
     generator
         Source of the random start and of the noise.
+    start
+        Where the first run starts, instead of where ``attack`` says; projected to the ball.
 
     Returns
     -------
@@ -43,12 +52,12 @@ def worst(errors: Errors, ball: Ball, attack: Attack, generator: torch.Generator
         If the gradient of a scan is zero or not finite.
     """
     if attack.n_restarts == 1 and attack.keep == "last":
-        return _ascent(errors, ball, attack, generator)[0]
+        return _ascent(errors, ball, attack, generator, start)[0]
     device = generator.device
     seed = int(torch.randint(2**62, (), generator=generator, device=device))
     found, largest = torch.zeros_like(ball.center), torch.full_like(ball.radius, -torch.inf)
-    for _ in range(attack.n_restarts):
-        last, best = _ascent(errors, ball, attack, generator)
+    for run in range(attack.n_restarts):
+        last, best = _ascent(errors, ball, attack, generator, None if run else start)
         for delta in (last, best) if attack.keep == "best" else (last,):
             with torch.no_grad():
                 error = errors(delta, torch.Generator(device).manual_seed(seed))
@@ -57,10 +66,13 @@ def worst(errors: Errors, ball: Ball, attack: Attack, generator: torch.Generator
 
 
 def _ascent(
-    errors: Errors, ball: Ball, attack: Attack, generator: torch.Generator
+    errors: Errors, ball: Ball, attack: Attack, generator: torch.Generator, start: Tensor | None
 ) -> tuple[Tensor, Tensor]:
     """Run one ascent: the last iterate, and for every scan the best of those before it."""
-    delta = ball.uniform(generator) if attack.random_start else torch.zeros_like(ball.center)
+    if start is not None:
+        delta = ball.project(start)
+    else:
+        delta = ball.uniform(generator) if attack.random_start else torch.zeros_like(ball.center)
     step = attack.step_fraction * ball.radius
     best, largest = delta, torch.full_like(ball.radius, -torch.inf)
     for _ in range(attack.n_steps):
