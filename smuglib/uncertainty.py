@@ -1,0 +1,241 @@
+r"""The spread of a smoothed reconstruction over its noise samples, and whether it tells the error.
+
+The last data-consistency step maps every denoised sample to an image of its own. With S samples,
+
+.. math::
+
+    x_s = (A^H A + \lambda I)^{-1} (z_s + \lambda d_s), \qquad x = \frac1S \sum_s x_s,
+
+where ``d_s`` are the denoiser's last outputs and ``z_s = z`` (SMUG and SMUGv0), or the noisy
+zero-filled images ``z + ν_s`` of whole reconstructions (RS-E2E). The mean is the reconstruction
+itself, since the step is affine, and the spread
+
+.. math:: u = \Big(\frac{1}{S-1} \sum_s |x_s - x|^2\Big)^{1/2}
+
+costs one solve. It tends to a limit as S grows. The spread of independent smoothed
+reconstructions does not: it is the error of the average, falls as ``1/sqrt(S)``, and says nothing
+about the image.
+
+Calibrated means: among pixels of spread u, the root mean square of the error ``|x - t|`` is u.
+"""
+
+from __future__ import annotations
+
+import pandas as pd
+import torch
+from scipy.stats import spearmanr
+from torch import Tensor
+
+from smuglib import checks
+from smuglib.consistency import DataConsistency, cached
+from smuglib.models import Trace, UnrolledNetwork
+from smuglib.operators import SenseOperator
+
+
+def reconstruct(
+    net: UnrolledNetwork,
+    z: Tensor,
+    A: SenseOperator | DataConsistency,
+    *,
+    generator: torch.Generator,
+    n_steps: int | None = None,
+    n_samples: int | None = None,
+) -> tuple[Tensor, Tensor]:
+    """Reconstruct with a smoothed network, and keep its samples' spread.
+
+    Parameters
+    ----------
+    net
+        A smoothed network.
+    z
+        Zero-filled images ``A^H y``, complex, ``[batch, height, width]``.
+    A
+        The scan's operator, or its data-consistency step.
+    generator
+        Source of the smoothing noise.
+    n_steps, n_samples
+        Override the network's own.
+
+    Returns
+    -------
+    Tensor, Tensor
+        The reconstruction, exactly that of ``net``, and the spread u, real, in units of the
+        scan's scale, both ``[batch, height, width]``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As ``net``; also if it is not smoothed or has a single sample: neither has a spread.
+    """
+    placement = net.smoothing.placement
+    if not net.smoothing.is_active:
+        raise ValueError("net must be smoothed: without noise samples there is no spread")
+    consistency = cached(A, net.lam)
+    trace = Trace()
+    x = net(z, consistency, generator=generator, n_steps=n_steps, n_samples=n_samples, trace=trace)
+    # End to end, x_0 is the noisy z that data consistency sees in every step.
+    seen = trace.inputs[0] if placement == "end_to_end" else z
+    return x, spread(consistency(seen, trace.denoised[-1]))
+
+
+def spread(samples: Tensor) -> Tensor:
+    """Return the standard deviation over samples, of both parts together.
+
+    Parameters
+    ----------
+    samples
+        Complex images, ``[batch, sample, height, width]``, at least two samples.
+
+    Returns
+    -------
+    Tensor
+        ``(sum_s |x_s - mean|^2 / (S - 1))^(1/2)``, real, ``[batch, height, width]``.
+
+    Raises
+    ------
+    TypeError
+        If the samples are not complex.
+    ValueError
+        If there are fewer than two.
+    """
+    checks.complex_tensor("samples", samples, n_axes=(4,))
+    if samples.shape[1] < 2:
+        raise ValueError(f"a spread needs at least two samples, got {samples.shape[1]}")
+    return torch.view_as_real(samples).var(1).sum(-1).sqrt()
+
+
+def foreground(target: Tensor, fraction: float = 0.05) -> Tensor:
+    """Return the pixels that are not air, boolean, ``[batch, height, width]``.
+
+    Parameters
+    ----------
+    target
+        Fully sampled images, complex, ``[batch, height, width]``.
+    fraction
+        Least magnitude, relative to the largest of the image, in (0, 1].
+    """
+    checks.complex_tensor("target", target, n_axes=(3,))
+    magnitude = target.abs()
+    return magnitude >= checks.fraction("fraction", fraction) * magnitude.amax((-2, -1), True)
+
+
+def gradient_magnitude(x: Tensor) -> Tensor:
+    """Return how steep a magnitude image is: what any predictor of errors has to beat.
+
+    Parameters
+    ----------
+    x
+        Complex images, ``[batch, height, width]``.
+
+    Returns
+    -------
+    Tensor
+        Length of the gradient of ``|x|`` by central differences, in units of the scale a pixel,
+        real, ``[batch, height, width]``.
+    """
+    checks.complex_tensor("x", x, n_axes=(3,))
+    down, across = torch.gradient(x.abs(), dim=(-2, -1))
+    return torch.hypot(down, across)
+
+
+def rank_correlation(predicted: Tensor, error: Tensor, mask: Tensor) -> float:
+    """Return Spearman's rank correlation of a prediction with the error, over some pixels.
+
+    Parameters
+    ----------
+    predicted, error
+        Real and of one shape, such as spread and ``|x - t|``.
+    mask
+        The pixels, boolean, of the same shape.
+
+    Returns
+    -------
+    float
+        1 if the prediction puts the pixels in the order of their errors, 0 if it knows nothing.
+
+    Raises
+    ------
+    ValueError
+        If shapes differ, fewer than two pixels are left, a value is not finite or all are equal.
+    """
+    u, e = _chosen(predicted, error, mask)
+    if not (u.min() < u.max() and e.min() < e.max()):
+        raise ValueError("predicted and error must vary over the pixels: equal values have no rank")
+    return float(spearmanr(u.numpy(), e.numpy()).statistic)
+
+
+def underestimation(predicted: Tensor, error: Tensor, mask: Tensor) -> float:
+    """Return the factor by which the root-mean-square error exceeds the predicted one.
+
+    Parameters
+    ----------
+    predicted, error, mask
+        See `rank_correlation`.
+
+    Returns
+    -------
+    float
+        ``(sum e^2 / sum u^2)^(1/2)``: above 1 the spread is too small, below 1 too large.
+
+    Raises
+    ------
+    ValueError
+        If shapes differ, fewer than two pixels are left, a value is not finite, or the prediction
+        is zero everywhere.
+    """
+    u, e = _chosen(predicted, error, mask)
+    if not u.any():
+        raise ValueError("predicted must not be zero everywhere")
+    return float((e.square().sum() / u.square().sum()).sqrt())
+
+
+def calibration(
+    predicted: Tensor, error: Tensor, mask: Tensor, *, n_bins: int = 10
+) -> pd.DataFrame:
+    """Compare predicted and true errors in bins of the prediction, of equally many pixels.
+
+    Parameters
+    ----------
+    predicted, error, mask
+        See `rank_correlation`.
+    n_bins
+        Number of bins, >= 1 and at most the number of pixels.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a bin, by rising prediction: root mean square of the ``predicted`` and of the
+        ``error``, and number of ``pixels``. Calibrated is ``predicted == error``.
+
+    Raises
+    ------
+    ValueError
+        As `rank_correlation`, or if there are more bins than pixels.
+    """
+    u, e = _chosen(predicted, error, mask)
+    checks.integer("n_bins", n_bins)
+    if n_bins > u.numel():
+        raise ValueError(f"n_bins must be <= the {u.numel()} pixels, got {n_bins}")
+    order = u.argsort(stable=True)
+    bins = zip(u[order].tensor_split(n_bins), e[order].tensor_split(n_bins), strict=True)
+    rows = [
+        {
+            "predicted": float(low.square().mean().sqrt()),
+            "error": float(true.square().mean().sqrt()),
+            "pixels": low.numel(),
+        }
+        for low, true in bins
+    ]
+    return pd.DataFrame(rows)
+
+
+def _chosen(predicted: Tensor, error: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    """Check a prediction and return it and the error at the pixels of the mask, float64."""
+    checks.same_shape("error", error, "predicted", predicted)
+    checks.same_shape("mask", mask, "predicted", predicted)
+    u, e = (values.detach().cpu().double()[mask.cpu()] for values in (predicted, error))
+    if u.numel() < 2:
+        raise ValueError(f"mask must hold at least two pixels, got {u.numel()}")
+    if not (u.isfinite().all() and e.isfinite().all()):
+        raise ValueError("predicted and error must be finite")
+    return u, e

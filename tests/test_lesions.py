@@ -1,0 +1,311 @@
+"""Lesions: where they lie, what they do to a scan, and what is measured of them."""
+
+import itertools
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from smuglib import harm, statistics
+from smuglib.data import Scan, collate
+from smuglib.evaluation import ZeroFilled, reconstruct
+from smuglib.lesions import (
+    Lesion,
+    apparent_contrast,
+    contrast_recovery,
+    draw,
+    false_contrast,
+    plant,
+)
+from smuglib.random import complex_normal, generator
+from smuglib.scenarios import Scenario
+from tests.helpers import few_examples
+from tests.scans import measurement, network
+
+SIZE = 48
+
+
+def image(dtype=torch.complex128):
+    """A disc of tissue of smoothly varying magnitude and phase, in air."""
+    rows, columns = torch.meshgrid(*[torch.arange(SIZE, dtype=torch.float64)] * 2, indexing="ij")
+    magnitude = 0.6 + 0.2 * torch.cos(rows / 7) * torch.sin(columns / 9)
+    inside = torch.hypot(rows - SIZE / 2, columns - SIZE / 2) < 20
+    return torch.polar(magnitude * inside, rows / 20 + columns / 30)[None].to(dtype)
+
+
+def scan(seed=0, dtype=torch.complex128):
+    """A noisy scan of that image."""
+    _, A, _ = measurement(seed, size=SIZE, n_coils=3, dtype=dtype)
+    target = image(dtype)
+    noise = complex_normal(A.maps.shape, 0.01, generator(seed, "noise"), target)
+    y = torch.where(A.mask, A.forward(target) + noise, 0)
+    scale = A.adjoint(y).abs().max()
+    return Scan(y / scale, A.maps, A.mask, target / scale, scale.item(), seed, seed, "test")
+
+
+def planted(seed=0, contrast=0.5, radius=2.0, n_lesions=2, dtype=torch.complex128):
+    found = scan(seed, dtype)
+    noise = generator(seed, "lesions")
+    return plant(
+        found, draw(found.target, n_lesions, radius=radius, contrast=contrast, generator=noise)
+    )
+
+
+def at_the_peak(dtype=torch.complex128):
+    """A scan whose lesion is the brightest spot of its zero-filled image: its scale changes."""
+    found = scan(dtype=dtype)
+    peak = found.operator.adjoint(found.kspace).abs().argmax().item()
+    pair = plant(found, [Lesion(peak // SIZE, peak % SIZE, 2.0, 1.5)])
+    assert pair.factor > 1.05
+    return pair
+
+
+def test_a_lesion_is_a_disc_with_a_soft_edge():
+    lesion = Lesion(5, 6, 1.0, 0.2)
+    profile = lesion.profile(13, 14)
+    assert lesion.disc(13, 14).sum() == 5
+    assert profile[5, 7] == 0.5
+    assert 0.97 < profile[5, 6] < 1
+    assert profile[5, 8] == pytest.approx(math.erfc(1 / (0.5 * math.sqrt(2))) / 2)
+    annulus = lesion.annulus(13, 14)
+    assert not (annulus & lesion.disc(13, 14)).any()
+    assert profile[annulus].eq(0).all()
+    # Distances from 2.5 to 4.5 pixels: (3, 0) lies in it, (2, 0) and (5, 0) do not.
+    assert annulus[8, 6] and not annulus[7, 6] and not annulus[10, 6]
+
+
+@few_examples
+@given(seed=st.integers(0, 10**6), radius=st.floats(1, 3), tissue=st.floats(0.2, 0.6))
+def test_lesions_lie_in_tissue_and_apart(seed, radius, tissue):
+    target = image()
+    lesions = draw(target, 2, radius=radius, contrast=0.2, tissue=tissue, generator=generator(seed))
+    magnitude = target[0].abs()
+    rows, columns = np.indices((SIZE, SIZE))
+    for lesion in lesions:
+        near = np.hypot(rows - lesion.row, columns - lesion.column) <= lesion.outer
+        assert magnitude[torch.from_numpy(near)].min() >= tissue * magnitude.max()
+        assert lesion.outer <= min(lesion.row, lesion.column, SIZE - 1 - lesion.row)
+    for one, other in itertools.permutations(lesions, 2):
+        overlap = one.annulus(SIZE, SIZE) & (other.profile(SIZE, SIZE) > 0)
+        assert not overlap.any()
+
+
+def test_every_place_is_drawn():
+    """A ring of tissue that leaves few places: all of them come up, and nothing else."""
+    target = torch.zeros(1, 20, 20, dtype=torch.complex64)
+    target[:, 2:16, 3:16] = 1  # neighbourhoods of 13 x 13 pixels: rows 8 and 9, column 9
+    draws = generator(0)
+    found = {
+        (lesion.row, lesion.column)
+        for _ in range(30)
+        for lesion in draw(target, 1, radius=2.0, contrast=0.2, edge=0.9, generator=draws)
+    }
+    assert found == {(8, 9), (9, 9)}
+
+
+def test_draws_are_seeded_and_nested():
+    options = {"radius": 1.0, "contrast": 0.2}
+    three = draw(image(), 3, **options, generator=generator(4))
+    assert draw(image(), 3, **options, generator=generator(4)) == three
+    assert draw(image(), 2, **options, generator=generator(4)) == three[:2]
+    assert draw(image(), 3, **options, generator=generator(5)) != three
+
+
+@few_examples
+@given(contrast=st.floats(0.1, 2), sign=st.sampled_from([1, -0.4]))
+def test_the_target_changes_by_the_contrast_and_keeps_its_phase(contrast, sign):
+    pair = planted(contrast=sign * contrast)
+    ratio = pair.factor * pair.scan.target[0] / pair.free.target[0]
+    for lesion, annulus in zip(pair.lesions, pair.annuli, strict=True):
+        profile = lesion.profile(SIZE, SIZE)
+        near = lesion.disc(SIZE, SIZE)
+        expected = 1 + sign * contrast * profile[near]
+        torch.testing.assert_close(ratio[near], expected.to(ratio.dtype))
+        torch.testing.assert_close(ratio[annulus], torch.ones_like(ratio[annulus]))
+
+
+def test_the_noise_is_what_it_was_and_the_scale_is_of_the_new_image():
+    pair = at_the_peak()
+
+    def noise(part):
+        return part.scale * (part.kspace - part.operator.forward(part.target))
+
+    torch.testing.assert_close(noise(pair.scan), noise(pair.free))
+    assert noise(pair.free).abs().max() > 1e-3
+    assert pair.scan.operator.adjoint(pair.scan.kspace).abs().max().item() == pytest.approx(1)
+    absolute = pair.scan.scale * pair.scan.target - pair.free.scale * pair.free.target
+    assert absolute[0][~(pair.lesions[0].profile(SIZE, SIZE) > 0)].abs().max() < 1e-12
+    assert not pair.scan.kspace[~pair.scan.mask.expand_as(pair.scan.kspace)].any()
+
+
+@few_examples
+@given(kept=st.floats(-0.5, 1.5), contrast=st.floats(0.1, 1))
+def test_recovery_is_the_share_that_is_kept(kept, contrast):
+    pair = planted(contrast=contrast)
+    lesion = pair.factor * pair.scan.target - pair.free.target
+    x = (pair.free.target + kept * lesion) / pair.factor
+    expected = torch.full((2,), kept, dtype=torch.float64)
+    torch.testing.assert_close(contrast_recovery(pair, x, pair.free.target), expected)
+    torch.testing.assert_close(apparent_contrast(pair, x), expected)
+    assert false_contrast(pair, pair.free.target).abs().max() < 1e-12
+
+
+def test_each_lesion_has_a_number_of_its_own():
+    pair = planted()
+    x = pair.factor * pair.scan.target
+    first = pair.lesions[0].profile(SIZE, SIZE) > 0
+    x = torch.where(first, pair.free.target, x) / pair.factor
+    expected = torch.tensor([0.0, 1.0], dtype=torch.float64)
+    torch.testing.assert_close(contrast_recovery(pair, x, pair.free.target), expected)
+
+
+def test_an_artefact_in_both_is_false_contrast_and_no_recovery():
+    """An artefact as strong as the lesion, in its disc, doubles the apparent contrast."""
+    pair = at_the_peak()
+    lesion = pair.factor * pair.scan.target - pair.free.target
+    free = pair.free.target + lesion
+    x = (pair.factor * pair.scan.target + lesion) / pair.factor
+    for measure, images, value in (
+        (contrast_recovery, (x, free), 1.0),
+        (false_contrast, (free,), 1.0),
+        (apparent_contrast, (x,), 2.0),
+    ):
+        assert measure(pair, *images).item() == pytest.approx(value)
+
+
+def test_measures_are_in_the_units_of_their_scans():
+    pair = at_the_peak()
+    assert contrast_recovery(pair, pair.scan.target, pair.free.target).item() == pytest.approx(1)
+    same = pair.factor * pair.scan.target  # in the units of the other scan: wrong by the factor
+    assert abs(contrast_recovery(pair, same, pair.free.target).item() - 1) > 0.05
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"row": -1}, "row must be an integer >= 0"),
+        ({"column": 0.5}, "column must be an integer"),
+        ({"radius": 0.0}, "radius must be > 0"),
+        ({"edge": 0.0}, "edge must be > 0"),
+        ({"contrast": 0.0}, "contrast must be > -1 and not 0"),
+        ({"contrast": -1.0}, "contrast must be > -1 and not 0"),
+    ],
+)
+def test_impossible_lesions_are_refused(settings, message):
+    with pytest.raises(ValueError, match=message):
+        Lesion(**{"row": 1, "column": 1, "radius": 2.0, "contrast": 0.2} | settings)
+
+
+def test_impossible_requests_are_refused():
+    options = {"radius": 2.0, "contrast": 0.2, "generator": generator(0)}
+    with pytest.raises(ValueError, match="room for 0 lesions of radius 30 pixels"):
+        draw(image(), 1, **options | {"radius": 30.0})
+    with pytest.raises(ValueError, match=r"room for \d+ lesions .*, not for n_lesions = 99"):
+        draw(image(), 99, **options)
+    with pytest.raises(ValueError, match="tissue must lie in"):
+        draw(image(), 1, **options, tissue=0.0)
+    with pytest.raises(ValueError, match="n_lesions must be an integer >= 1"):
+        draw(image(), 0, **options)
+    with pytest.raises(ValueError, match="batch of one"):
+        draw(image().expand(2, -1, -1), 1, **options)
+    with pytest.raises(TypeError, match="generator must be"):
+        draw(image(), 1, **options | {"generator": None})
+    with pytest.raises(ValueError, match="lesions must hold at least one"):
+        plant(scan(), [])
+    with pytest.raises(ValueError, match="lesions must lie in an image of 48 x 48"):
+        plant(scan(), [Lesion(3, SIZE, 2.0, 0.2)])
+    with pytest.raises(ValueError, match="batch of one"):
+        plant(collate([scan(0), scan(1)]), [Lesion(3, 3, 2.0, 0.2)])
+    pair = planted()
+    with pytest.raises(ValueError, match="x must have the shape"):
+        contrast_recovery(pair, pair.scan.target[:, 1:], pair.free.target)
+    with pytest.raises(TypeError, match="free must be complex"):
+        false_contrast(pair, pair.free.target.abs())
+
+
+KSPACE = Scenario("k", "kspace", 0.02, attack_steps=2)
+IMAGE = Scenario("i", "adaptive", 0.02, attack_steps=2)
+
+
+@pytest.mark.parametrize("scenario", [Scenario("clean"), KSPACE, IMAGE])
+def test_the_scan_with_lesions_meets_what_evaluations_meet(scenario):
+    pair, net = planted(dtype=torch.complex64), network("smug")
+    outcome = harm.observe(net, pair, scenario, seed=3)
+    _, x = reconstruct(net, pair.scan, scenario, seed=3)
+    torch.testing.assert_close(outcome.x, x)
+    _, other = reconstruct(net, pair.scan, scenario, seed=4)
+    assert not torch.allclose(outcome.x, other)
+
+
+@pytest.mark.parametrize("scenario", [KSPACE, IMAGE])
+def test_both_scans_bear_one_perturbation(scenario):
+    """Of a linear reconstruction it cancels in the difference, in absolute units."""
+    pair = at_the_peak()
+    clean, attacked = (
+        harm.observe(ZeroFilled(), pair, each) for each in (Scenario("clean"), scenario)
+    )
+    differences = [pair.factor * each.x - each.free for each in (clean, attacked)]
+    torch.testing.assert_close(*differences)
+    assert (attacked.free - clean.free).abs().max() > 1e-3
+
+
+def test_without_lesions_left_both_reconstructions_are_one():
+    """A lesion too weak to see: the same noise leaves the same image."""
+    found = scan(dtype=torch.complex64)
+    pair = plant(found, [Lesion(24, 24, 2.0, 1e-7)])
+    outcome = harm.observe(network("smug"), pair, Scenario("clean"))
+    torch.testing.assert_close(outcome.x, outcome.free, rtol=0, atol=1e-5)
+
+
+def test_spreads_are_kept_where_there_are_samples():
+    pair = planted(dtype=torch.complex64)
+    assert harm.observe(network("modl"), pair, Scenario("clean")).spread is None
+    assert harm.observe(network("smug"), pair, Scenario("clean", n_samples=1)).spread is None
+    spread = harm.observe(network("smug"), pair, Scenario("clean")).spread
+    assert spread.shape == pair.scan.target.shape and spread.min() > 0
+
+
+def test_a_scenario_of_another_rate_is_refused():
+    with pytest.raises(ValueError, match="must leave sampling_rate to the scan"):
+        harm.observe(network(), planted(), Scenario("half", sampling_rate=0.5))
+
+
+def test_measures_name_the_lesion():
+    pair = planted(seed=5)
+    rows = harm.measures(pair, harm.Outcome(pair.scan.target, pair.free.target, None))
+    assert rows[["split", "subject", "slice", "lesion"]].values.tolist() == [
+        ["test", 5, 5, 0],
+        ["test", 5, 5, 1],
+    ]
+    np.testing.assert_allclose(rows[["recovery", "false", "apparent"]], [[1, 0, 1]] * 2, atol=1e-9)
+
+
+def rows(values, subjects, scenario="clean"):
+    return pd.DataFrame(
+        {"split": "test", "subject": subjects, "scenario": scenario, "method": "m", "v": values}
+    )
+
+
+def test_summary_known_answer():
+    table = harm.summary(
+        pd.concat([rows([1, 1, 3, 3], [0, 0, 1, 1]), rows([-3.0, 4.0], [0, 0], "attacked")]), "v"
+    )
+    assert table.loc[("clean", "m")].tolist() == [
+        2,
+        *statistics.bootstrap([1, 3], [0, 1])[1:],
+        4,
+        2,
+    ]
+    assert table.loc[("clean", "m"), "low"] == 1 and table.loc[("clean", "m"), "high"] == 3
+    one = table.loc[("attacked", "m")]
+    assert one["mean"] == 0.5 and np.isnan(one["low"]) and np.isnan(one["high"])
+    assert table.index.tolist() == [("clean", "m"), ("attacked", "m")]
+    square = harm.summary(rows([-3.0, 4.0], [0, 1]), "v", root_mean_square=True).iloc[0]
+    assert square["mean"] == pytest.approx(math.sqrt(12.5))
+    assert (square["low"], square["high"]) == (3, 4)
+    with pytest.raises(ValueError, match="column must be one of"):
+        harm.summary(rows([1.0], [0]), "w")
