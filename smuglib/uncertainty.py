@@ -30,6 +30,7 @@ from smuglib import checks
 from smuglib.consistency import DataConsistency, cached
 from smuglib.models import Trace, UnrolledNetwork
 from smuglib.operators import SenseOperator
+from smuglib.random import complex_normal
 
 
 def reconstruct(
@@ -162,6 +163,35 @@ def rank_correlation(predicted: Tensor, error: Tensor, mask: Tensor) -> float:
     if not (u.min() < u.max() and e.min() < e.max()):
         raise ValueError("predicted and error must vary over the pixels: equal values have no rank")
     return float(spearmanr(u.numpy(), e.numpy()).statistic)
+
+
+def attainable_correlation(predicted: Tensor, mask: Tensor, *, generator: torch.Generator) -> float:
+    """Return the rank correlation that a prediction would have if it were right.
+
+    Errors are drawn at random, so even a spread that is their exact standard deviation does not
+    put them in order; the less it varies, the less it can. A spread estimated from few samples
+    varies more than the truth, which makes this an upper bound.
+
+    Parameters
+    ----------
+    predicted, mask
+        See `rank_correlation`.
+    generator
+        Source of the errors, ``|e|`` with e complex Gaussian and ``E|e|^2 = u^2``.
+
+    Returns
+    -------
+    float
+        `rank_correlation` of the prediction with these errors.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `rank_correlation`, or if the generator is missing.
+    """
+    like = torch.zeros((), dtype=torch.complex128)
+    noise = complex_normal(predicted.shape, 0.5**0.5, generator, like).abs()
+    return rank_correlation(predicted, predicted.detach().cpu() * noise, mask)
 
 
 def underestimation(predicted: Tensor, error: Tensor, mask: Tensor) -> float:

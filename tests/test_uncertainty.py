@@ -158,6 +158,20 @@ def test_ranks_do_not_depend_on_the_unit(power, seed):
     assert uncertainty.rank_correlation(spread**power, error, ALL) == pytest.approx(expected)
 
 
+def test_the_attainable_correlation_grows_with_the_range_of_the_spread():
+    def attainable(power, seed=0, mask=ALL):
+        noise = generator(seed, "attainable")
+        return uncertainty.attainable_correlation(spread**power, mask, generator=noise)
+
+    spread, error = drawn()
+    assert abs(attainable(1e-6)) < 0.05
+    assert 0.2 < attainable(0.3) < attainable(1) < 0.9 < attainable(5)
+    # Errors that were drawn with the spread reach it.
+    expected = uncertainty.rank_correlation(spread, error, ALL)
+    assert attainable(1) == pytest.approx(expected, abs=0.02)
+    assert attainable(1, seed=1) != attainable(1) != attainable(1, mask=spread > 0.01)
+
+
 def test_only_the_pixels_of_the_mask_count():
     spread, error = drawn()
     mask = torch.zeros_like(ALL)
