@@ -194,7 +194,7 @@ def _checked_lam(lam: float | Tensor, A: SenseOperator) -> Tensor:
 
 
 def _choose(A: SenseOperator, expected_solves: int | None) -> tuple[str, str]:
-    """Choose a solver, with the reason. Break-even is 5 to 14 solves (see the benchmark)."""
+    """Choose a solver, with the reason. Break-even is 6 to 22 solves (see the benchmark)."""
     batch, height, width = A.image_shape
     needed = batch * height * width**2 * A.maps.element_size()
     if not A.is_cartesian_1d:

@@ -79,20 +79,7 @@ def reconstruct(
     if consistency is None:
         consistency = DataConsistency(scan.operator, net.lam)
     key = scan.split, int(scan.slice_index)
-    attack = scenario.attack
-    if attack is None:
-        z = consistency.operator.adjoint(scan.kspace)
-    else:
-        z = attacks.run(
-            attack,
-            net,
-            scan.kspace,
-            consistency,
-            scan.target,
-            epsilon=scenario.epsilon,
-            unrolling_steps=scenario.n_steps,
-            generator=random.generator(seed, "attack", *key),
-        )
+    z = perturbed(net, scan, scenario, consistency, seed=seed)
     with torch.no_grad():
         x = net(
             z,
@@ -102,6 +89,45 @@ def reconstruct(
             n_samples=scenario.n_samples,
         )
     return z, x
+
+
+def perturbed(
+    net: UnrolledNetwork,
+    scan: Scan,
+    scenario: Scenario,
+    consistency: DataConsistency,
+    *,
+    seed: int,
+) -> Tensor:
+    """Return the zero-filled image that a scenario gives a network, perturbation included.
+
+    Parameters
+    ----------
+    net, scan, scenario, consistency, seed
+        See `reconstruct`.
+
+    Returns
+    -------
+    Tensor
+        Complex, ``[1, height, width]``.
+
+    Raises
+    ------
+    RuntimeError
+        If the attack's gradient vanishes.
+    """
+    if scenario.attack is None:
+        return consistency.operator.adjoint(scan.kspace)
+    return attacks.run(
+        scenario.attack,
+        net,
+        scan.kspace,
+        consistency,
+        scan.target,
+        epsilon=scenario.epsilon,
+        unrolling_steps=scenario.n_steps,
+        generator=random.generator(seed, "attack", scan.split, int(scan.slice_index)),
+    )
 
 
 def evaluate(

@@ -10,7 +10,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from smuglib import attacks, checks, lesions, random, statistics, uncertainty
+from smuglib import checks, evaluation, lesions, random, statistics, uncertainty
 from smuglib.consistency import DataConsistency
 from smuglib.lesions import Planted
 from smuglib.models import UnrolledNetwork
@@ -74,16 +74,7 @@ def observe(
     z = consistency.operator.adjoint(scan.kspace)
     z_free = consistency.operator.adjoint(planted.free.kspace)
     if scenario.attack is not None:
-        attacked = attacks.run(
-            scenario.attack,
-            net,
-            scan.kspace,
-            consistency,
-            scan.target,
-            epsilon=scenario.epsilon,
-            unrolling_steps=scenario.n_steps,
-            generator=random.generator(seed, "attack", *key),
-        )
+        attacked = evaluation.perturbed(net, scan, scenario, consistency, seed=seed)
         z, z_free = attacked, z_free + planted.factor * (attacked - z)
     x, spread = _reconstruct(net, z, consistency, scenario, random.generator(seed, "score", *key))
     again = random.generator(seed, "score", *key)
