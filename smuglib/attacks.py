@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from smuglib import checks
 from smuglib.ascent import worst
 from smuglib.consistency import DataConsistency, cached
+from smuglib.denoisers import arithmetic
 from smuglib.ladder import LADDER, Attack
 from smuglib.models import UnrolledNetwork
 from smuglib.operators import SenseOperator
@@ -271,7 +272,7 @@ def _perturbed(
         )
         return torch.view_as_real(x - target).square().sum((-3, -2, -1))
 
-    with frozen(net):
+    with frozen(net), arithmetic(net, attack.precision):
         return start + worst(errors, ball, attack, generator)
 
 

@@ -13,6 +13,8 @@ same solver and is itself differentiable.
 
 from __future__ import annotations
 
+import copy
+
 import torch
 from torch import Tensor
 
@@ -178,6 +180,30 @@ class DataConsistency:
             raise TypeError(
                 f"{name} must have the dtype of the maps, {self.operator.maps.dtype}, got {x.dtype}"
             )
+
+
+def mismatched(step: DataConsistency, measured: SenseOperator) -> DataConsistency:
+    """Return a step that solves with one mask for data measured with another.
+
+    The poster's published code tests sampling rates so: ``A^H y`` has the new mask, data
+    consistency keeps the mask of the training. It is a mask mismatch, not a change of rate.
+
+    Parameters
+    ----------
+    step
+        Data consistency with the mask that is believed.
+    measured
+        The operator that measured the data, of the same image size.
+
+    Returns
+    -------
+    DataConsistency
+        A step whose ``operator`` is ``measured``, and which solves with that of ``step``.
+    """
+    step.operator.check_images("measured maps", measured.maps[:, 0])
+    mixed = copy.copy(step)
+    mixed.operator = measured
+    return mixed
 
 
 def _checked_lam(lam: float | Tensor, A: SenseOperator) -> Tensor:

@@ -7,7 +7,8 @@ need, and cropped back.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -119,6 +120,29 @@ class Denoiser(nn.Module):
             if len(packed) <= n_images:
                 return run(packed)
             return torch.cat([run(piece) for piece in packed.split(n_images)])
+
+
+@contextmanager
+def arithmetic(net: nn.Module, precision: str) -> Iterator[None]:
+    """Compute the convolutions of a network's denoisers in a lower precision.
+
+    Parameters
+    ----------
+    net
+        The network; its denoisers have their own precision again afterwards.
+    precision
+        ``"bfloat16"``; any other leaves the denoisers as they are.
+    """
+    denoisers = [part for part in net.modules() if isinstance(part, Denoiser)]
+    before = [denoiser.precision for denoiser in denoisers]
+    if precision == "bfloat16":
+        for denoiser in denoisers:
+            denoiser.precision = precision
+    try:
+        yield
+    finally:
+        for denoiser, own in zip(denoisers, before, strict=True):
+            denoiser.precision = own
 
 
 def make(name: str = "didn", *, channels: int = 32, blocks: int = 2) -> Denoiser:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from smuglib import attacks, checks, metrics, provenance, random, records, sampling
-from smuglib.consistency import DataConsistency
+from smuglib.consistency import DataConsistency, mismatched
 from smuglib.data import Scan
 from smuglib.models import UnrolledNetwork
 from smuglib.operators import SenseOperator
@@ -152,7 +152,7 @@ def evaluate(
     scans
         Scans, each a batch of one.
     scenarios
-        What to put them through; their names must differ.
+        What to put them through; no two may be the same.
     method
         Name of the method in the records.
     training_sigma
@@ -178,7 +178,7 @@ def evaluate(
     Raises
     ------
     ValueError
-        If there is nothing to evaluate, names of scenarios repeat or a sampling rate is asked for
+        If there is nothing to evaluate, a scenario repeats or a sampling rate is asked for
         without ``rescan``, before anything is computed; if a scan is not a batch of one.
     """
     _check_request(scans, scenarios, method, training_sigma, rescan)
@@ -221,26 +221,30 @@ def _scan_rows(
     rescan: Rescan | None,
     device: torch.device,
 ) -> Iterator[Record]:
-    """Compute or look up the rows of one scan, factoring its operator once a sampling rate."""
+    """Compute or look up the rows of one scan; the factors of its operators are kept."""
     _check_single(scan)
-    measured: dict[float | None, tuple[Scan, DataConsistency]] = {}
+    measured: dict[float | None, Scan] = {None: scan.to(device)}
     for scenario in scenarios:
         rate = scenario.sampling_rate
-        if rate not in measured:
-            found = scan if rate is None or rescan is None else rescan(scan, rate)
-            found = found.to(device)
-            measured[rate] = found, DataConsistency(found.operator, net.lam)
-        found, consistency = measured[rate]
+        if rate is not None and rate not in measured and rescan is not None:
+            measured[rate] = rescan(scan, rate).to(device)
+        found = measured[rate]
+        believed = measured[None] if scenario.mask_mismatch else found
         unscored: dict[str, Any] = dict.fromkeys(records.RESULTS, 0.0)
-        blank = Record(**common, **_settings(net, scenario, found), **unscored)
+        blank = Record(**common, **_settings(net, scenario, found, believed), **unscored)
         if blank.identity in known:
             yield known[blank.identity]
             continue
+        consistency = DataConsistency(believed.operator, net.lam)
+        if scenario.mask_mismatch:
+            consistency = mismatched(consistency, found.operator)
         z, x = reconstruct(net, found, scenario, seed=common["seed"], consistency=consistency)
         yield replace(blank, **_results(z, x, found.target))
 
 
-def _settings(net: UnrolledNetwork, scenario: Scenario, scan: Scan) -> dict[str, Any]:
+def _settings(
+    net: UnrolledNetwork, scenario: Scenario, scan: Scan, believed: Scan
+) -> dict[str, Any]:
     """Return what a record says about scenario and scan."""
     attack = scenario.attack
     ascends = attack is not None and attack.kind == "pgd"
@@ -257,7 +261,9 @@ def _settings(net: UnrolledNetwork, scenario: Scenario, scan: Scan) -> dict[str,
         "attack_steps": attack.n_steps if attack and ascends else 0,
         "attack_restarts": attack.n_restarts if attack and ascends else 0,
         "attack_samples": (attack.n_samples or n_samples) if attack and draws and n_samples else 0,
+        "attack_precision": attack.precision if attack and ascends else "none",
         "sampling_rate": sampling.sampling_rate(scan.mask),
+        "consistency_rate": sampling.sampling_rate(believed.mask),
         "split": scan.split,
         "subject": int(scan.subject),
         "slice": int(scan.slice_index),
@@ -292,11 +298,9 @@ def _check_request(
     checks.non_negative("training_sigma", training_sigma)
     if not scans or not scenarios:
         raise ValueError(f"nothing to evaluate: {len(scans)} scans, {len(scenarios)} scenarios")
-    names = [scenario.name for scenario in scenarios]
-    repeated = sorted({name for name in names if names.count(name) > 1})
-    if repeated:
-        raise ValueError(f"names of scenarios must differ, got {repeated[0]!r} more than once")
     for scenario in scenarios:
+        if list(scenarios).count(scenario) > 1:
+            raise ValueError(f"scenarios must differ, got {scenario.name!r} twice alike")
         if scenario.sampling_rate is not None and rescan is None:
             raise ValueError(
                 f"scenario {scenario.name!r} asks for sampling_rate {scenario.sampling_rate}: "

@@ -14,8 +14,7 @@ import torch
 
 from smuglib import checks, files, records
 from smuglib.data import Scan, brain
-from smuglib.evaluation import ZeroFilled, evaluate, reconstruct
-from smuglib.metrics import psnr, ssim
+from smuglib.evaluation import ZeroFilled, evaluate
 from smuglib.models import METHODS, UnrolledNetwork
 from smuglib.profiles import Profile
 from smuglib.records import Record
@@ -60,7 +59,7 @@ def weights_hash(store: Store, method: str, sigma: float) -> str:
     return files.sha256(store.weights(method, sigma)) if method in METHODS else "none"
 
 
-def scan_of(profile: Profile, index: int) -> Scan:
+def scan_of(profile: Profile, index: int, sampling_rate: float | None = None) -> Scan:
     """Simulate a test scan of a profile.
 
     Parameters
@@ -69,13 +68,23 @@ def scan_of(profile: Profile, index: int) -> Scan:
         Settings of the acquisition.
     index
         Index of the slice, below the profile's number of test slices.
+    sampling_rate
+        Sampled fraction of the columns; the profile's own if left out.
 
     Returns
     -------
     Scan
         A batch of one.
     """
-    return brain("test", index, n_slices=profile.n_test, **profile.scan)
+    measured = profile.scan
+    if sampling_rate is not None:
+        measured["sampling_rate"] = sampling_rate
+    return brain("test", index, n_slices=profile.n_test, **measured)
+
+
+def rescanned(profile: Profile) -> Callable[[Scan, float], Scan]:
+    """Return what `smuglib.evaluation.evaluate` needs to change the sampling rate of a scan."""
+    return lambda scan, rate: scan_of(profile, int(scan.slice_index), rate)
 
 
 def complete(
@@ -128,19 +137,35 @@ def complete(
     return pd.concat([block.drop(old), pd.DataFrame(map(asdict, rows))], ignore_index=True)
 
 
-def scenario_of(row: Record) -> Scenario:
-    """Return the scenario that a record describes."""
-    if row.rung == "clean":
-        return Scenario(row.scenario, n_steps=row.n_steps or None, n_samples=row.n_samples or None)
+def scenario_of(row: Record, profile: Profile) -> Scenario:
+    """Return the scenario that a record describes.
+
+    Parameters
+    ----------
+    row
+        The record.
+    profile
+        Settings of the acquisition: tell a changed sampling rate from the scan's own.
+
+    Returns
+    -------
+    Scenario
+        What `smuglib.evaluation.evaluate` was asked for.
+    """
+    ascends = row.attack_steps > 0
+    own_rate = round(profile.sampling_rate * profile.width) / profile.width
     return Scenario(
         row.scenario,
         row.rung,
         row.epsilon,
-        domain=row.domain,
-        norm=row.norm,
+        domain=None if row.domain == "none" else row.domain,
+        norm=None if row.norm == "none" else row.norm,
         attack_steps=row.attack_steps or None,
         attack_restarts=row.attack_restarts or None,
         attack_samples=row.attack_samples or None,
+        precision=row.attack_precision if ascends else None,
+        sampling_rate=None if row.sampling_rate == own_rate else row.sampling_rate,
+        mask_mismatch=row.consistency_rate != row.sampling_rate,
         n_steps=row.n_steps or None,
         n_samples=row.n_samples or None,
     )
@@ -160,7 +185,7 @@ def recheck(
     Parameters
     ----------
     frame
-        Records of test slices at the profile's own sampling rate.
+        Records of test slices.
     store
         Where the weights lie.
     profile
@@ -201,15 +226,26 @@ def _recomputed(row: Record, store: Store, profile: Profile) -> dict[str, object
     if weights_hash(store, row.method, row.training_sigma) != row.weights_sha256:
         path = store.weights(row.method, row.training_sigma)
         raise RuntimeError(f"the records of {row.method} were not made with the weights {path}")
-    scan = scan_of(profile, row.slice)
-    _, x = reconstruct(net, scan, scenario_of(row), seed=row.seed)
+    (fresh,) = evaluate(
+        net,
+        [scan_of(profile, row.slice)],
+        [scenario_of(row, profile)],
+        method=row.method,
+        training_sigma=row.training_sigma,
+        weights_sha256=row.weights_sha256,
+        seed=row.seed,
+        rescan=rescanned(profile),
+        progress=False,
+    )
+    if fresh.identity != row.identity:
+        raise RuntimeError(f"a record cannot be computed again from what it says: {row}")
     return {
         "method": row.method,
         "training_sigma": row.training_sigma,
         "scenario": row.scenario,
         "slice": row.slice,
         "psnr_recorded": row.psnr,
-        "psnr_recomputed": psnr(x, scan.target).item(),
+        "psnr_recomputed": fresh.psnr,
         "ssim_recorded": row.ssim,
-        "ssim_recomputed": ssim(x, scan.target).item(),
+        "ssim_recomputed": fresh.ssim,
     }

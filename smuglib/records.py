@@ -41,8 +41,12 @@ class Record:
         the scan's scale, or relative to ``||y||_2`` for ``"l2"`` in ``"kspace"``.
     attack_steps, attack_restarts, attack_samples
         Steps, runs and noise samples of the gradient; 0 where the attack has none.
+    attack_precision
+        Arithmetic of the ascent; ``"none"`` without one.
     sampling_rate
         Fraction of k-space that the mask samples.
+    consistency_rate
+        That of the mask in data consistency; it differs where masks are mismatched.
     seed
         Seed of the attack and of the smoothing noise.
     split, subject, slice
@@ -73,7 +77,9 @@ class Record:
     attack_steps: int
     attack_restarts: int
     attack_samples: int
+    attack_precision: str
     sampling_rate: float
+    consistency_rate: float
     seed: int
     split: str
     subject: int

@@ -33,6 +33,11 @@ class Scenario:
     n_steps, n_samples
         Unrolling steps (attacked and scored) and noise samples (scored) at test time; None: the
         network's own.
+    mask_mismatch
+        Keep the mask of the scan as it is in data consistency, whatever mask ``sampling_rate``
+        measured with, as the published code does.
+    precision
+        Arithmetic of the attack's ascent (see `smuglib.ladder.Attack`); scores are in float32.
 
     Raises
     ------
@@ -51,6 +56,8 @@ class Scenario:
     sampling_rate: float | None = None
     n_steps: int | None = None
     n_samples: int | None = None
+    mask_mismatch: bool = False
+    precision: str | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name:
@@ -61,6 +68,8 @@ class Scenario:
             raise ValueError(f"epsilon must be 0 for rung 'clean', got {self.epsilon!r}")
         if self.sampling_rate is not None:
             checks.fraction("sampling_rate", self.sampling_rate)
+        if checks.boolean("mask_mismatch", self.mask_mismatch) and self.sampling_rate is None:
+            raise ValueError("mask_mismatch needs a sampling_rate that differs from the scan's")
         for name in ("n_steps", "n_samples"):
             if getattr(self, name) is not None:
                 checks.integer(name, getattr(self, name))
@@ -77,6 +86,7 @@ class Scenario:
             "n_steps": self.attack_steps,
             "n_restarts": self.attack_restarts,
             "n_samples": self.attack_samples,
+            "precision": self.precision,
         }
         given: dict[str, Any] = {
             key: value for key, value in overrides.items() if value is not None
@@ -91,6 +101,7 @@ def table_scenarios(
     epsilon_kspace_linf: float = 0.01,
     attack_steps: int = 10,
     attack_samples: int = 2,
+    precision: str = "float32",
 ) -> tuple[Scenario, ...]:
     """Return the scenarios of Table 1.
 
@@ -104,6 +115,8 @@ def table_scenarios(
         Absolute ℓ∞ strength of the attack on the measured samples.
     attack_steps, attack_samples
         Steps of PGD, and noise samples of an adaptive attack's gradient.
+    precision
+        Arithmetic of the ascents (see `smuglib.ladder.Attack`).
 
     Returns
     -------
@@ -112,6 +125,7 @@ def table_scenarios(
         ``adaptive_kspace_l2`` and ``adaptive_kspace_linf``.
     """
     steps: dict[str, Any] = {"attack_steps": attack_steps, "attack_samples": attack_samples}
+    steps["precision"] = precision
     return (
         Scenario("clean"),
         Scenario("noise", "random_gaussian", epsilon),

@@ -19,6 +19,9 @@ COLUMNS = ("clean", "noise", "transfer_published", "transfer", "adaptive_kspace_
 METRICS = ("psnr", "ssim")
 """Columns of results that the table shows."""
 
+RATE_TOLERANCE = 0.02
+"""Largest difference of a mask's sampling rate to the one asked for."""
+
 POSTER_CITATION = "The poster's Table 1 (fastMRI, 320 × 320, σ = 0.01)"
 
 POSTER: dict[str, dict[str, dict[str, tuple[float, float]]]] = {
@@ -97,6 +100,13 @@ def select(block: pd.DataFrame, scenario: Scenario) -> pd.DataFrame:
         chosen &= block["attack_steps"] == attack.n_steps
         chosen &= block["attack_restarts"] == attack.n_restarts
         chosen &= block["attack_samples"].isin((0, attack.n_samples))
+    if scenario.sampling_rate is not None:
+        # A mask holds whole columns, so its rate is the nearest one that they allow.
+        chosen &= (block["sampling_rate"] - scenario.sampling_rate).abs() < RATE_TOLERANCE
+    if scenario.n_steps is not None:
+        chosen &= block["n_steps"] == scenario.n_steps
+    if scenario.n_samples is not None:
+        chosen &= block["n_samples"].isin((0, scenario.n_samples))
     return block[chosen]
 
 

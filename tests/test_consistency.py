@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from smuglib import factors
-from smuglib.consistency import DataConsistency, cached
+from smuglib.consistency import DataConsistency, cached, mismatched
 from smuglib.solvers import ConvergenceWarning
 from tests.helpers import draw, line_mask, plane_mask, relative_difference, sense
 
@@ -21,6 +21,17 @@ def test_auto_is_linewise_for_whole_columns_and_says_why():
     assert (dc.solver, dc.reason) == ("linewise", "1-D Cartesian mask: exact, factored once")
     assert dc.operator is LINE
     assert torch.equal(dc(Z, D), DataConsistency(LINE, solver="linewise")(Z, D))
+
+
+def test_a_mismatched_step_solves_with_the_mask_that_is_believed():
+    other = sense(line_mask("11100101"))
+    step = DataConsistency(LINE, 0.7)
+    mixed = mismatched(step, other)
+    assert mixed.operator is other
+    assert step.operator is LINE
+    assert torch.equal(mixed(Z, D), step(Z, D))
+    with pytest.raises(ValueError, match="measured maps"):
+        mismatched(step, sense(line_mask("011010011")))
 
 
 def test_auto_is_cg_for_a_plane_mask():

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from smuglib import data, metrics, records
+from smuglib.consistency import DataConsistency
 from smuglib.data import Scan
 from smuglib.evaluation import ZeroFilled, evaluate, reconstruct
 from smuglib.ladder import LADDER
@@ -122,6 +123,38 @@ def test_every_override_of_a_scenario_changes_the_row(scans, override):
     assert rows[0].psnr != rows[1].psnr
     field, value = next(iter(override.items()))
     assert getattr(rows[1], field) == value
+
+
+def test_a_mismatched_mask_measures_with_one_and_solves_with_the_other(scans):
+    net = network("modl", n_steps=2)
+    other = scan(0, 0.75)
+    setting = {"sampling_rate": 0.75, "mask_mismatch": True}
+    clean, attacked = evaluate(
+        net,
+        scans[:1],
+        [Scenario("clean", **setting), replace(ADAPTIVE, **setting)],
+        rescan=lambda old, rate: scan(old.slice_index, rate),
+        **OPTIONS,
+    )
+    z = other.operator.adjoint(other.kspace)
+    with torch.no_grad():
+        expected = net(z, DataConsistency(scans[0].operator, net.lam))
+    assert clean.psnr == metrics.psnr(expected, other.target).item()
+    assert (clean.sampling_rate, clean.consistency_rate) == (0.75, 0.5)
+    assert clean.psnr_zero_filled == metrics.psnr(z, other.target).item()
+    assert attacked.psnr < clean.psnr
+
+
+def test_a_rough_ascent_is_scored_in_full_precision(scans):
+    net = network("smug", n_steps=2, n_samples=2)
+    rough = replace(ADAPTIVE, precision="bfloat16")
+    exact, other = evaluate(net, scans[:1], [ADAPTIVE, rough], **OPTIONS)
+    assert (exact.attack_precision, other.attack_precision) == ("float32", "bfloat16")
+    z, x = reconstruct(net, scans[0], rough)
+    assert other.psnr == metrics.psnr(x, scans[0].target).item()
+    assert x.dtype == torch.complex64
+    assert other.psnr == pytest.approx(exact.psnr, abs=0.5)
+    assert all(part.precision == "float32" for part in net.modules() if hasattr(part, "precision"))
 
 
 def test_unrolling_steps_are_attacked_as_scored(scans):
@@ -265,6 +298,8 @@ def test_a_scan_of_the_simulator():
         ({"sampling_rate": 1.5}, "sampling_rate must lie in"),
         ({"n_steps": 0}, "n_steps must be"),
         ({"n_samples": 0}, "n_samples must be"),
+        ({"precision": "float16"}, "precision must be one of 'float32', 'bfloat16'"),
+        ({"mask_mismatch": True}, "mask_mismatch needs a sampling_rate"),
     ],
 )
 def test_bad_scenarios(settings, message):
@@ -281,7 +316,7 @@ def test_bad_requests(scans):
 
     refused("nothing to evaluate: 0 scans", chosen=[])
     refused("nothing to evaluate: 3 scans, 0 scenarios", scenarios=[])
-    refused("names of scenarios must differ, got 'clean'", scenarios=[CLEAN, CLEAN])
+    refused("scenarios must differ, got 'clean' twice", scenarios=[CLEAN, CLEAN])
     refused("method must be", method="")
     refused("training_sigma must be >= 0", training_sigma=-1)
     refused("seed must be", seed=-1)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import pandas as pd
 import pytest
 import torch
 
-from smuglib import denoisers, live, profiles, records, tables
+from smuglib import denoisers, live, profiles, records, sweeps, tables
 from smuglib.evaluation import ZeroFilled, evaluate
 from smuglib.models import METHODS, UnrolledNetwork
 from smuglib.random import generator
@@ -43,6 +43,7 @@ def rows(store, method, scenarios=SCENARIOS, n_slices=2):
         training_sigma=0.05 if method in METHODS else 0.0,
         weights_sha256=live.weights_hash(store, method, 0.05),
         progress=False,
+        rescan=live.rescanned(TINY),
     )
 
 
@@ -57,6 +58,22 @@ def test_every_row_is_recomputed_to_the_last_digit(store, block):
     assert len(found) == len(NAMES) * len(SCENARIOS) * 2
     assert set(found["scenario"]) == {scenario.name for scenario in SCENARIOS}
     assert (found["ssim_recorded"] - found["ssim_recomputed"]).abs().max() < 1e-9
+
+
+@pytest.mark.parametrize("sweep", sweeps.AXES)
+def test_every_row_of_a_sweep_is_recomputed(store, sweep):
+    if sweep == "strong":
+        chosen = [replace(one, attack_steps=2) for one in sweeps.scenarios(sweep)]
+    else:
+        chosen = sweeps.scenarios(sweep, attack_steps=1, attack_samples=1)
+    own = pd.DataFrame([asdict(row) for row in rows(store, "smug", chosen, n_slices=1)])
+    found = live.recheck(own, store, TINY, n_rows=99, tolerance=1e-9, generator=generator(0))
+    assert len(found) == len(chosen)
+    axis = sweeps.AXES[sweep]
+    for scenario in chosen:
+        (row,) = records.rows_of(tables.select(own, scenario))
+        assert getattr(row, axis) == pytest.approx(getattr(scenario, axis), abs=0.02)
+        assert (row.consistency_rate != row.sampling_rate) == (sweep == "mask")
 
 
 def test_the_handful_is_random_but_seeded(store, block):

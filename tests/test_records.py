@@ -27,7 +27,9 @@ ROW = Record(
     attack_steps=10,
     attack_restarts=1,
     attack_samples=0,
+    attack_precision="float32",
     sampling_rate=0.25,
+    consistency_rate=0.25,
     seed=0,
     split="test",
     subject=3,
@@ -126,7 +128,7 @@ def test_edited_value(path):
 
 def test_truncated_line_without_verification(path):
     path.write_bytes(path.read_bytes()[:-60])
-    with pytest.raises(ValueError, match=r"line 4: not 29 fields, the file is truncated"):
+    with pytest.raises(ValueError, match=r"line 4: not 31 fields, the file is truncated"):
         records.read(path, verify=False)
 
 
