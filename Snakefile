@@ -10,12 +10,15 @@ keep their checkpoints in build/<profile>/checkpoints, which no rule declares, s
 removes declared files before it starts a job.
 """
 
+import re
+import shlex
 import sys
 from pathlib import Path
 
-from smuglib import notebooks, profiles, sources
+from smuglib import controls, notebooks, profiles, sources, sweeps
 from smuglib.assembly import chapter_names
 from smuglib.models import METHODS
+from smuglib.scenarios import table_scenarios
 from smuglib.weights import SIGMAS
 
 PROFILE = config.get("profile", "default")
@@ -25,7 +28,11 @@ STEPS = ("02_pretraining", "03_finetuning", "04_evaluation")
 PAGES = [name for name in chapter_names("_toc.yml") if Path(f"book/{name}.ipynb").is_file()]
 CHAPTERS = [name for name in PAGES if name not in STEPS]
 LEVELS = [f"{sigma:g}" for sigma in SIGMAS]
+CONTROLS = controls.of(profiles.get(PROFILE))
+LABELS = {control.label: control for control in CONTROLS}
 SHIPPED = "smuglib/shipped/default"
+EVERY_SCENARIO = ", ".join(scenario.name for scenario in table_scenarios())
+EVERY_SWEEP = ", ".join(sweeps.AXES)
 
 RUN = f"{sys.executable} -m smuglib"
 BUILD_BOOK = f"{Path(sys.executable).parent}/jupyter-book build -W --keep-going --all"
@@ -34,7 +41,9 @@ BUILD_BOOK = f"{Path(sys.executable).parent}/jupyter-book build -W --keep-going 
 wildcard_constraints:
     profile="|".join(profiles.PROFILES),
     method="|".join(METHODS),
-    sigma="|".join(LEVELS),
+    sigma="|".join(sorted({*LEVELS, *(f"{sigma:g}" for sigma in controls.SIGMAS)})),
+    label="|".join(map(re.escape, LABELS)),
+    seed=r"\d+",
     chapter="|".join(CHAPTERS) or "none",
 
 
@@ -46,7 +55,8 @@ def code(name):
 def options(name, **values):
     """Options of `smuglib notebook` for those parameters that a notebook has."""
     known = notebooks.parameters(f"book/{name}.ipynb")
-    return " ".join(f"-p {key} {value}" for key, value in values.items() if key in known)
+    given = {key: shlex.quote(str(value)) for key, value in values.items() if key in known}
+    return " ".join(f"-p {key} {value}" for key, value in given.items())
 
 
 def step_page(name, profile):
@@ -149,6 +159,24 @@ rule pretrain:
         " && {RUN} manifest -o {output.manifest} {output.weights}"
 
 
+rule pretrain_again:
+    input:
+        notebook=ancient("book/02_pretraining.ipynb"),
+        data="build/{profile}/manifests/data.sha256",
+    output:
+        notebook="build/{profile}/notebooks/variants/seed={seed}/pretrained_s{sigma}.ipynb",
+        weights="build/{profile}/variants/seed={seed}/weights/pretrained_s{sigma}.safetensors",
+        manifest="build/{profile}/manifests/seed={seed}_pretrained_s{sigma}.sha256",
+    params:
+        code=code("02_pretraining"),
+        library=sources.library_hash("recipes"),
+        options=lambda wildcards: options("02_pretraining", **wildcards),
+    threads: all_cores
+    shell:
+        "{RUN} notebook {input.notebook} -o {output.notebook} {params.options}"
+        " && {RUN} manifest -o {output.manifest} {output.weights}"
+
+
 rule finetune:
     input:
         notebook=ancient("book/03_finetuning.ipynb"),
@@ -181,11 +209,54 @@ rule evaluate:
     params:
         code=code("04_evaluation"),
         library=sources.library_hash("evaluation"),
-        options=lambda wildcards: options("04_evaluation", results="build", **wildcards),
+        options=lambda wildcards: options(
+            "04_evaluation", results="build", scenarios=EVERY_SCENARIO, sweeps=EVERY_SWEEP,
+            **wildcards,
+        ),
     threads: all_cores
     shell:
         "{RUN} notebook {input.notebook} -o {output.notebook} {params.options}"
         " && {RUN} manifest -o {output.manifest} {output.records}"
+
+
+def starting_point(wildcards):
+    """What a control starts from: the weights it smooths otherwise, or a pre-trained denoiser."""
+    control, folder = LABELS[wildcards.label], f"build/{wildcards.profile}/manifests"
+    run = wildcards.method if control.placement else "pretrained"
+    seed = f"seed={control.training['seed']}_" if "seed" in control.training else ""
+    return f"{folder}/{seed}{run}_s{wildcards.sigma}.sha256"
+
+
+def control_commands(wildcards, output):
+    """Commands that train a control, if it needs that, and evaluate it."""
+    control = LABELS[wildcards.label]
+    run = {name: wildcards[name] for name in ("profile", "method", "sigma")}
+    commands = []
+    if control.training:
+        commands.append(("03_finetuning", f"{output.notebook}.training.ipynb", {**run, **control.training}))
+    variant = control.label if control.training else ""
+    evaluation = {"results": "build", "variant": variant, "placement": control.placement}
+    evaluation |= {"scenarios": ", ".join(controls.SCENARIOS), "attack_precision": "bfloat16"}
+    commands.append(("04_evaluation", output.notebook, {**run, **evaluation}))
+    return " && ".join(
+        f"{RUN} notebook book/{name}.ipynb -o '{page}' {options(name, **values)}"
+        for name, page, values in commands
+    )
+
+
+rule control:
+    input:
+        starting_point,
+    output:
+        notebook="build/{profile}/notebooks/variants/{label}/{method}_s{sigma}.ipynb",
+        records="build/{profile}/variants/{label}/records/{method}_s{sigma}.csv",
+    params:
+        code=[code(name) for name in STEPS],
+        library=sources.library_hash("recipes", "evaluation"),
+        commands=control_commands,
+    threads: all_cores
+    shell:
+        "{params.commands}"
 
 
 rule chapter:
@@ -196,6 +267,10 @@ rule chapter:
             method=METHODS,
             sigma=LEVELS,
         ),
+        controls=lambda wildcards: [
+            f"build/{wildcards.profile}/variants/{c.label}/records/{c.method}_s{c.sigma:g}.csv"
+            for c in controls.of(profiles.get(wildcards.profile))
+        ],
     output:
         notebook="build/{profile}/notebooks/{chapter}.ipynb",
     params:

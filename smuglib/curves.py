@@ -1,0 +1,112 @@
+"""Curves of Figures 6 and 7: means of records against what a sweep varies, with their bands."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from smuglib import checks
+from smuglib.statistics import PAIR, Interval, bootstrap
+
+ANCHORS = {
+    "strength_random": ("clean", "epsilon"),
+    "strength_transfer": ("clean", "epsilon"),
+    "strength_adaptive": ("clean", "epsilon"),
+    "kspace_random": ("clean", "epsilon"),
+    "kspace_adaptive": ("clean", "epsilon"),
+    "rate_clean": ("clean", "sampling_rate"),
+    "mask_clean": ("clean", "sampling_rate"),
+    "steps_clean": ("clean", "n_steps"),
+    "samples_clean": ("clean", "n_samples"),
+    "rate_adaptive": ("strength_adaptive", "sampling_rate"),
+    "steps_adaptive": ("strength_adaptive", "n_steps"),
+    "samples_adaptive": ("strength_adaptive", "n_samples"),
+}
+"""Each curve's point at the settings of the training (or at ε = 0), which its sweep leaves out:
+the scenario whose records hold it, and the column of the axis."""
+
+
+def points(block: pd.DataFrame, curve: str, *, epsilon: float = 1 / 255) -> pd.DataFrame:
+    """Return the records of a curve, the point at the training's own settings included.
+
+    Parameters
+    ----------
+    block
+        Records of one noise level.
+    curve
+        A name of `ANCHORS`.
+    epsilon
+        Strength of the image-domain attack where strength is not what varies.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Rows of the block, with a column ``value``: where they stand on the axis.
+    """
+    checks.one_of("curve", curve, ANCHORS)
+    scenario, axis = ANCHORS[curve]
+    anchor = block["scenario"] == scenario
+    if scenario != "clean":
+        anchor &= np.isclose(block["epsilon"], epsilon)
+    own = block["scenario"] == curve
+    varied = set(block.loc[own, "method"])
+    found = block[own | (anchor & block["method"].isin(varied))]
+    return found.assign(value=found[axis].astype(float))
+
+
+def curve(
+    block: pd.DataFrame, name: str, metric: str = "psnr", *, epsilon: float = 1 / 255
+) -> pd.DataFrame:
+    """Summarize a curve: every method's mean with its interval, and its difference to MoDL.
+
+    Parameters
+    ----------
+    block
+        Records of one noise level.
+    name
+        A name of `ANCHORS`.
+    metric
+        A column of results.
+    epsilon
+        See `points`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row a method and value: ``method``, ``value``, ``mean``, ``low``, ``high`` (bootstrap
+        95 % interval of the mean over subjects), ``difference``, ``difference_low``,
+        ``difference_high`` (paired, to MoDL; NaN for one subject), ``n_slices``, ``n_subjects``.
+
+    Raises
+    ------
+    ValueError
+        If the curve or the metric is unknown, or methods cover different slices.
+    """
+    checks.one_of("metric", metric, map(str, block.columns))
+    found = points(block, name, epsilon=epsilon)
+    lines = []
+    for value, rows in found.groupby("value"):
+        scores = {
+            str(method): part.set_index(PAIR)[metric].sort_index()
+            for method, part in rows.groupby("method", sort=False)
+        }
+        for method, score in scores.items():
+            reference = scores.get("modl", score)
+            if not score.index.equals(reference.index):
+                raise ValueError(
+                    f"{method} and modl must cover the same slices in {name} at {value:g}"
+                )
+            subjects = score.index.get_level_values("subject")
+            intervals = [_interval(numbers, subjects) for numbers in (score, score - reference)]
+            lines.append(
+                (method, value, *intervals[0], *intervals[1], len(score), subjects.nunique())
+            )
+    names = ["method", "value", "mean", "low", "high", "difference"]
+    names += ["difference_low", "difference_high", "n_slices", "n_subjects"]
+    return pd.DataFrame(lines, columns=names)
+
+
+def _interval(numbers: pd.Series[float], subjects: pd.Index[int]) -> Interval:
+    if subjects.nunique() < 2:
+        return Interval(float(numbers.mean()), float("nan"), float("nan"))
+    return bootstrap(numbers, subjects, n_resamples=2000)
