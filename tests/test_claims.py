@@ -1,0 +1,102 @@
+"""Verdicts follow from intervals, and evidence from the right rows, in the right direction."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from smuglib import claims
+from smuglib.claims import Claim, Evidence
+from smuglib.scenarios import table_scenarios
+from smuglib.statistics import Interval
+from tests.test_tables import GAINS, block
+
+SCENARIOS = table_scenarios()
+ABOVE, BELOW, AROUND = Interval(1, 0.5, 1.5), Interval(-1, -1.5, -0.5), Interval(0.1, -0.4, 0.6)
+
+
+def claim(*intervals, threshold=0.0):
+    return Claim("x", "y", tuple(Evidence("z", one, "r", threshold) for one in intervals))
+
+
+@pytest.mark.parametrize(
+    ("intervals", "verdict"),
+    [
+        ((ABOVE, ABOVE), "holds"),
+        ((BELOW, BELOW), "is contradicted"),
+        ((ABOVE, BELOW), "depends"),
+        ((ABOVE, BELOW, AROUND), "depends"),
+        ((ABOVE, AROUND), "is not decided"),
+        ((BELOW, AROUND), "is not decided"),
+        ((Interval(1, float("nan"), float("nan")),), "is not decided"),
+        ((), "was not tested"),
+    ],
+)
+def test_verdicts(intervals, verdict):
+    assert claim(*intervals).verdict == verdict
+
+
+def test_a_threshold_moves_the_verdict():
+    assert claim(Interval(-0.2, -0.3, -0.1), threshold=-0.34).verdict == "holds"
+    assert claim(Interval(-0.2, -0.4, -0.1), threshold=-0.34).verdict == "is not decided"
+
+
+@pytest.fixture(scope="module")
+def found():
+    """Claims about made-up records: under the transfer attack methods differ by 1 dB."""
+    rows = block(scenarios=[s for s in SCENARIOS if s.name in ("clean", "noise", "transfer")])
+    switched = rows[(rows["method"] == "smug") & (rows["scenario"] == "clean")]
+    weaker = switched.assign(psnr=switched["psnr"] - 0.5)
+    groups = {"smoothing": {claims.SWITCHED_OFF: weaker}}
+    return {one.statement: one for one in claims.of({0.05: rows}, SCENARIOS, groups)}
+
+
+def by_words(found, *words):
+    (one,) = [c for text, c in found.items() if all(word in text for word in words)]
+    return one
+
+
+def test_losses_are_positive(found):
+    losses = {e.what: e.interval.mean for e in by_words(found, "loses accuracy").evidence}
+    assert losses == {
+        "MoDL clean − random noise, σ = 0.05": pytest.approx(1),
+        "MoDL clean − transfer attack, σ = 0.05": pytest.approx(8),
+    }
+
+
+def test_gains_are_paired_differences_of_the_named_methods(found):
+    (item,) = by_words(found, "more robust than MoDL").evidence
+    assert item.interval.mean == pytest.approx(GAINS["smug"] - GAINS["modl"])
+    assert by_words(found, "more robust than MoDL").verdict == "holds"
+    ranking = by_words(found, "SMUG > SMUGv0")
+    assert [item.interval.mean for item in ranking.evidence] == pytest.approx([1, 1, 1])
+
+
+def test_the_price_is_judged_against_the_posters(found):
+    price = by_words(found, "gives up no more")
+    assert [item.threshold for item in price.evidence] == [-0.34]
+    assert price.verdict == "holds"
+
+
+def test_controls_are_compared_where_both_have_records(found):
+    smoothing = by_words(found, "smoothing at test time")
+    (item,) = smoothing.evidence
+    assert item.what == "SMUG − SMUG with its smoothing off, clean"
+    assert item.interval.mean == pytest.approx(0.5)
+
+
+def test_what_was_not_computed_was_not_tested(found):
+    for words in ("Pre-training", "every strength", "sampling rates", "unrolling steps"):
+        assert by_words(found, words).verdict == "was not tested"
+
+
+def test_the_far_end_of_a_curve_is_compared_with_the_training():
+    rows = block(scenarios=[s for s in SCENARIOS if s.name in ("clean", "noise")])
+    own = rows[(rows["method"] == "modl") & (rows["scenario"] == "clean")]
+    denser = own.assign(scenario="rate_clean", sampling_rate=0.5, psnr=own["psnr"] - 2.5)
+    sparser = own.assign(scenario="rate_clean", sampling_rate=0.125, psnr=own["psnr"] - 5)
+    whole = pd.concat([rows, denser, sparser], ignore_index=True)
+    (one,) = [c for c in claims.of({0.05: whole}, SCENARIOS, {}) if "sampled than" in c.statement]
+    (item,) = one.evidence
+    assert item.interval.mean == pytest.approx(2.5)
+    assert one.verdict == "holds"
