@@ -41,6 +41,12 @@ bench: $(PEERS)
 ship:
 	mkdir -p smuglib/shipped/$(PROFILE)
 	cp -r build/$(PROFILE)/weights build/$(PROFILE)/logs build/$(PROFILE)/records smuglib/shipped/$(PROFILE)/
+	for variant in build/$(PROFILE)/variants/*/; do \
+	  target="smuglib/shipped/$(PROFILE)/variants/$$(basename "$$variant")"; \
+	  for part in logs records; do \
+	    if [ -d "$$variant$$part" ]; then mkdir -p "$$target" && cp -r "$$variant$$part" "$$target/"; fi; \
+	  done; \
+	done
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
