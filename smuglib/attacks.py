@@ -15,23 +15,17 @@ Units are those of the scan, whose zero-filled image has a largest magnitude of 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from smuglib import checks
-from smuglib.ascent import worst
+from smuglib.adversary import frozen, perturbed
 from smuglib.consistency import DataConsistency, cached
-from smuglib.denoisers import arithmetic
 from smuglib.ladder import LADDER, Attack
 from smuglib.models import UnrolledNetwork
 from smuglib.operators import SenseOperator
-from smuglib.perturbations import Ball
-from smuglib.smoothing import Smoothing
 
-__all__ = ["LADDER", "Attack", "pgd", "pgd_kspace", "run"]
+__all__ = ["LADDER", "Attack", "frozen", "pgd", "pgd_kspace", "run"]
 
 
 def pgd(
@@ -47,6 +41,7 @@ def pgd(
     random_start: bool = True,
     n_restarts: int = 1,
     keep: str = "last",
+    step_rule: str = "fixed",
     gradient: str = "exact",
     through: str = "smoothing",
     n_samples: int | None = None,
@@ -72,8 +67,8 @@ def pgd(
         Radius ε >= 0 of the ball, in units of the scan's scale: the largest real or imaginary
         part of δ (``norm="linf"``), or ``||δ||_2`` of each scan (``"l2"``).
     step_size
-        Length of a step in the same units; ε/3 by default.
-    n_steps, norm, random_start, n_restarts, keep, gradient, through, n_samples
+        Length of a step in the same units; ε/3 by default, 2ε for the first of adaptive steps.
+    n_steps, norm, random_start, n_restarts, keep, step_rule, gradient, through, n_samples
         See `Attack`.
     unrolling_steps
         Attack the network at this number of unrolling steps, instead of its own.
@@ -96,16 +91,17 @@ def pgd(
     """
     attack = Attack(
         n_steps=n_steps,
-        step_fraction=_step_fraction(step_size, epsilon),
+        step_fraction=_step_fraction(step_size, epsilon, step_rule),
         norm=norm,
         random_start=random_start,
         n_restarts=n_restarts,
         keep=keep,
+        step_rule=step_rule,
         gradient=gradient,
         through=through,
         n_samples=n_samples,
     )
-    return _perturbed(attack, net, z, A, target, epsilon, unrolling_steps, generator)
+    return perturbed(attack, net, z, A, target, epsilon, unrolling_steps, generator)
 
 
 def pgd_kspace(
@@ -121,6 +117,7 @@ def pgd_kspace(
     random_start: bool = True,
     n_restarts: int = 1,
     keep: str = "last",
+    step_rule: str = "fixed",
     gradient: str = "exact",
     through: str = "smoothing",
     n_samples: int | None = None,
@@ -139,8 +136,8 @@ def pgd_kspace(
         Radius ε >= 0: ``||δ||_2 / ||y||_2`` of each scan (``norm="l2"``), or the largest real or
         imaginary part of δ in units of the scan's scale (``"linf"``).
     step_size
-        Length of a step in the units of ε; ε/3 by default.
-    n_steps, norm, random_start, n_restarts, keep, gradient, through, n_samples
+        Length of a step in the units of ε; ε/3 by default, 2ε for the first of adaptive steps.
+    n_steps, norm, random_start, n_restarts, keep, step_rule, gradient, through, n_samples
         See `Attack`.
 
     Returns
@@ -156,16 +153,17 @@ def pgd_kspace(
     attack = Attack(
         domain="kspace",
         n_steps=n_steps,
-        step_fraction=_step_fraction(step_size, epsilon),
+        step_fraction=_step_fraction(step_size, epsilon, step_rule),
         norm=norm,
         random_start=random_start,
         n_restarts=n_restarts,
         keep=keep,
+        step_rule=step_rule,
         gradient=gradient,
         through=through,
         n_samples=n_samples,
     )
-    return _perturbed(attack, net, y, A, target, epsilon, unrolling_steps, generator)
+    return perturbed(attack, net, y, A, target, epsilon, unrolling_steps, generator)
 
 
 def run(
@@ -207,109 +205,13 @@ def run(
     attack = rung if isinstance(rung, Attack) else LADDER[checks.one_of("rung", rung, LADDER)]
     operator = cached(A, net.lam).operator
     start = operator.adjoint(y) if attack.domain == "image" else y
-    attacked = _perturbed(attack, net, start, A, target, epsilon, unrolling_steps, generator)
+    attacked = perturbed(attack, net, start, A, target, epsilon, unrolling_steps, generator)
     return attacked if attack.domain == "image" else operator.adjoint(attacked)
 
 
-class _CutConsistency(DataConsistency):
-    """Data consistency that passes no gradient to ``A^H y``, as the published code's."""
-
-    def __init__(self, step: DataConsistency) -> None:
-        vars(self).update(vars(step))
-
-    def __call__(self, z: Tensor, d: Tensor) -> Tensor:
-        return super().__call__(z.detach(), d)
-
-
-def _step_fraction(step_size: float | None, epsilon: float) -> float:
+def _step_fraction(step_size: float | None, epsilon: float, step_rule: str) -> float:
     """Return the step in units of ε. An ε of zero takes no step, whatever its length."""
     checks.non_negative("epsilon", epsilon)
     if step_size is None or epsilon == 0:
-        return 1 / 3
+        return 2.0 if step_rule == "adaptive" else 1 / 3
     return checks.positive("step_size", step_size) / epsilon
-
-
-def _perturbed(
-    attack: Attack,
-    net: UnrolledNetwork,
-    start: Tensor,
-    A: SenseOperator | DataConsistency,
-    target: Tensor,
-    epsilon: float,
-    unrolling_steps: int | None,
-    generator: torch.Generator,
-) -> Tensor:
-    """Return the attacked image or k-space."""
-    checks.non_negative("epsilon", epsilon)
-    if not isinstance(generator, torch.Generator):
-        raise TypeError(f"generator must be a torch.Generator, got {type(generator).__name__}")
-    if unrolling_steps is not None:
-        checks.integer("unrolling_steps", unrolling_steps)
-    consistency = cached(A, net.lam)
-    start, target = start.detach(), target.detach()
-    _check_inputs(attack, start, target, consistency.operator)
-    if epsilon == 0:
-        return start.clone()
-    ball = _ball(attack, start, consistency.operator, epsilon)
-    if attack.kind != "pgd":
-        draw = ball.gaussian if attack.kind == "gaussian" else ball.uniform
-        return start + draw(generator)
-
-    step = _CutConsistency(consistency) if attack.gradient == "cut" else consistency
-    smoothing = Smoothing("none") if attack.through == "around" else net.smoothing
-    n_samples = attack.n_samples if smoothing.is_active else None
-
-    def errors(delta: Tensor, noise: torch.Generator) -> Tensor:
-        attacked = start + delta
-        z = attacked if attack.domain == "image" else consistency.operator.adjoint(attacked)
-        x = net(
-            z,
-            step,
-            generator=noise,
-            n_steps=unrolling_steps,
-            n_samples=n_samples,
-            smoothing=smoothing,
-        )
-        return torch.view_as_real(x - target).square().sum((-3, -2, -1))
-
-    with frozen(net), arithmetic(net, attack.precision):
-        return start + worst(errors, ball, attack, generator)
-
-
-@contextmanager
-def frozen(net: nn.Module) -> Iterator[None]:
-    """Let no parameter gather a gradient: convolutions then keep no input for one.
-
-    Parameters
-    ----------
-    net
-        The network; parameters that learned before learn again afterwards.
-    """
-    learned = [p for p in net.parameters() if p.requires_grad]
-    for parameter in learned:
-        parameter.requires_grad_(False)
-    try:
-        yield
-    finally:
-        for parameter in learned:
-            parameter.requires_grad_(True)
-
-
-def _check_inputs(attack: Attack, start: Tensor, target: Tensor, operator: SenseOperator) -> None:
-    checks.complex_tensor("target", target, n_axes=(3,))
-    operator.check_images("target", target)
-    if attack.domain == "image":
-        checks.complex_tensor("z", start, n_axes=(3,))
-        operator.check_images("z", start)
-    else:
-        checks.complex_tensor("y", start, n_axes=(4,))
-        checks.same_shape("y", start, "the coil maps", operator.maps)
-
-
-def _ball(attack: Attack, start: Tensor, operator: SenseOperator, epsilon: float) -> Ball:
-    radius = torch.full((start.shape[0],), epsilon, dtype=start.real.dtype, device=start.device)
-    if attack.domain == "image":
-        return Ball(attack.norm, radius, start)
-    if attack.norm == "l2":
-        radius = radius * torch.linalg.vector_norm(start * operator.mask, dim=(-3, -2, -1))
-    return Ball(attack.norm, radius, start, operator.mask)

@@ -69,7 +69,7 @@ class Ball:
         height = torch.rand(shape[0], generator=generator, dtype=torch.float64, device=device)
         # A radius of u^(1/n) makes the density uniform over a ball of n dimensions.
         length = height.pow(1 / self._n_parts().to(device)).to(self.center.device, real_dtype)
-        return direction * self._radius * self._aligned(length)
+        return direction * self._radius * self.aligned(length)
 
     def gaussian(self, generator: torch.Generator) -> Tensor:
         """Draw Gaussian noise of the ball's size.
@@ -112,7 +112,7 @@ class Ball:
             direction = torch.view_as_complex(torch.view_as_real(gradient.resolve_conj()).sign())
         else:
             direction = self.unit(gradient)
-        return self.project(delta + self._aligned(step) * direction)
+        return self.project(delta + self.aligned(step) * direction)
 
     def project(self, delta: Tensor) -> Tensor:
         """Return the nearest perturbation in the ball.
@@ -142,10 +142,10 @@ class Ball:
 
     @property
     def _radius(self) -> Tensor:
-        return self._aligned(self.radius)
+        return self.aligned(self.radius)
 
-    def _aligned(self, values: Tensor) -> Tensor:
-        """Return values ``[batch]`` with the axes of the perturbation."""
+    def aligned(self, values: Tensor) -> Tensor:
+        """Return one value a scan, ``[batch]``, shaped to broadcast against perturbations."""
         return values.reshape(-1, *(1,) * (self.center.ndim - 1))
 
     def _gaussian(self, generator: torch.Generator) -> Tensor:

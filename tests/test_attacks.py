@@ -133,14 +133,18 @@ def test_transfer_attack_is_the_attack_on_the_network_without_smoothing():
 # --- the ball -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("keep", ["last", "best"])
+@pytest.mark.parametrize(
+    "options",
+    [{"keep": "last"}, {"keep": "best"}, {"keep": "best", "step_rule": "adaptive"}],
+    ids=str,
+)
 @pytest.mark.parametrize("norm", ["linf", "l2"])
-def test_image_perturbation_stays_in_its_ball(norm, keep):
+def test_image_perturbation_stays_in_its_ball(norm, options):
     y, A, target = measurement(batch=3)
     z = A.adjoint(y)
     epsilon = EPSILON if norm == "linf" else 0.05
     attacked = attacks.pgd(
-        network("smug"), z, A, target, epsilon=epsilon, norm=norm, keep=keep, generator=generator(0)
+        network("smug"), z, A, target, epsilon=epsilon, norm=norm, generator=generator(0), **options
     )
     delta = attacked - z
     if norm == "linf":
@@ -252,6 +256,25 @@ def test_the_ladder_is_a_ladder():
     assert (damage["adaptive_strong"] >= 0.999 * damage["transfer"]).all()
 
 
+@pytest.mark.parametrize("domain", ["image", "kspace"])
+def test_a_warm_start_is_at_least_the_transfer_attack(domain):
+    """Without noise it is exact: the transfer rung's own perturbation is among the candidates."""
+    y, A, target = measurement(batch=3)
+    net = network("modl", n_steps=4)
+    transfer, strong = (
+        replace(LADDER[rung], domain=domain, norm="l2") for rung in ("transfer", "adaptive_strong")
+    )
+    still = replace(strong, n_steps=1, n_restarts=1, step_fraction=1e-9)
+    weaker, equal, stronger = (
+        error(
+            net, attacks.run(a, net, y, A, target, epsilon=0.1, generator=generator(0)), A, target
+        )
+        for a in (transfer, still, strong)
+    )
+    torch.testing.assert_close(equal, weaker, rtol=1e-5, atol=0)
+    assert (stronger > weaker * (1 + 1e-4)).all()
+
+
 class Wavy(torch.nn.Module):
     """A denoiser whose error oscillates along the ascent, so that the last iterate is not best."""
 
@@ -282,13 +305,13 @@ def test_restarts_keep_the_worst_of_each_scan(method, monkeypatch):
     y, A, target = measurement(batch=3)
     net, z = network(method), A.adjoint(y)
     runs = []
-    run_once = ascent._ascent
+    run_once = ascent._fixed
 
     def recorded(*args):
         runs.append(run_once(*args))
         return runs[-1]
 
-    monkeypatch.setattr(ascent, "_ascent", recorded)
+    monkeypatch.setattr(ascent, "_fixed", recorded)
     options = {"epsilon": 0.02, "n_steps": 1, "n_restarts": 4}
     kept = attacks.pgd(net, z, A, target, generator=generator(0), **options)
     # Candidates are compared under one noise, whatever the noise of their own ascent was.
@@ -315,6 +338,7 @@ def test_restarts_keep_the_worst_of_each_scan(method, monkeypatch):
         {"norm": "l2"},
         {"random_start": False},
         {"n_restarts": 6},
+        {"step_rule": "adaptive", "keep": "best"},
         {"n_samples": 1},
         {"unrolling_steps": 1},
         {"epsilon": 0.02},
@@ -330,17 +354,21 @@ def test_every_option_changes_the_result(option):
     assert not torch.equal(plain, changed)
 
 
-@pytest.mark.parametrize("keep", ["last", "best"])
+@pytest.mark.parametrize(
+    ("keep", "step_rule"), [("last", "fixed"), ("best", "fixed"), ("best", "adaptive")]
+)
 @pytest.mark.parametrize("norm", ["linf", "l2"])
 @pytest.mark.parametrize("domain", ["image", "kspace"])
-def test_an_attack_does_not_depend_on_the_batch(domain, norm, keep):
+def test_an_attack_does_not_depend_on_the_batch(domain, norm, keep, step_rule):
     y, A, target = measurement(batch=2, dtype=torch.complex128)
     y, target = (
         y * torch.tensor([1, 3])[:, None, None, None],
         target * torch.tensor([1, 3])[:, None, None],
     )
     net = network("modl", dtype=torch.complex128)
-    attack = Attack(domain=domain, norm=norm, keep=keep, random_start=False, n_steps=4)
+    attack = Attack(
+        domain=domain, norm=norm, keep=keep, step_rule=step_rule, random_start=False, n_steps=6
+    )
 
     def attacked(chosen):
         alone = type(A)(A.maps[chosen], A.mask)
@@ -404,11 +432,19 @@ def test_an_attack_works_where_gradients_are_switched_off():
 
 
 @pytest.mark.parametrize(
-    ("options", "passes"), [({}, 4), ({"keep": "best"}, 6), ({"n_restarts": 2}, 10)]
+    ("method", "options", "passes"),
+    [
+        ("smug", {}, 4),
+        ("smug", {"keep": "best"}, 6),
+        ("smug", {"n_restarts": 2}, 10),
+        # Each iterate is judged under the run's noise; without noise its gradient's pass will do.
+        ("smug", {"keep": "best", "step_rule": "adaptive"}, 10),
+        ("modl", {"keep": "best", "step_rule": "adaptive"}, 6),
+    ],
 )
-def test_no_forward_pass_is_wasted(options, passes):
+def test_no_forward_pass_is_wasted(method, options, passes):
     y, A, target = measurement(batch=1)
-    net = network("smug")
+    net = network(method)
     calls = []
     net.register_forward_hook(lambda *_: calls.append(1))
     attacks.pgd(net, A.adjoint(y), A, target, n_steps=4, generator=generator(0), **options)
@@ -465,6 +501,8 @@ def test_a_gradient_that_the_network_hides_raises():
         ({"norm": "l1"}, "norm must be one of 'linf', 'l2'"),
         ({"n_restarts": 0}, "n_restarts must be"),
         ({"keep": "first"}, "keep must be one of"),
+        ({"step_rule": "armijo"}, "step_rule must be one of"),
+        ({"step_rule": "adaptive"}, "keep must be 'best' with step_rule 'adaptive'"),
         ({"gradient": "half"}, "gradient must be one of"),
         ({"through": "under"}, "through must be one of"),
         ({"n_samples": 0}, "n_samples must be"),
