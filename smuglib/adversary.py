@@ -17,6 +17,7 @@ from smuglib.ladder import LADDER, Attack
 from smuglib.models import UnrolledNetwork
 from smuglib.operators import SenseOperator
 from smuglib.perturbations import Ball
+from smuglib.reachable import Reachable, ReachableBall
 from smuglib.smoothing import Smoothing
 
 
@@ -68,7 +69,9 @@ def perturbed(
     with frozen(net), arithmetic(net, attack.precision):
         warm = None
         if attack.warm_start:
-            transfer = replace(LADDER["transfer"], domain=attack.domain, norm=attack.norm)
+            transfer = replace(
+                LADDER["transfer"], domain=attack.domain, norm=attack.norm, floor=attack.floor
+            )
             around = _errors(transfer, net, start, consistency, target, unrolling_steps)
             warm = worst(around, ball, transfer, generator)
         errors = _errors(attack, net, start, consistency, target, unrolling_steps)
@@ -90,7 +93,7 @@ def _errors(
 
     def errors(delta: Tensor, noise: torch.Generator) -> Tensor:
         attacked = start + delta
-        z = attacked if attack.domain == "image" else consistency.operator.adjoint(attacked)
+        z = consistency.operator.adjoint(attacked) if attack.domain == "kspace" else attacked
         x = net(
             z,
             step,
@@ -136,18 +139,21 @@ class _CutConsistency(DataConsistency):
 def _check_inputs(attack: Attack, start: Tensor, target: Tensor, operator: SenseOperator) -> None:
     checks.complex_tensor("target", target, n_axes=(3,))
     operator.check_images("target", target)
-    if attack.domain == "image":
-        checks.complex_tensor("z", start, n_axes=(3,))
-        operator.check_images("z", start)
-    else:
+    if attack.domain == "kspace":
         checks.complex_tensor("y", start, n_axes=(4,))
         checks.same_shape("y", start, "the coil maps", operator.maps)
+    else:
+        checks.complex_tensor("z", start, n_axes=(3,))
+        operator.check_images("z", start)
 
 
 def _ball(attack: Attack, start: Tensor, operator: SenseOperator, epsilon: float) -> Ball:
     radius = torch.full((start.shape[0],), epsilon, dtype=start.real.dtype, device=start.device)
     if attack.domain == "image":
         return Ball(attack.norm, radius, start)
+    if attack.domain == "range":
+        reachable = Reachable(operator, attack.floor)
+        return ReachableBall(attack.norm, radius, start, reachable=reachable)
     if attack.norm == "l2":
         radius = radius * torch.linalg.vector_norm(start * operator.mask, dim=(-3, -2, -1))
     return Ball(attack.norm, radius, start, operator.mask)

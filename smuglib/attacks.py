@@ -6,9 +6,9 @@ maximizes
 .. math:: \|\mathbf{x}(\mathbf{A}^H\mathbf{y} + \delta) - \mathbf{t}\|_2^2 .
 
 `pgd` perturbs the zero-filled image ``z = A^H y``; its δ may be one that no measurement can
-produce. `pgd_kspace` perturbs the measured samples ``y`` themselves: both the start ``x_0`` and
-the data-consistency term see ``A^H (y + δ)``. `LADDER` names the rungs of attack that every
-method goes through, and `run` climbs one of them.
+produce, unless it is given a ``floor``. `pgd_kspace` perturbs the measured samples ``y``
+themselves: both the start ``x_0`` and the data-consistency term see ``A^H (y + δ)``. `LADDER`
+names the rungs of attack that every method goes through, and `run` climbs one of them.
 
 Units are those of the scan, whose zero-filled image has a largest magnitude of 1.
 """
@@ -45,6 +45,7 @@ def pgd(
     gradient: str = "exact",
     through: str = "smoothing",
     n_samples: int | None = None,
+    floor: float | None = None,
     unrolling_steps: int | None = None,
     generator: torch.Generator,
 ) -> Tensor:
@@ -70,6 +71,9 @@ def pgd(
         Length of a step in the same units; ε/3 by default, 2ε for the first of adaptive steps.
     n_steps, norm, random_start, n_restarts, keep, step_rule, gradient, through, n_samples
         See `Attack`.
+    floor
+        Confine δ to eigenvectors of ``A^H A`` with at least this eigenvalue, in (0, 1]: to what
+        a measurement error of at most ``||δ||_2 / √floor`` can cause. None: no such limit.
     unrolling_steps
         Attack the network at this number of unrolling steps, instead of its own.
     generator
@@ -90,6 +94,7 @@ def pgd(
         If the gradient of a scan vanishes or is not finite: the attack would say nothing.
     """
     attack = Attack(
+        domain="image" if floor is None else "range",
         n_steps=n_steps,
         step_fraction=_step_fraction(step_size, epsilon, step_rule),
         norm=norm,
@@ -100,6 +105,7 @@ def pgd(
         gradient=gradient,
         through=through,
         n_samples=n_samples,
+        floor=Attack.floor if floor is None else floor,
     )
     return perturbed(attack, net, z, A, target, epsilon, unrolling_steps, generator)
 
@@ -204,9 +210,9 @@ def run(
     """
     attack = rung if isinstance(rung, Attack) else LADDER[checks.one_of("rung", rung, LADDER)]
     operator = cached(A, net.lam).operator
-    start = operator.adjoint(y) if attack.domain == "image" else y
+    start = y if attack.domain == "kspace" else operator.adjoint(y)
     attacked = perturbed(attack, net, start, A, target, epsilon, unrolling_steps, generator)
-    return attacked if attack.domain == "image" else operator.adjoint(attacked)
+    return operator.adjoint(attacked) if attack.domain == "kspace" else attacked
 
 
 def _step_fraction(step_size: float | None, epsilon: float, step_rule: str) -> float:

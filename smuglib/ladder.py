@@ -23,7 +23,7 @@ from smuglib import checks
 from smuglib.perturbations import NORMS
 
 KINDS = ("gaussian", "uniform", "pgd")
-DOMAINS = ("image", "kspace")
+DOMAINS = ("image", "range", "kspace")
 KEEPS = ("last", "best")
 STEP_RULES = ("fixed", "adaptive")
 GRADIENTS = ("exact", "cut")
@@ -41,7 +41,9 @@ class Attack:
         ``"pgd"``, or noise that knows nothing of the network: ``"gaussian"`` or ``"uniform"``,
         of the same norm (see `perturbations.Ball`).
     domain
-        What is perturbed: the zero-filled ``"image"``, or the sampled entries of ``"kspace"``.
+        What is perturbed: the zero-filled ``"image"``; the same in the ``"range"`` of ``A^H``
+        alone, where a measurement error of bounded norm causes δ (see ``floor``); or the sampled
+        entries of ``"kspace"``.
     norm
         ``"linf"`` on real and imaginary parts, or ``"l2"`` of one scan. ε is absolute, except
         for ``"l2"`` in k-space, where it is relative to ``||y||_2`` of each scan.
@@ -74,6 +76,10 @@ class Attack:
     step_rule
         ``"fixed"`` length, or ``"adaptive"``: momentum, and lengths halved where a scan's error
         stops growing, going on from its best iterate (Auto-PGD; see `smuglib.ascent`).
+    floor
+        For ``"range"``: δ has no component along eigenvectors of ``A^H A`` of eigenvalue below
+        this, in (0, 1]. A measurement error that causes it has at most ``1 / √floor`` times its
+        ℓ2 norm. The default lies in a gap of the shipped scans' spectra.
     warm_start
         Start the first run from the perturbation that the rung ``"transfer"`` finds in the same
         ball from the same state of the generator: the result is then at least as strong, up to
@@ -98,6 +104,7 @@ class Attack:
     n_samples: int | None = None
     precision: str = "float32"
     step_rule: str = "fixed"
+    floor: float = 0.1
     warm_start: bool = False
 
     def __post_init__(self) -> None:
@@ -111,6 +118,7 @@ class Attack:
         checks.one_of("step_rule", self.step_rule, STEP_RULES)
         if self.step_rule == "adaptive" and self.keep == "last":
             raise ValueError("keep must be 'best' with step_rule 'adaptive', got 'last'")
+        checks.fraction("floor", self.floor)
         checks.boolean("warm_start", self.warm_start)
         checks.one_of("gradient", self.gradient, GRADIENTS)
         checks.one_of("through", self.through, THROUGHS)

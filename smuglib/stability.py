@@ -24,10 +24,12 @@ from smuglib import checks, lanczos, random
 from smuglib.ascent import worst
 from smuglib.attacks import frozen
 from smuglib.consistency import DataConsistency, cached
-from smuglib.ladder import DOMAINS, Attack
+from smuglib.ladder import Attack
 from smuglib.models import UnrolledNetwork
 from smuglib.operators import SenseOperator
 from smuglib.perturbations import Ball
+
+DOMAINS = ("image", "kspace")
 
 
 @dataclass(frozen=True, eq=False)
