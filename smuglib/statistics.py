@@ -91,6 +91,44 @@ def bootstrap(
     return Interval(float(numbers.mean()), float(low), float(high))
 
 
+def over_subjects(
+    differences: pd.Series[float],
+    *,
+    level: float = 0.95,
+    n_resamples: int = 10_000,
+    seed: int = 0,
+) -> tuple[Interval, int]:
+    """Return the interval of paired differences, and the number of subjects behind it.
+
+    Parameters
+    ----------
+    differences
+        One number a slice, indexed by `PAIR`.
+    level, n_resamples, seed
+        See `bootstrap`.
+
+    Returns
+    -------
+    Interval
+        See `bootstrap`; NaN at both ends for fewer than two subjects.
+    int
+        Number of subjects.
+
+    Raises
+    ------
+    ValueError
+        As `bootstrap`.
+    """
+    subjects = [f"{split} {subject}" for split, subject, *_ in differences.index]
+    n_subjects = len(set(subjects))
+    if n_subjects < 2:
+        return Interval(float(differences.mean()), np.nan, np.nan), n_subjects
+    interval = bootstrap(
+        differences.to_numpy(), subjects, level=level, n_resamples=n_resamples, seed=seed
+    )
+    return interval, n_subjects
+
+
 def summary(
     records: pd.DataFrame,
     metric: str = "psnr",
@@ -143,12 +181,9 @@ def summary(
         for key, values in variants.items():
             other = _reference(chosen, key, reference, reference_sigma)
             difference = _difference(values, other, key)
-            subjects = [f"{split} {subject}" for split, subject, *_ in difference.index]
-            interval = Interval(float(difference.mean()), np.nan, np.nan)
-            if len(set(subjects)) > 1:
-                interval = bootstrap(
-                    difference.to_numpy(), subjects, level=level, n_resamples=n_resamples, seed=seed
-                )
+            interval, n_subjects = over_subjects(
+                difference, level=level, n_resamples=n_resamples, seed=seed
+            )
             lines.append(
                 {
                     **dict(zip(by, group, strict=True)),
@@ -159,7 +194,7 @@ def summary(
                     "low": interval.low,
                     "high": interval.high,
                     "n_slices": len(difference),
-                    "n_subjects": len(set(subjects)),
+                    "n_subjects": n_subjects,
                 }
             )
     return pd.DataFrame(lines)

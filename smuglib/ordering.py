@@ -1,0 +1,132 @@
+"""Whether attacks that know more did more damage: where they did not, the attack is broken.
+
+An attacker who knows more can do what one who knows less does. Where the records show that a
+stronger rung hurts less, beyond the chance of the subjects drawn, its search has failed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations
+from typing import Any
+
+import pandas as pd
+
+from smuglib import checks
+from smuglib.statistics import PAIR, over_subjects
+
+LEVELS = {
+    "random_gaussian": 0,
+    "random_uniform": 0,
+    "transfer_published": 1,
+    "transfer": 1,
+    "adaptive": 2,
+    "kspace": 2,
+    "adaptive_strong": 3,
+}
+"""What the attacker knows: nothing, the network without its smoothing, the defended network, and
+the same with a longer search. Rungs of one level are not compared."""
+
+THREAT = (
+    "method",
+    "weights_sha256",
+    "training_sigma",
+    "placement",
+    "sigma",
+    "n_samples",
+    "n_steps",
+    "sampling_rate",
+    "domain",
+    "norm",
+    "epsilon",
+)
+"""Columns in which rows must agree to be compared."""
+
+_RESULTS = (
+    "weaker",
+    "stronger",
+    "difference",
+    "low",
+    "high",
+    "n_slices",
+    "n_subjects",
+    "broken",
+)
+
+
+def ordering(
+    records: pd.DataFrame,
+    metric: str = "psnr",
+    *,
+    by: Sequence[str] = THREAT,
+    level: float = 0.95,
+    n_resamples: int = 10_000,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Compare the damage of all rungs of different strength, slice by slice.
+
+    Parameters
+    ----------
+    records
+        What `smuglib.records.read` returns; files may be concatenated. Rows of rungs that are not
+        in `LEVELS`, such as ``"clean"``, are left out.
+    metric
+        A column of results, of which less is more damage.
+    by
+        Columns that hold apart what must not be compared.
+    level, n_resamples, seed
+        See `smuglib.statistics.bootstrap`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a group of ``by`` and pair of rungs, with those columns, ``weaker``,
+        ``stronger``, the mean ``difference`` of the metric, weaker minus stronger, over the slices
+        that both have (positive: in order), ``low`` and ``high`` of its bootstrap interval over
+        subjects (NaN for fewer than two), ``n_slices``, ``n_subjects``, and ``broken``: the
+        interval lies wholly below zero. Pairs without a common slice give no row.
+
+    Raises
+    ------
+    ValueError
+        If a column is missing, or a rung has several rows for one slice: select those to compare.
+    """
+    for name in (metric, "rung", *by, *PAIR):
+        checks.one_of("column", name, map(str, records.columns))
+    lines: list[dict[str, Any]] = []
+    ranked = records[records["rung"].isin(LEVELS)]
+    for group, rows in ranked.groupby(list(by), sort=False):
+        keys = dict(zip(by, group, strict=True))
+        damage = {str(rung): _by_slice(part, metric) for rung, part in rows.groupby("rung")}
+        climbed = sorted(damage, key=lambda rung: LEVELS[rung])
+        for weaker, stronger in combinations(climbed, 2):
+            difference = (damage[weaker] - damage[stronger]).dropna()
+            if LEVELS[weaker] == LEVELS[stronger] or difference.empty:
+                continue
+            interval, n_subjects = over_subjects(
+                difference, level=level, n_resamples=n_resamples, seed=seed
+            )
+            lines.append(
+                {
+                    **keys,
+                    "weaker": weaker,
+                    "stronger": stronger,
+                    "difference": interval.mean,
+                    "low": interval.low,
+                    "high": interval.high,
+                    "n_slices": len(difference),
+                    "n_subjects": n_subjects,
+                    "broken": interval.high < 0,
+                }
+            )
+    return pd.DataFrame(lines, columns=[*by, *_RESULTS])
+
+
+def _by_slice(rows: pd.DataFrame, metric: str) -> pd.Series[float]:
+    series = rows.set_index(PAIR)[metric]
+    if series.index.has_duplicates:
+        raise ValueError(
+            f"{rows['method'].iloc[0]} has several rows of rung {rows['rung'].iloc[0]!r} for one "
+            "slice: select those to compare"
+        )
+    return series
