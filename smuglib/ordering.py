@@ -36,6 +36,7 @@ THREAT = (
     "n_samples",
     "n_steps",
     "sampling_rate",
+    "consistency_rate",
     "domain",
     "norm",
     "epsilon",

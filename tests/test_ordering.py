@@ -18,8 +18,9 @@ def rows(rung, psnr, *, n=N, **changes):
     """One row a slice, two slices a subject; every slice has a level of its own."""
     settings = {
         "method": "smug", "weights_sha256": "f0", "training_sigma": 0.05, "placement": "denoiser",
-        "sigma": 0.05, "n_samples": 10, "n_steps": 8, "sampling_rate": 0.25, "domain": "image",
-        "norm": "linf", "epsilon": 0.004, "rung": rung, "split": "test", "seed": 0,
+        "sigma": 0.05, "n_samples": 10, "n_steps": 8, "sampling_rate": 0.25,
+        "consistency_rate": 0.25, "domain": "image", "norm": "linf", "epsilon": 0.004,
+        "rung": rung, "split": "test", "seed": 0,
     }  # fmt: skip
     slices = np.arange(n)
     results = {"subject": slices // 2, "slice": slices, "psnr": psnr + SPREAD[:n]}
