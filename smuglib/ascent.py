@@ -12,7 +12,7 @@ first step and the first one after a return to the best iterate have no momentum
 
 **Noise.** A smoothed reconstruction has an error that is random. Its gradient is taken under fresh
 noise at every step, or the perturbation would fit one draw of the noise: kept for a whole run, it
-makes the attack weaker under new noise than one of half the steps (measured on SMUG, σ = 0.05,
+makes the attack weaker under new noise than one of half the steps (seen on SMUG, σ = 0.05,
 two noise samples). But whether an iterate improves on another is judged under the same noise for
 all iterates of a run, drawn anew for every run, which costs a forward pass a step. The candidates
 of all runs are judged once more, all under one noise that no run has seen; the luckiest draw would
