@@ -197,6 +197,11 @@ rule finetune:
         " && {RUN} manifest -o {output.manifest} {output.weights}"
 
 
+def baselines(wildcards):
+    """Total variation knows no σ, and its attacks cost as much as a network's: once is enough."""
+    return "zero_filled, tv" if wildcards.sigma == LEVELS[0] else "zero_filled"
+
+
 rule evaluate:
     input:
         notebook=ancient("book/04_evaluation.ipynb"),
@@ -211,7 +216,7 @@ rule evaluate:
         library=sources.library_hash("evaluation"),
         options=lambda wildcards: options(
             "04_evaluation", results="build", scenarios=EVERY_SCENARIO, sweeps=EVERY_SWEEP,
-            **wildcards,
+            baselines=baselines(wildcards), **wildcards,
         ),
     threads: all_cores
     shell:

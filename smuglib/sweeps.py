@@ -11,7 +11,8 @@ sweep           column of the axis  curves
 ``mask``        ``sampling_rate``   clean, with a mask mismatch as in the published code
 ``steps``       ``n_steps``         unrolling steps, attacked as scored
 ``samples``     ``n_samples``       noise samples of the scored reconstruction
-``strong``      none                what more steps, restarts and an adaptive step length find
+``strong``      ``epsilon``         what more steps, restarts and an adaptive step length find
+``range``       ``epsilon``         image domain, within what a measurement error can cause
 ==============  ==================  ===============================================================
 """
 
@@ -30,6 +31,7 @@ AXES = {
     "steps": "n_steps",
     "samples": "n_samples",
     "strong": "epsilon",
+    "range": "epsilon",
 }
 """Sweeps, and the column of the records that each one varies."""
 
@@ -106,6 +108,8 @@ def scenarios(
         )
     if sweep == "strong":
         return (Scenario("strong_image", "adaptive_strong", epsilon, **few),)
+    if sweep == "range":
+        return (Scenario("range_image", "adaptive", epsilon, domain="range", **ascent),)
     settings = _settings(sweep)
     clean = [Scenario(f"{sweep}_clean", **setting) for setting in settings]
     if sweep == "mask":
