@@ -249,7 +249,9 @@ def _along(blocks: Mapping[float, pd.DataFrame], *names: str) -> Iterable[Eviden
             rows = curves.curve(block, name)
             rows = rows[(rows["method"] == "smug") & (rows["value"] > 0)]
             columns = ["value", "difference", "difference_low", "difference_high"]
-            for value, *ends in rows[columns].to_numpy(dtype=float).tolist():
+            for value, *ends in (
+                rows.dropna(subset=["difference"])[columns].to_numpy(dtype=float).tolist()
+            ):
                 what = f"SMUG − MoDL at {value:.4g}, σ = {sigma:g}"
                 yield Evidence(what, Interval(*ends), f"sweep {name}")
 

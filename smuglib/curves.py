@@ -75,7 +75,8 @@ def curve(
     pandas.DataFrame
         A row a method and value: ``method``, ``value``, ``mean``, ``low``, ``high`` (bootstrap
         95 % interval of the mean over subjects), ``difference``, ``difference_low``,
-        ``difference_high`` (paired, to MoDL; NaN for one subject), ``n_slices``, ``n_subjects``.
+        ``difference_high`` (paired, to MoDL; NaN without MoDL, the ends for one subject),
+        ``n_slices``, ``n_subjects``.
 
     Raises
     ------
@@ -91,16 +92,16 @@ def curve(
             for method, part in rows.groupby("method", sort=False)
         }
         for method, score in scores.items():
-            reference = scores.get("modl", score)
-            if not score.index.equals(reference.index):
-                raise ValueError(
-                    f"{method} and modl must cover the same slices in {name} at {value:g}"
-                )
             subjects = score.index.get_level_values("subject")
-            intervals = [_interval(numbers, subjects) for numbers in (score, score - reference)]
-            lines.append(
-                (method, value, *intervals[0], *intervals[1], len(score), subjects.nunique())
-            )
+            change = Interval(*[float("nan")] * 3)
+            if "modl" in scores:
+                if not score.index.equals(scores["modl"].index):
+                    raise ValueError(
+                        f"{method} and modl must cover the same slices in {name} at {value:g}"
+                    )
+                change = _interval(score - scores["modl"], subjects)
+            mean = _interval(score, subjects)
+            lines.append((method, value, *mean, *change, len(score), subjects.nunique()))
     names = ["method", "value", "mean", "low", "high", "difference"]
     names += ["difference_low", "difference_high", "n_slices", "n_subjects"]
     return pd.DataFrame(lines, columns=names)

@@ -69,6 +69,12 @@ def test_means_and_paired_differences():
     assert set(found["n_subjects"]) == {3}
 
 
+def test_without_modl_there_is_no_difference():
+    found = curves.curve(BLOCK[BLOCK["method"] == "smug"], "rate_clean")
+    assert found["mean"].notna().all()
+    assert found[["difference", "difference_low", "difference_high"]].isna().all(axis=None)
+
+
 def test_only_methods_that_were_varied_are_in_a_curve():
     assert set(curves.curve(BLOCK, "steps_clean")["method"]) == {"modl"}
     assert curves.curve(BLOCK, "samples_clean").empty
