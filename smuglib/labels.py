@@ -24,3 +24,18 @@ SCENARIO_LABELS = {
     "adaptive_kspace_linf": "adaptive k-space attack (ℓ∞)",
 }
 """Names of the scenarios of `smuglib.scenarios.table_scenarios`."""
+
+RUNG_LABELS = {
+    "clean": "clean",
+    "noise": "random noise, σ = ε",
+    "strength_random": "random point of the ball",
+    "transfer_published": "published attack",
+    "transfer": "transfer attack",
+    "adaptive_image": "adaptive attack",
+    "strong_image": "strong adaptive attack",
+    "range_image": "adaptive, within reach of a measurement",
+    "kspace_random": "random, on the samples",
+    "adaptive_kspace_l2": "adaptive, on the samples (ℓ2)",
+    "adaptive_kspace_linf": "adaptive, on the samples (ℓ∞)",
+}
+"""Rungs of the ladder at one strength, from the weakest, by scenario."""
