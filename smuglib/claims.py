@@ -125,7 +125,21 @@ def of(
             "Lack of robustness",
             _drop(blocks, "steps_clean"),
         ),
-        ("SMUG is more robust than MoDL.", table, _gains(blocks, robust, "smug", "modl")),
+        (
+            "SMUG is more robust than MoDL of the same pre-training.",
+            table,
+            _gains(blocks, robust, "smug", "modl"),
+        ),
+        (
+            "SMUG, pre-trained, is more robust than MoDL from scratch: the poster's comparison.",
+            table,
+            _controlled(
+                _member(groups, "budget", "smug"),
+                _member(groups, "pretraining", "modl"),
+                "SMUG pre-trained − MoDL not",
+                controlled[1:],
+            ),
+        ),
         (
             f"SMUG gives up no more than the poster's {-price:.2f} dB of clean PSNR.",
             "Table 1, standard accuracy",
