@@ -87,7 +87,9 @@ def test_notebooks_are_committed_without_outputs(path):
     for cell in json.loads(path.read_text())["cells"]:
         if cell["cell_type"] == "code":
             assert not cell["outputs"] and cell["execution_count"] is None
-            assert len(notebooks.source(cell).splitlines()) <= 15, "a long cell belongs in smuglib"
+            n_lines = len(notebooks.source(cell).splitlines())
+            is_list = "parameters" in cell["metadata"].get("tags", [])
+            assert n_lines <= 15 or is_list, "a long cell belongs in smuglib"
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
