@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import webbrowser
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from smuglib import chapters, notebooks
+from smuglib import chapters, combinations, notebooks
 from smuglib.files import project_root, write_text
 
 
@@ -49,12 +50,17 @@ def _parser() -> argparse.ArgumentParser:
     chapter.add_argument("--open", action="store_true", help="open the page in a browser")
     chapter.set_defaults(command=_chapter)
 
+    sweep = commands.add_parser("sweep", help="execute a chapter at every combination of values")
+    sweep.add_argument("name", help="the chapter")
+    sweep.add_argument("-j", "--jobs", type=int, default=os.cpu_count(), help="how many at once")
+    sweep.add_argument("-n", "--dry-run", action="store_true", help="list them, and stop")
+    sweep.set_defaults(command=_sweep)
+
     notebook = commands.add_parser("notebook", help="execute any parameterized notebook")
     notebook.add_argument("path", type=Path)
     notebook.set_defaults(command=_notebook)
 
-    for command in (chapter, notebook):
-        command.add_argument("-o", "--output", type=Path, help="where the executed notebook goes")
+    for command in (chapter, sweep, notebook):
         command.add_argument(
             "-p",
             dest="pairs",
@@ -62,8 +68,11 @@ def _parser() -> argparse.ArgumentParser:
             action="append",
             default=[],
             metavar=("NAME", "VALUE"),
-            help="a parameter; numbers may be fractions such as 1/255, lists need commas",
+            help="a parameter; numbers may be fractions such as 1/255; commas separate the elements "
+            "of a list, and in a sweep the values of a number or a word",
         )
+    for command in (chapter, notebook):
+        command.add_argument("-o", "--output", type=Path, help="where the executed notebook goes")
         command.add_argument("--list", action="store_true", help="list what can be set, and stop")
         command.add_argument("--quiet", action="store_true", help="show no progress")
 
@@ -109,6 +118,27 @@ def _chapter(options: argparse.Namespace) -> None:
     print(page)
     if options.open:
         webbrowser.open(page.as_uri())
+
+
+def _sweep(options: argparse.Namespace) -> None:
+    root = project_root()
+    path = chapters.find(root, options.name)
+    planned = combinations.product(path, combinations.alternatives(path, options.pairs))
+    if options.jobs < 1:
+        raise ValueError(f"jobs must be an integer >= 1, got {options.jobs}")
+    if options.dry_run:
+        print("\n".join(planned))
+        return
+    # Deferred: a refused value need not wait for pandas.
+    from smuglib import sweep_runs
+
+    folder = sweep_runs.run(root, path, planned, n_jobs=options.jobs)
+    table = sweep_runs.gather(folder, planned)
+    files = sweep_runs.write(root, path, folder, table)
+    print(sweep_runs.markdown(table), *files, sep="\n")
+    failed = int(table[sweep_runs.ERROR].notna().sum()) if sweep_runs.ERROR in table else 0
+    if failed:
+        raise notebooks.NotebookError(f"{failed} of {len(table)} combinations failed: see {folder}")
 
 
 def _notebook(options: argparse.Namespace) -> None:

@@ -16,6 +16,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from smuglib import chapters, notebooks
 from smuglib.files import write_text
 
@@ -33,6 +35,7 @@ def build(
     executed: Mapping[str, Path | str],
     *,
     front: str | None = None,
+    titles: Mapping[str, str] | None = None,
 ) -> Path:
     """Build pages from executed notebooks.
 
@@ -46,6 +49,8 @@ def build(
         Executed notebooks by the name of their page.
     front
         Markdown of a page before all others; without it, the first notebook is the first page.
+    titles
+        Titles of pages in the list at the side, by name; a page that has none goes by its heading.
 
     Returns
     -------
@@ -65,9 +70,12 @@ def build(
     shutil.copy2(root / "_config.yml", source)
     texts = [name for name in TEXTS if (root / "book" / f"{name}.md").is_file()]
     names = [*(["index"] if front else []), *executed]
-    entries = "".join(f"  - file: {name}\n" for name in [*names[1:], *texts])
-    toc = f"format: jb-book\nroot: {names[0]}\n" + (f"chapters:\n{entries}" if entries else "")
-    write_text(source / "_toc.yml", toc)
+    listed = [{"file": name} for name in [*names[1:], *texts]]
+    for entry in listed:
+        if titles and entry["file"] in titles:
+            entry["title"] = titles[entry["file"]]
+    toc = {"format": "jb-book", "root": names[0]} | ({"chapters": listed} if listed else {})
+    write_text(source / "_toc.yml", yaml.safe_dump(toc))
     reference = _References(root, output / "html", {*names, *texts})
     if front:
         write_text(source / "index.md", front)
