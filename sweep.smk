@@ -6,6 +6,7 @@ lock does not stop another sweep, or the book.
 """
 
 import json
+import re
 import shlex
 import sys
 from pathlib import Path
@@ -14,6 +15,10 @@ from smuglib import combinations, sources
 
 PLAN = json.loads(Path(config["plan"]).read_text(encoding="utf-8"))
 RUN = f"{sys.executable} -m smuglib"
+
+
+wildcard_constraints:
+    combination="|".join(map(re.escape, PLAN["combinations"])),
 
 
 def options(wildcards):
