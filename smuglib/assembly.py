@@ -14,7 +14,6 @@ import yaml
 from smuglib import notebooks
 from smuglib.files import write_text
 
-
 AS_WRITTEN = "as_written"
 """Folder of the assembled book for notebooks without outputs, which its pages offer."""
 
@@ -151,7 +150,9 @@ def with_downloads(content: Mapping[str, Any], name: str) -> dict[str, Any]:
     )
     cells = [dict(cell) for cell in content["cells"]]
     for cell in cells:
-        text, n_boxes = _BOX.subn(lambda box: f"{box[1]}\n\n{offer}{box[2]}", notebooks.source(cell))
+        text, n_boxes = _BOX.subn(
+            lambda box: f"{box[1]}\n\n{offer}{box[2]}", notebooks.source(cell)
+        )
         if n_boxes and cell["cell_type"] == "markdown":
             cell["source"] = text
             break

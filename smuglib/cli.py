@@ -68,8 +68,8 @@ def _parser() -> argparse.ArgumentParser:
             action="append",
             default=[],
             metavar=("NAME", "VALUE"),
-            help="a parameter; numbers may be fractions such as 1/255; commas separate the elements "
-            "of a list, and in a sweep the values of a number or a word",
+            help="a parameter; numbers may be fractions such as 1/255; commas separate the "
+            "elements of a list, and in a sweep the values of a number or a word",
         )
     for command in (chapter, notebook):
         command.add_argument("-o", "--output", type=Path, help="where the executed notebook goes")

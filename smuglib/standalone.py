@@ -24,7 +24,7 @@ from smuglib.files import write_text
 TEXTS = ("conventions", "glossary", "references")
 """Pages of text that go with every notebook: citations and terms lead there."""
 
-_LABELS = re.compile(r"^\(([\w-]+)\)=|^\$\$ *\(([\w-]+)\)", re.MULTILINE)
+_LABELS = re.compile(r"^\(([\w-]+)\)=|\$\$ *\(([\w-]+)\)", re.MULTILINE)
 _LINK = re.compile(r"(?<!!)\[([^\]]*)\]\(([\w./-]+?)(?:\.ipynb|\.md)?(#[\w-]+)?\)")
 _ROLE = re.compile(r"\{(eq|ref|numref|doc)\}`(?:[^`<]*<)?([\w./-]+)>?`")
 

@@ -1,4 +1,4 @@
-"""A chapter at many combinations of parameters: planned, run by Snakemake, gathered in one table."""
+"""A chapter at many combinations of parameters: run by Snakemake, gathered in one table."""
 
 from __future__ import annotations
 
@@ -113,7 +113,9 @@ def write(root: Path, path: Path, folder: Path, table: pd.DataFrame) -> tuple[Pa
     titles = {page: name for name, page in links.items()}
     write_text(folder / "table.md", markdown(table))
     title = f"# {chapters.title(path)}: {len(table)} combinations\n\n"
-    command = "`make sweep` executed the chapter at each of them. Its key numbers, one row each:\n\n"
+    command = (
+        "`make sweep` executed the chapter at each of them. Its key numbers, one row each:\n\n"
+    )
     front = title + command + markdown(table, links)
     return csv, standalone.build(root, folder / "page", pages, front=front, titles=titles)
 

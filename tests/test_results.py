@@ -75,7 +75,12 @@ def test_what_was_recorded_is_read(tmp_path, shown):
 
 def test_every_combination_is_named_and_typed(tmp_path):
     path = demo(tmp_path / "a.ipynb")
-    pairs = [("methods", "modl,smug"), ("methods", "smug"), ("epsilon", "0, 1/255"), ("n_steps", "none")]
+    pairs = [
+        ("methods", "modl,smug"),
+        ("methods", "smug"),
+        ("epsilon", "0, 1/255"),
+        ("n_steps", "none"),
+    ]
     planned = combinations.product(path, combinations.alternatives(path, pairs))
     assert list(planned) == [
         "methods=modl+smug,epsilon=0,n_steps=none",
@@ -90,7 +95,9 @@ def test_every_combination_is_named_and_typed(tmp_path):
     }
 
 
-@pytest.mark.parametrize("value", [0.1, 1 / 255, 1e-300, 8, True, None, "a b,%/ü", ["a", "b'c"], [0.1, 2.0], []])
+@pytest.mark.parametrize(
+    "value", [0.1, 1 / 255, 1e-300, 8, True, None, "a b,%/ü", ["a", "b'c"], [0.1, 2.0], []]
+)
 def test_an_option_is_read_as_the_value_it_was_made_of(value, tmp_path):
     cell = {float: "v: float = 1.0", int: "v: int = 1", bool: "v: bool = False", str: "v = 'x'"}
     element = type(value[0]).__name__ if isinstance(value, list) and value else "str"
