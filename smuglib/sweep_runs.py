@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -81,7 +82,8 @@ def gather(folder: Path, planned: dict[str, dict[str, Any]]) -> pd.DataFrame:
 def _last_words(log: Path) -> str:
     lines = log.read_text(encoding="utf-8").strip().splitlines() if log.is_file() else []
     errors = [line for line in lines if line.startswith("error: ")]
-    return (errors or lines or ["not executed"])[-1].removeprefix("error: ")
+    # Which notebook failed, the row says already.
+    return re.sub(r"^error: (\S+\.ipynb: )?", "", (errors or lines or ["not executed"])[-1])
 
 
 def write(root: Path, path: Path, folder: Path, table: pd.DataFrame) -> tuple[Path, Path]:

@@ -128,7 +128,9 @@ def test_an_impossible_sweep_is_refused(tmp_path, pairs, message):
 
 def test_a_failed_combination_leaves_a_row_with_its_error(tmp_path):
     executed(tmp_path / "a=1.ipynb", ("PSNR", 30.0, "dB"), duration=90)
-    (tmp_path / "a=2.log").write_text("noise\nerror: a|b must be 1\nThe failed notebook is x\n")
+    (tmp_path / "a=2.log").write_text(
+        "noise\nerror: /x/a.ipynb: a|b must be 1\nThe failed notebook is x\n"
+    )
     planned = {f"a={value}": {"a": value} for value in (1, 2, 3)}
     table = sweep_runs.gather(tmp_path, planned)
     assert list(table.columns) == ["a", "PSNR (dB)", "minutes", "error"]
