@@ -149,4 +149,4 @@ def markdown(table: pd.DataFrame, links: dict[str, str] | None = None) -> str:
 def _cell(value: object) -> str:
     if isinstance(value, str):
         return f"`{value}`".replace("|", "\\|")
-    return "–" if pd.isna(value) else f"{value:.4g}"  # type: ignore[call-overload, str-format]
+    return "–" if pd.isna(value) else f"{value:.4g}"  # type: ignore[call-overload]
