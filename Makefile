@@ -2,6 +2,7 @@
 # make test        linters, types, tests, and the whole pipeline and book at the smoke profile
 # make reproduce PROFILE=smoke        everything from the simulator on, into build/smoke
 # make chapter NAME=table1 ARGS="-p epsilon 0.008"        one chapter with other parameters
+# make sweep NAME=fragility ARGS="-p sampling_rate 0.125,0.25,0.5"        one chapter at many
 # make bench ARGS=--quick        times and memory against the peers (installs deepinv and sigpy)
 # make ship PROFILE=default           take what `make reproduce` computed as the shipped results
 
@@ -16,7 +17,7 @@ STAMP := $(VENV)/.smuglib-installed
 PEERS := $(VENV)/.smuglib-peers-installed
 SNAKEMAKE = $(BIN)/snakemake --cores $(CORES) --rerun-incomplete
 
-.PHONY: book test reproduce chapter bench ship lint format lock clean
+.PHONY: book test reproduce chapter sweep bench ship lint format lock clean
 
 book: $(STAMP)
 	$(SNAKEMAKE) shipped_book --quiet rules
@@ -34,6 +35,9 @@ reproduce: $(STAMP)
 
 chapter: $(STAMP)
 	$(BIN)/python -m smuglib chapter $(if $(NAME),$(NAME),--list) $(ARGS)
+
+sweep: $(STAMP)
+	$(BIN)/python -m smuglib sweep $(NAME) -j $(CORES) $(ARGS)
 
 bench: $(PEERS)
 	$(BIN)/python -m smuglib.bench $(ARGS)

@@ -27,6 +27,7 @@ profiles.get(PROFILE)  # refuses an unknown name before anything is planned
 STEPS = ("02_pretraining", "03_finetuning", "04_evaluation")
 PAGES = [name for name in chapter_names("_toc.yml") if Path(f"book/{name}.ipynb").is_file()]
 CHAPTERS = [name for name in PAGES if name not in STEPS]
+LAST = "how_it_was_made"  # reads how long the other chapters took
 LEVELS = [f"{sigma:g}" for sigma in SIGMAS]
 CONTROLS = controls.of(profiles.get(PROFILE))
 LABELS = {control.label: control for control in CONTROLS}
@@ -75,6 +76,16 @@ def pages(folder, profile):
 
 # The shipped book shows the steps of a training at the smoke profile, which takes seconds.
 SHIPPED_PAGES = pages("shipped", "smoke")
+
+
+def others(folder):
+    """What a chapter waits for: for the last, all others."""
+
+    def executed(wildcards):
+        earlier = [name for name in CHAPTERS if name != LAST and wildcards.chapter == LAST]
+        return [f"build/{folder}/notebooks/{name}.ipynb".format(**wildcards) for name in earlier]
+
+    return executed
 
 
 def page_options(executed):
@@ -276,13 +287,17 @@ rule chapter:
             f"build/{wildcards.profile}/variants/{c.label}/records/{c.method}_s{c.sigma:g}.csv"
             for c in controls.of(profiles.get(wildcards.profile))
         ],
+        others=others("{profile}"),
     output:
         notebook="build/{profile}/notebooks/{chapter}.ipynb",
     params:
         code=lambda wildcards: code(wildcards.chapter),
         library=sources.library_hash(),
         options=lambda wildcards: options(
-            wildcards.chapter, profile=wildcards.profile, results="build"
+            wildcards.chapter,
+            profile=wildcards.profile,
+            results="build",
+            executed=f"build/{wildcards.profile}/notebooks",
         ),
     shell:
         "{RUN} notebook {input.notebook} -o {output.notebook} {params.options}"
@@ -291,6 +306,7 @@ rule chapter:
 rule shipped_chapter:
     input:
         notebook=ancient("book/{chapter}.ipynb"),
+        others=others("shipped"),
     output:
         notebook="build/shipped/notebooks/{chapter}.ipynb",
     params:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +13,11 @@ import yaml
 
 from smuglib import notebooks
 from smuglib.files import write_text
+
+AS_WRITTEN = "as_written"
+"""Folder of the assembled book for notebooks without outputs, which its pages offer."""
+
+_BOX = re.compile(r"(^```\{admonition\} Rerun.*?)(\n```)", re.DOTALL | re.MULTILINE)
 
 
 def chapter_names(toc: Path | str) -> list[str]:
@@ -74,7 +80,10 @@ def assemble(
     for settings in ("_config.yml", "_toc.yml"):
         shutil.copy2(root / settings, output)
     for name, content in joined.items():
-        write_text(output / f"{name}.ipynb", json.dumps(content))
+        write_text(output / f"{name}.ipynb", json.dumps(with_downloads(content, name)))
+        written = output / AS_WRITTEN / f"{name}.ipynb"
+        written.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(_source(book, name), written)
 
 
 def _source(book: Path, name: str) -> Path:
@@ -118,6 +127,38 @@ def with_prose(source: Path | str, executed: Path | str) -> dict[str, Any]:
         raise ValueError(f"{executed} has cells that {source} has not: run again")
     metadata = {key: value for key, value in ran["metadata"].items() if key != "papermill"}
     return {**ran, "metadata": metadata, "cells": cells}
+
+
+def with_downloads(content: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """Offer a page's notebook for download, as written and as executed.
+
+    Parameters
+    ----------
+    content
+        The executed notebook, in an assembled folder with the written one under `AS_WRITTEN`.
+    name
+        Name of the page.
+
+    Returns
+    -------
+    dict
+        The notebook with one more sentence: in its box "Rerun ...", or at its end.
+    """
+    offer = (
+        f"Download this page's notebook {{download}}`as written </{AS_WRITTEN}/{name}.ipynb>`, "
+        f"without outputs, or {{download}}`as executed </{name}.ipynb>`."
+    )
+    cells = [dict(cell) for cell in content["cells"]]
+    for cell in cells:
+        text, n_boxes = _BOX.subn(
+            lambda box: f"{box[1]}\n\n{offer}{box[2]}", notebooks.source(cell)
+        )
+        if n_boxes and cell["cell_type"] == "markdown":
+            cell["source"] = text
+            break
+    else:
+        cells.append({"cell_type": "markdown", "id": "downloads", "metadata": {}, "source": offer})
+    return {**content, "cells": cells}
 
 
 def _tags(cell: Mapping[str, Any]) -> list[str]:

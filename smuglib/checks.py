@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
+# torch takes seconds to load, and the command line refuses a wrong number within one.
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
 
 
 def real_number(name: str, value: object) -> float:
@@ -116,6 +119,8 @@ def generator(name: str, value: object) -> torch.Generator:
     TypeError
         If ``value`` is not a generator.
     """
+    import torch
+
     if not isinstance(value, torch.Generator):
         raise TypeError(f"{name} must be a torch.Generator, got {type(value).__name__}")
     return value
@@ -131,6 +136,8 @@ def complex_tensor(name: str, value: object, *, n_axes: tuple[int, ...]) -> Tens
     ValueError
         If its number of axes is not allowed.
     """
+    from torch import Tensor
+
     if not isinstance(value, Tensor):
         raise TypeError(f"{name} must be a complex torch.Tensor, got {type(value).__name__}")
     if not value.is_complex():
@@ -165,6 +172,8 @@ def device(name: str, value: object) -> torch.device:
     ValueError
         If the name is unknown, or names a CUDA device that is not there.
     """
+    import torch
+
     if value == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:

@@ -1,15 +1,16 @@
-"""Command line: ``python -m smuglib chapter|notebook|simulate|assemble|manifest|compare``."""
+"""Command line: ``python -m smuglib chapter|sweep|notebook|simulate|assemble|...``."""
 
 from __future__ import annotations
 
 import argparse
-import re
+import os
 import sys
+import webbrowser
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from smuglib import notebooks
+from smuglib import chapters, combinations, notebooks
 from smuglib.files import project_root, write_text
 
 
@@ -45,14 +46,21 @@ def _parser() -> argparse.ArgumentParser:
 
     chapter = commands.add_parser("chapter", help="execute a chapter of the book, by name")
     chapter.add_argument("name", nargs="?", help="such as table1; omit it with --list")
+    chapter.add_argument("--no-page", action="store_true", help="write the notebook alone")
+    chapter.add_argument("--open", action="store_true", help="open the page in a browser")
     chapter.set_defaults(command=_chapter)
+
+    sweep = commands.add_parser("sweep", help="execute a chapter at every combination of values")
+    sweep.add_argument("name", help="the chapter")
+    sweep.add_argument("-j", "--jobs", type=int, default=os.cpu_count(), help="how many at once")
+    sweep.add_argument("-n", "--dry-run", action="store_true", help="list them, and stop")
+    sweep.set_defaults(command=_sweep)
 
     notebook = commands.add_parser("notebook", help="execute any parameterized notebook")
     notebook.add_argument("path", type=Path)
     notebook.set_defaults(command=_notebook)
 
-    for command in (chapter, notebook):
-        command.add_argument("-o", "--output", type=Path, help="where the executed notebook goes")
+    for command in (chapter, sweep, notebook):
         command.add_argument(
             "-p",
             dest="pairs",
@@ -60,8 +68,11 @@ def _parser() -> argparse.ArgumentParser:
             action="append",
             default=[],
             metavar=("NAME", "VALUE"),
-            help="a parameter; numbers may be fractions such as 1/255, lists need commas",
+            help="a parameter; numbers may be fractions such as 1/255; commas separate the "
+            "elements of a list, and in a sweep the values of a number or a word",
         )
+    for command in (chapter, notebook):
+        command.add_argument("-o", "--output", type=Path, help="where the executed notebook goes")
         command.add_argument("--list", action="store_true", help="list what can be set, and stop")
         command.add_argument("--quiet", action="store_true", help="show no progress")
 
@@ -91,19 +102,43 @@ def _parser() -> argparse.ArgumentParser:
 
 def _chapter(options: argparse.Namespace) -> None:
     root = project_root()
-    chapters = {re.sub(r"^\d+_", "", path.stem): path for path in root.glob("book/*.ipynb")}
-    names = ", ".join(sorted(chapters))
     if options.name is None:
         if not options.list:
+            names = ", ".join(sorted(chapters.by_name(root)))
             raise ValueError(f"a chapter's name is missing: must be one of {names}")
-        print("\n".join(sorted(chapters)))
+        print(chapters.contents(root))
         return
-    name = re.sub(r"^\d+_", "", options.name)
-    if name not in chapters:
-        raise ValueError(f"chapter must be one of {names}, got {options.name!r}")
-    path = chapters[name]
+    path = chapters.find(root, options.name)
     output = options.output or root / "build" / "chapters" / path.name
-    _execute(path, output, options, cwd=root)
+    if not _execute(path, output, options, cwd=root) or options.no_page:
+        return
+    from smuglib import standalone
+
+    page = standalone.build(root, output.with_suffix(""), {path.stem: output})
+    print(page)
+    if options.open:
+        webbrowser.open(page.as_uri())
+
+
+def _sweep(options: argparse.Namespace) -> None:
+    root = project_root()
+    path = chapters.find(root, options.name)
+    planned = combinations.product(path, combinations.alternatives(path, options.pairs))
+    if options.jobs < 1:
+        raise ValueError(f"jobs must be an integer >= 1, got {options.jobs}")
+    if options.dry_run:
+        print("\n".join(planned))
+        return
+    # Deferred: a refused value need not wait for pandas.
+    from smuglib import sweep_runs
+
+    folder = sweep_runs.run(root, path, planned, n_jobs=options.jobs)
+    table = sweep_runs.gather(folder, planned)
+    files = sweep_runs.write(root, path, folder, table)
+    print(sweep_runs.markdown(table), *files, sep="\n")
+    failed = int(table[sweep_runs.ERROR].notna().sum()) if sweep_runs.ERROR in table else 0
+    if failed:
+        raise notebooks.NotebookError(f"{failed} of {len(table)} combinations failed: see {folder}")
 
 
 def _notebook(options: argparse.Namespace) -> None:
@@ -112,20 +147,19 @@ def _notebook(options: argparse.Namespace) -> None:
     _execute(options.path, options.output, options, cwd=None)
 
 
-def _execute(path: Path, output: Path, options: argparse.Namespace, *, cwd: Path | None) -> None:
-    known = notebooks.parameters(path)
+def _execute(path: Path, output: Path, options: argparse.Namespace, *, cwd: Path | None) -> bool:
+    """Execute a notebook, or list its parameters; return whether it was executed."""
     if options.list:
-        width = max(map(len, known))
-        for parameter in known.values():
-            default = f"{parameter.type_name} = {parameter.default!r}"
-            print(f"{parameter.name:<{width}}  {default}  {parameter.comment}".rstrip())
-        return
+        print(f"{chapters.title(path)}\n\n{chapters.settings(path)}")
+        return False
+    known = notebooks.parameters(path)
     values: dict[str, Any] = {}
     for name, text in options.pairs:
         if name in values:
             raise ValueError(f"parameter {name!r} is given twice")
         values[name] = notebooks.find(known, name, path).parsed(text)
     print(notebooks.run(path, output, values, progress=not options.quiet, cwd=cwd))
+    return True
 
 
 def _simulate(options: argparse.Namespace) -> None:

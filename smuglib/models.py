@@ -20,11 +20,9 @@ from torch.utils.checkpoint import checkpoint
 
 from smuglib import checks
 from smuglib.consistency import DataConsistency, cached
+from smuglib.methods import METHODS as METHODS
 from smuglib.operators import SenseOperator
 from smuglib.smoothing import NoiseSource, Smoothing
-
-METHODS = {"modl": "none", "rs_e2e": "end_to_end", "smug_v0": "step", "smug": "denoiser"}
-"""The poster's methods and their placement of the expectation."""
 
 
 @dataclass

@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from smuglib import ranges
 from smuglib.files import replacing
 from smuglib.parameters import Parameter, read_cell
 
@@ -126,10 +127,9 @@ def check(path: Path | str, values: Mapping[str, object] | None = None) -> dict[
     known = parameters(path)
     new = {name: find(known, name, path).typed(value) for name, value in (values or {}).items()}
     if new:
-        # Deferred, since it loads torch: a wrong name or type is refused faster than that.
-        from smuglib import ranges
-
         ranges.check({name: new.get(name, known[name].default) for name in known})
+        for name, value in new.items():
+            known[name].checked(value)
     return {name: value for name, value in new.items() if value != known[name].default}
 
 

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import ast
 import io
+import re
 import tokenize
 from dataclasses import dataclass, replace
 from typing import Any
 
 KINDS = {"bool": bool, "int": int, "float": float, "str": str, "list": list}
+_LIMIT = re.compile(r"(?<!\S)(>=?) (-?\d+(?:\.\d+)?)")
+_INTERVAL = re.compile(r"\bin ([(\[])(-?\d[\d.]*), (-?\d[\d.]*)([)\]])")
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,8 @@ class Parameter:
         Whether ``None`` is allowed.
     comment
         Its trailing comment: unit and range.
+    written
+        Its default as the cell writes it, such as ``1 / 255``.
     """
 
     name: str
@@ -41,6 +46,7 @@ class Parameter:
     element: str
     optional: bool
     comment: str
+    written: str
 
     @property
     def type_name(self) -> str:
@@ -82,6 +88,44 @@ class Parameter:
             finite = " (finite)" if "float" in (kind, self.element) else ""
             raise ValueError(f"{self.name} must be {self.type_name}{finite}, got {value!r}")
         return value
+
+    def checked(self, value: Any) -> Any:  # noqa: ANN401
+        """Return a value, or each element of a list, if it lies in the range of the comment.
+
+        Ranges that are read: ``> 0``, ``>= 1``, ``in (0, 1]`` and the like. What a comment says in
+        other words is not checked here.
+
+        Parameters
+        ----------
+        value
+            A value in this type.
+
+        Returns
+        -------
+        Any
+            The same value.
+
+        Raises
+        ------
+        ValueError
+            If a number lies outside.
+        """
+        for number in value if isinstance(value, list) else [value]:
+            if isinstance(number, (int, float)) and not isinstance(number, bool):
+                self._within(number)
+        return value
+
+    def _within(self, number: float) -> None:
+        if limit := _LIMIT.search(self.comment):
+            bound = float(limit[2])
+            if number < bound or (number == bound and limit[1] == ">"):
+                raise ValueError(f"{self.name} must be {limit[0]}, got {number!r}")
+        if interval := _INTERVAL.search(self.comment):
+            low, high = float(interval[2]), float(interval[3])
+            above = number > low or (number == low and interval[1] == "[")
+            below = number < high or (number == high and interval[4] == "]")
+            if not (above and below):
+                raise ValueError(f"{self.name} must lie {interval[0]}, got {number!r}")
 
     def parsed(self, text: str) -> Any:  # noqa: ANN401
         """Return the value that a command line's text stands for, in this type.
@@ -214,5 +258,6 @@ def _parameter(statement: ast.stmt, comments: dict[int, str]) -> Parameter:
             f"be left out; got {declared or kind}"
         )
     comment = comments.get(statement.end_lineno or statement.lineno, "")
-    parameter = Parameter(name, default, kind, element, optional, comment)
+    written = ast.unparse(value)
+    parameter = Parameter(name, default, kind, element, optional, comment, written)
     return replace(parameter, default=parameter.typed(default))

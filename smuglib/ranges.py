@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import fields
 from functools import partial
 
-from smuglib import checks, profiles
-from smuglib.models import METHODS
+from smuglib import checks, labels, profiles
+from smuglib.methods import METHODS
 
 _COUNT = checks.integer
 _COUNT_OR_ZERO = partial(checks.integer, minimum=0)
 _METHOD = partial(checks.one_of, allowed=METHODS)
+_SCENARIO = partial(checks.one_of, allowed=labels.SCENARIO_LABELS)
+
+
+def _device(name: str, value: object) -> object:
+    """Refuse a name that no device has; whether a GPU is there, only torch knows."""
+    if not isinstance(value, str) or not re.fullmatch(r"auto|cpu|cuda(:\d+)?", value):
+        raise ValueError(f"{name} must be 'auto', 'cpu', 'cuda' or 'cuda:N', got {value!r}")
+    return checks.device(name, value) if value.startswith("cuda") else value
+
 
 RANGES: dict[str, Callable[[str, object], object]] = {
-    "device": checks.device,
+    "device": _device,
     "epsilon": checks.non_negative,
     "epsilons": checks.non_negative,
     "index": _COUNT_OR_ZERO,
     "method": _METHOD,
     "methods": _METHOD,
+    "metric": partial(checks.one_of, allowed=("psnr", "ssim", "nmse")),
     "n_checked": _COUNT,
     "n_repeats": partial(checks.integer, minimum=2),
     "n_restarts": _COUNT,
@@ -27,10 +38,13 @@ RANGES: dict[str, Callable[[str, object], object]] = {
     "n_steps_attack": _COUNT,
     "n_updates": _COUNT,
     "noise_levels": checks.non_negative,
+    "placement": partial(checks.one_of, allowed=("", *METHODS.values())),
     "profile": partial(checks.one_of, allowed=profiles.PROFILES),
     "results": partial(checks.one_of, allowed=("shipped", "build")),
     "sample_counts": _COUNT,
     "sampling_rates": checks.fraction,
+    "scenario": _SCENARIO,
+    "scenarios": _SCENARIO,
     "seeds": _COUNT_OR_ZERO,
     "sigma": checks.non_negative,
     "sigmas": checks.non_negative,

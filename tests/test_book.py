@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import pytest
 import yaml
 
 from smuglib import assembly, notebooks
-from tests.notebook_files import demo, prose, write
+from tests.notebook_files import demo, printed, prose, write
 
 ROOT = Path(__file__).parents[1]
 JUPYTER_BOOK = Path(sys.executable).parent / "jupyter-book"
@@ -195,3 +196,24 @@ def test_hidden_input_of_injected_parameters(project, executed):
     cells = assembly.with_prose(project / "book" / "01_demo.ipynb", executed)["cells"]
     tags = [cell["metadata"].get("tags") for cell in cells if cell["cell_type"] == "code"]
     assert tags == [["parameters"], ["hide-input"], []]
+
+
+def test_a_page_offers_its_notebook_as_written_and_as_executed(project, executed):
+    folder = project / "build" / "book"
+    assembly.assemble(project, folder, {"01_demo": executed})
+    text = notebooks.source(notebooks.read(folder / "01_demo.ipynb")["cells"][-1])
+    offered = re.findall(r"\{download\}`[^<]*<([^>]*)>`", text)
+    written, ran = (folder / path.lstrip("/") for path in offered)
+    assert written.read_bytes() == (project / "book" / "01_demo.ipynb").read_bytes()
+    assert "0.5" in printed(ran) and not printed(written)
+
+
+def test_the_offer_stands_in_the_box_about_rerunning():
+    box = "```{admonition} Rerun this chapter\n:class: tip\n`make`\n```\n\n## Next\n"
+    content = {"cells": [prose("# Title"), prose(box), prose("end")]}
+    cells = assembly.with_downloads(content, "01_demo")["cells"]
+    text = cells[1]["source"]
+    assert len(cells) == 3 and text.index("`make`") < text.index("{download}") < text.index(
+        "## Next"
+    )
+    assert text.count("```") == 2 and content["cells"][1]["source"] == box

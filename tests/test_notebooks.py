@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -213,7 +214,10 @@ def test_a_missing_kernel_is_named(tmp_path):
 def test_list_prints_the_parameters(tmp_path, capsys):
     path = demo(tmp_path / "a.ipynb")
     assert cli.main(["notebook", str(path), "--list"]) == 0
-    assert "epsilon  float = 0.0039" in capsys.readouterr().out
+    title, _, head, *lines = capsys.readouterr().out.splitlines()
+    assert title == "Demo" and head.split()[:3] == ["parameter", "type", "default"]
+    assert re.split(" {2,}", lines[1]) == ["epsilon", "float", "1 / 255", "image units, >= 0"]
+    assert lines[1].index("image") == lines[0].index("smoke, default") == head.index("meaning")
 
 
 @pytest.mark.usefixtures("no_kernel")
@@ -235,7 +239,7 @@ def project(tmp_path, monkeypatch):
 
 def test_chapters_are_found_by_name(project, capsys):
     assert cli.main(["chapter", "--list"]) == 0
-    assert capsys.readouterr().out == "table1\n"
+    assert capsys.readouterr().out == "table1  Demo\n"
     assert cli.main(["chapter", "table1", "--list"]) == 0
     assert cli.main(["chapter", "13_table1", "--list"]) == 0
     assert cli.main(["chapter", "table2"]) == 2
@@ -243,13 +247,14 @@ def test_chapters_are_found_by_name(project, capsys):
 
 
 def test_a_chapter_runs_at_the_root_of_the_project(project):
-    assert cli.main(["chapter", "table1", "--quiet", "-p", "epsilon", "0.008"]) == 0
+    assert cli.main(["chapter", "table1", "--quiet", "--no-page", "-p", "epsilon", "0.008"]) == 0
     assert printed(project / "build" / "chapters" / "13_table1.ipynb") == f"{project}\n"
 
 
-def test_an_unknown_name_is_refused_before_torch_loads(tmp_path):
+@pytest.mark.parametrize(("name", "text", "message"), BAD_VALUES)
+def test_a_bad_value_is_refused_before_torch_loads(tmp_path, name, text, message):
     path = demo(tmp_path / "a.ipynb")
-    words = ["notebook", str(path), "-o", str(tmp_path / "o.ipynb"), "-p", "epsilom", "1"]
+    words = ["notebook", str(path), "-o", str(tmp_path / "o.ipynb"), "-p", name, text]
     script = (
         "import sys; from smuglib.cli import main; code = main(sys.argv[1:]);"
         "loaded = {'torch', 'papermill', 'jupyter_client'} & set(sys.modules);"
@@ -260,7 +265,33 @@ def test_an_unknown_name_is_refused_before_torch_loads(tmp_path):
         [sys.executable, "-c", script, *words], capture_output=True, text=True, env=environment
     )
     assert done.returncode == 2, done.stderr
-    assert "did you mean 'epsilon'?" in done.stderr
+    assert message in done.stderr
+
+
+RANGED = [
+    ("tau, > 0", 0, 1e-9, "v must be > 0, got 0"),
+    ("counts, >= 2: even", 1, 2, "v must be >= 2, got 1"),
+    ("> -1 and not 0", -1, -0.5, "v must be > -1, got -1"),
+    ("fraction, in (0, 1]", 0, 1, r"v must lie in \(0, 1\], got 0"),
+    ("fraction, in (0, 1]", 1.5, 0.5, r"v must lie in \(0, 1\], got 1.5"),
+    ("in [0.5, 2) of it", 2, 0.5, r"v must lie in \[0.5, 2\), got 2"),
+]
+
+
+@pytest.mark.parametrize(("comment", "bad", "good", "message"), RANGED)
+def test_a_range_is_the_one_that_the_comment_says(comment, bad, good, message):
+    (one,) = read_cell(f"v: float = 1.0  # {comment}").values()
+    (many,) = read_cell(f"v: list[float] = []  # {comment}").values()
+    assert one.checked(good) == good and many.checked([good]) == [good]
+    for parameter, value in ((one, bad), (many, [good, bad])):
+        with pytest.raises(ValueError, match=message):
+            parameter.checked(value)
+
+
+@pytest.mark.parametrize("comment", ["a -> b", "0 to 1", "x>0", "in ms", "at most 3"])
+def test_a_comment_without_a_range_allows_any_number(comment):
+    (parameter,) = read_cell(f"v: float = 1.0  # {comment}").values()
+    assert parameter.checked(-1.0) == -1.0
 
 
 def test_prose_cells_tagged_parameters_do_not_count(tmp_path):

@@ -54,7 +54,7 @@ def sees_tissue(plane: int, reach: float, y: Array, x: Array) -> NDArray[np.bool
 
     Returns
     -------
-    NDArray[np.bool_]
+    NDArray of bool
         Mask of that shape.
     """
     cells = _tissue(plane, reach)

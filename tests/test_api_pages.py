@@ -1,0 +1,76 @@
+"""Every module stands on one page of the reference, and every docstring is sound markup."""
+
+from __future__ import annotations
+
+import ast
+import re
+from inspect import cleandoc
+from pathlib import Path
+
+import docutils.core
+import pytest
+from sphinx.ext.napoleon import Config, NumpyDocstring
+
+from smuglib import assembly
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "smuglib"
+# Peers of the benchmark need packages that an installation lacks; a program is no module to call.
+LEFT_OUT = re.compile(r"smuglib(\.bench\.peers.*|(\..*)?\.__main__)?$")
+
+
+def modules() -> dict[str, Path]:
+    found = {}
+    for path in PACKAGE.rglob("*.py"):
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        name = ".".join(parts).removesuffix(".__init__")
+        if not LEFT_OUT.match(name):
+            found[name] = path
+    return found
+
+
+def docstrings(path: Path) -> dict[str, str]:
+    """Docstrings of a module and of what is public in it; one after a constant counts too."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    found = {"module": ast.get_docstring(tree) or ""}
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and not node.name.startswith("_"):
+            found[node.name] = ast.get_docstring(node) or ""
+    for first, second in zip(tree.body, tree.body[1:], strict=False):
+        match first, second:
+            case (ast.Assign() | ast.AnnAssign(), ast.Expr(value=ast.Constant(value=str(text)))):
+                found[ast.unparse(first).split("=")[0]] = cleandoc(text)
+    return found
+
+
+def complaints(text: str) -> str:
+    """What docutils says of a docstring after napoleon has read its sections."""
+    config = Config(napoleon_use_rtype=False)
+    restructured = str(NumpyDocstring(text, config))
+    # References to objects are Sphinx's own.
+    plain = re.sub(r":(py:)?(class|func|meth|obj|mod|exc|attr):`", "`", restructured)
+    settings = {"report_level": 2, "warning_stream": False, "halt_level": 5}
+    document = docutils.core.publish_doctree(plain, settings_overrides=settings)
+    return "\n".join(
+        message.astext() for message in document.findall(docutils.nodes.system_message)
+    )
+
+
+def test_every_module_stands_on_one_page():
+    pages = [name for name in assembly.chapter_names(ROOT / "_toc.yml") if name.startswith("api_")]
+    texts = [(ROOT / "book" / f"{name}.md").read_text(encoding="utf-8") for name in pages]
+    listed = re.findall(r"^\.\. automodule:: (\S+)$", "\n".join(texts), re.MULTILINE)
+    assert sorted(listed) == sorted(modules()), "list each module in one book/api_*.md"
+    headings = re.findall(r"^## (\S+)$", "\n".join(texts), re.MULTILINE)
+    assert headings == listed
+
+
+@pytest.mark.parametrize("name", sorted(modules()))
+def test_docstrings_are_sound_markup(name):
+    for owner, text in docstrings(modules()[name]).items():
+        assert not complaints(text), f"{name}, {owner}: {complaints(text)}"
+
+
+def test_unsound_markup_is_noticed():
+    assert complaints("Return it.\n\nReturns\n-------\nint\n    The *number.\n")
+    assert not complaints("Return it.\n\nReturns\n-------\nint\n    The *number*, `other`.\n")

@@ -1,0 +1,82 @@
+"""The page on how the book was made reads what trainings and evaluations left behind."""
+
+from __future__ import annotations
+
+import json
+
+import pandas as pd
+import pytest
+
+from smuglib import making, notebooks
+from smuglib.files import project_root, sha256
+from smuglib.store import Store
+from tests.test_results import executed
+
+ORIGIN = {"device": "a CPU", "commit": "0123456789abcdef", "time": "2026-01-02T03:04:05+00:00"}
+
+
+@pytest.fixture
+def store(tmp_path):
+    """One training and its records, and the records of a variant that somebody edited."""
+    for folder in (tmp_path, tmp_path / "variants" / "jitter=0.1"):
+        for kind in ("logs", "records", "weights"):
+            (folder / kind).mkdir(parents=True)
+        records = folder / "records" / "modl_s0.05.csv"
+        records.write_text("a\n1\n2\n")
+        origin = {**ORIGIN, "rows": 2, "sha256": sha256(records)}
+        records.with_suffix(".json").write_text(json.dumps(origin))
+    records.write_text("a\n1\n3\n")
+    log = {"update": [5, 9], "validation_psnr": [31.0, 30.0], "seconds": [60, 90]}
+    pd.DataFrame(log).to_csv(tmp_path / "logs" / "modl_s0.05.csv", index=False)
+    origin = json.dumps({**ORIGIN, "precision": "bfloat16"})
+    (tmp_path / "logs" / "modl_s0.05.json").write_text(origin)
+    (tmp_path / "weights" / "modl_s0.05.safetensors").write_bytes(b"0" * 20000)
+    return tmp_path
+
+
+def test_a_training_is_told_by_its_log(store):
+    table = making.trainings(store)
+    assert table.index.to_list() == ["modl_s0.05"]
+    assert table.iloc[0].to_dict() == {
+        "updates": 9,
+        "validation PSNR (dB)": 31.0,
+        "minutes": 1.5,
+        "arithmetic": "bfloat16",
+        "device": "a CPU",
+        "commit": "0123456",
+        "date": "2026-01-02",
+    }
+
+
+def test_records_that_changed_are_noticed(store):
+    table = making.evaluations(store)
+    assert table["unchanged"].to_dict() == {
+        "modl_s0.05": True,
+        "variants/jitter=0.1/modl_s0.05": False,
+    }
+    assert table["SHA-256"]["modl_s0.05"] == sha256(store / "records" / "modl_s0.05.csv")[:16]
+
+
+def test_weights_are_told_by_size_and_hash(store):
+    table = making.weights(store)
+    digest = sha256(store / "weights" / "modl_s0.05.safetensors")
+    assert table.loc["modl_s0.05"].to_list() == [0.02, digest]
+
+
+def test_times_of_chapters_come_from_their_execution(tmp_path):
+    timed = executed(tmp_path / "a.ipynb", duration=90)
+    content = notebooks.read(timed)
+    content["metadata"]["papermill"]["start_time"] = "2026-01-02T03:04:05.678"
+    timed.write_text(json.dumps(content))
+    table = making.executions([timed])
+    assert table.loc["Demo"].to_list() == [1.5, "2026-01-02 03:04"]
+    assert making.executions([executed(tmp_path / "b.ipynb")])["minutes"].isna().all()
+    assert making.executions([]).empty
+
+
+def test_nothing_shipped_has_changed_since_it_was_written():
+    folder = Store.open("default").folder
+    assert making.evaluations(folder)["unchanged"].all()
+    assert len(making.trainings(folder)) >= 10
+    assert not making.versions().eq("not installed").any()
+    assert str(project_root()) not in making.trainings(folder).to_csv()

@@ -1,0 +1,30 @@
+"""Ranges of names that notebooks share."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from smuglib import labels, ranges
+from smuglib.scenarios import table_scenarios
+
+
+def test_scenarios_are_those_of_the_table():
+    assert {scenario.name for scenario in table_scenarios()} == labels.SCENARIO_LABELS.keys()
+    ranges.check({"scenarios": list(labels.SCENARIO_LABELS)})
+    with pytest.raises(ValueError, match="scenarios must be one of 'clean'"):
+        ranges.check({"scenarios": ["clean", "cleen"]})
+
+
+@pytest.mark.parametrize("value", ["gpu", "cuda:", "cuda:-1", "CPU", "", 0])
+def test_a_name_that_no_device_has_is_refused(value):
+    with pytest.raises(ValueError, match="device must be 'auto', 'cpu', 'cuda' or 'cuda:N'"):
+        ranges.check({"device": value})
+
+
+def test_a_gpu_that_is_not_there_is_refused():
+    ranges.check({"device": "auto"})
+    ranges.check({"device": "cpu"})
+    missing = f"cuda:{torch.cuda.device_count()}"
+    with pytest.raises(ValueError, match="CUDA devices"):
+        ranges.check({"device": missing})
