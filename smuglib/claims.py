@@ -121,6 +121,11 @@ def of(
             _drop(blocks, "rate_clean"),
         ),
         (
+            "It does so if data consistency keeps the old mask: the published test.",
+            "Lack of robustness",
+            _drop(blocks, "mask_clean"),
+        ),
+        (
             "MoDL becomes worse if it is unrolled further than in training.",
             "Lack of robustness",
             _drop(blocks, "steps_clean"),
