@@ -22,17 +22,20 @@ reconstruction shows where there is no lesion, in units of the lesion's: as larg
 artefact looks like a lesion or hides one. The *apparent* contrast is what a reader sees.
 """
 
+from smuglib.lesions.aims import AIMS, objective
 from smuglib.lesions.contrast import apparent_contrast, contrast_recovery, false_contrast
 from smuglib.lesions.places import draw
 from smuglib.lesions.planting import Planted, plant
 from smuglib.lesions.shape import Lesion
 
 __all__ = [
+    "AIMS",
     "Lesion",
     "Planted",
     "apparent_contrast",
     "contrast_recovery",
     "draw",
     "false_contrast",
+    "objective",
     "plant",
 ]

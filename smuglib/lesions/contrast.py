@@ -104,8 +104,22 @@ def _shown(planted: Planted, name: str, image: Tensor) -> Tensor:
 def _contrast(planted: Planted, image: Tensor) -> Tensor:
     """Return the mean magnitude in each disc minus that in its annulus, ``[lesion]``."""
     magnitude = image[0].abs().double().cpu()
-    return _mean(magnitude, planted.discs) - _mean(magnitude, planted.annuli)
+    return mean_in(magnitude, planted.discs) - mean_in(magnitude, planted.annuli)
 
 
-def _mean(values: Tensor, masks: Tensor) -> Tensor:
+def mean_in(values: Tensor, masks: Tensor) -> Tensor:
+    """Return the mean of values where a mask is true.
+
+    Parameters
+    ----------
+    values
+        Real, ``[..., height, width]``.
+    masks
+        Boolean; broadcasts to the values.
+
+    Returns
+    -------
+    Tensor
+        The mean over the last two axes.
+    """
     return (values * masks).sum((-2, -1)) / masks.sum((-2, -1))
