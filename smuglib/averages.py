@@ -55,6 +55,8 @@ def averages(
         ends = [float(np.sqrt(end)) if root_mean_square else end for end in interval]
         lines[group] = [*ends, len(values), len(set(subjects))]
     index = pd.MultiIndex.from_tuples(lines, names=list(by))
+    if len(by) == 1:
+        index = index.get_level_values(0)  # type: ignore[assignment]
     columns = ["mean", "low", "high", "n", "n_subjects"]
     return pd.DataFrame(list(lines.values()), index=index, columns=columns)
 

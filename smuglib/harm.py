@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pandas as pd
@@ -12,7 +10,6 @@ from torch import Tensor
 
 from smuglib import evaluation, lesions, random, uncertainty
 from smuglib.consistency import DataConsistency
-from smuglib.denoisers import Denoiser
 from smuglib.lesions import Planted
 from smuglib.models import UnrolledNetwork
 from smuglib.scenarios import Scenario
@@ -44,7 +41,6 @@ def observe(
     *,
     aim: str = "error",
     seed: int = 0,
-    precision: str = "float32",
 ) -> Outcome:
     """Put a scan with lesions through a scenario, and the same scan without them.
 
@@ -65,8 +61,6 @@ def observe(
     seed
         Seed of the attack and of the smoothing noise. Draws are those of
         `smuglib.evaluation.reconstruct`.
-    precision
-        Arithmetic of the convolutions in the ascent. Both reconstructions are in float32.
 
     Returns
     -------
@@ -85,39 +79,15 @@ def observe(
     z, z_free = (consistency.operator.adjoint(scan.kspace) for scan in (planted.scan, planted.free))
     if scenario.attack is not None:
         victim = planted.free if aim == "create" else planted.scan
-        with convolving(net, precision):
-            attacked = evaluation.perturbed(
-                net, victim, scenario, consistency, seed=seed, objective=objective
-            )
+        attacked = evaluation.perturbed(
+            net, victim, scenario, consistency, seed=seed, objective=objective
+        )
         if aim == "create":
             z, z_free = z + (attacked - z_free) / planted.factor, attacked
         else:
             z, z_free = attacked, z_free + planted.factor * (attacked - z)
     x, free = (_scored(net, planted, start, consistency, scenario, seed) for start in (z, z_free))
     return Outcome(x, free, z)
-
-
-@contextmanager
-def convolving(net: UnrolledNetwork, precision: str) -> Iterator[None]:
-    """Compute a network's convolutions in another precision for a while.
-
-    Parameters
-    ----------
-    net
-        The network; one without a `smuglib.denoisers.Denoiser` has no convolutions to change.
-    precision
-        ``"float32"`` or ``"bfloat16"``.
-    """
-    denoiser = net.denoiser
-    if not isinstance(denoiser, Denoiser):
-        yield
-        return
-    before = denoiser.precision
-    try:
-        denoiser.accelerate(precision=precision)
-        yield
-    finally:
-        denoiser.accelerate(precision=before)
 
 
 @torch.no_grad()

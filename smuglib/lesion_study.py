@@ -20,12 +20,11 @@ from functools import lru_cache
 
 from smuglib import checks, harm, metrics, random, uncertainty
 from smuglib.data import Scan
+from smuglib.ladder import DOMAINS, PRECISIONS
 from smuglib.lesions import Planted, draw, plant
 from smuglib.measurements import Measure, Values
 from smuglib.models import UnrolledNetwork
 from smuglib.scenarios import Scenario
-
-DOMAINS = ("image", "kspace")
 
 SCENARIOS = {
     "clean": "error",
@@ -84,7 +83,7 @@ class LesionStudy:
             checks.positive(name, getattr(self, name))
         checks.fraction("tissue", self.tissue)
         checks.integer("seed", self.seed, minimum=0)
-        checks.one_of("precision", self.precision, ("float32", "bfloat16"))
+        checks.one_of("precision", self.precision, PRECISIONS)
         contrast = checks.real_number("contrast", self.contrast)
         if contrast <= -1 or contrast == 0:
             raise ValueError(f"contrast must be > -1 and not 0, got {contrast!r}")
@@ -105,6 +104,7 @@ class LesionStudy:
             self.epsilon_kspace if in_kspace else self.epsilon,
             attack_steps=self.attack_steps,
             attack_samples=self.attack_samples,
+            precision=self.precision,
             n_samples=self.n_samples,
         )
 
@@ -129,7 +129,6 @@ class LesionStudy:
             self.scenario(scenario),
             aim=SCENARIOS[scenario],
             seed=self.seed,
-            precision=self.precision,
         )
 
     def measure(self, net: UnrolledNetwork) -> Measure:
