@@ -20,11 +20,13 @@ from functools import lru_cache
 
 from smuglib import checks, harm, metrics, random, uncertainty
 from smuglib.data import Scan
-from smuglib.ladder import DOMAINS, PRECISIONS
+from smuglib.ladder import PRECISIONS
 from smuglib.lesions import Planted, draw, plant
 from smuglib.measurements import Measure, Values
 from smuglib.models import UnrolledNetwork
 from smuglib.scenarios import Scenario
+
+DOMAINS = ("image", "kspace")
 
 SCENARIOS = {
     "clean": "error",

@@ -15,11 +15,11 @@ from smuglib import checks
 from smuglib.bounds import journal_bound
 from smuglib.consistency import DataConsistency
 from smuglib.data import Scan
-from smuglib.ladder import DOMAINS
 from smuglib.measurements import Measure, Values
 from smuglib.models import UnrolledNetwork
 from smuglib.spectrum import Spectrum, gain
 from smuglib.stability import JacobianNorm, jacobian_norm, local_lipschitz
+from smuglib.stability.linearization import DOMAINS
 
 EDGES = (1e-4, 1e-3, 1e-2, 3e-2, 0.1, 0.3, 0.6)
 """Borders between the bins of eigenvalues of ``A^H A``."""
