@@ -24,7 +24,7 @@ from smuglib.weights import SIGMAS
 PROFILE = config.get("profile", "default")
 profiles.get(PROFILE)  # refuses an unknown name before anything is planned
 
-STEPS = ("02_pretraining", "03_finetuning", "04_evaluation", "05_harm", "06_stability")
+STEPS = ("02_pretraining", "03_finetuning", "04_evaluation", "05_harm", "07_stability")
 STUDIES = {"harm": "lesion_study", "stability": "stability_study"}
 PAGES = [name for name in chapter_names("_toc.yml") if Path(f"book/{name}.ipynb").is_file()]
 CHAPTERS = [name for name in PAGES if name not in STEPS]
