@@ -20,6 +20,7 @@ from smuglib.lesions import (
     contrast_recovery,
     draw,
     false_contrast,
+    footprint,
     objective,
     plant,
 )
@@ -272,6 +273,16 @@ def test_spreads_are_of_all_samples_of_the_network():
         torch.testing.assert_close(x, harm.observe(net, pair, Scenario("clean"), seed=3).x)
         assert (spread is None) == (method == "modl")
     assert spread.shape == pair.scan.target.shape and spread.min() > 0
+
+
+def test_a_footprint_is_what_the_lesion_adds_to_the_measurement():
+    pair = planted(n_lesions=2)
+    apart = [footprint(pair, lesion) for lesion in (0, 1)]
+    for lesion, size in zip(pair.lesions, apart, strict=True):
+        change = pair.free.target * lesion.contrast * lesion.profile(SIZE, SIZE)
+        added = pair.free.operator.forward(change)
+        assert size == pytest.approx((added.norm() / pair.free.kspace.norm()).item())
+    assert apart[0] != apart[1]
 
 
 # --- attackers who want the lesion ----------------------------------------------------------------

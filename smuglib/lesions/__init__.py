@@ -25,7 +25,7 @@ artefact looks like a lesion or hides one. The *apparent* contrast is what a rea
 from smuglib.lesions.aims import AIMS, objective
 from smuglib.lesions.contrast import apparent_contrast, contrast_recovery, false_contrast
 from smuglib.lesions.places import draw
-from smuglib.lesions.planting import Planted, plant
+from smuglib.lesions.planting import Planted, footprint, plant
 from smuglib.lesions.shape import Lesion
 
 __all__ = [
@@ -36,6 +36,7 @@ __all__ = [
     "contrast_recovery",
     "draw",
     "false_contrast",
+    "footprint",
     "objective",
     "plant",
 ]

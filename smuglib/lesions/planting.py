@@ -89,3 +89,26 @@ def plant(scan: Scan, lesions: Sequence[Lesion]) -> Planted:
     scale = float(scan.scale) * peak.item()
     inserted = replace(scan, kspace=kspace / peak, target=(scan.target + added) / peak, scale=scale)
     return Planted(inserted, scan, tuple(lesions))
+
+
+def footprint(planted: Planted, lesion: int = 0) -> float:
+    """Return what a lesion alone adds to the measurement, relative to it.
+
+    A perturbation of that size, in a ball around the measurement without the lesion, is one that
+    the lesion itself would cause: no reconstruction can tell them apart.
+
+    Parameters
+    ----------
+    planted
+        The scans.
+    lesion
+        Index of the lesion.
+
+    Returns
+    -------
+    float
+        ``||A (t' - t)||_2 / ||y||_2``, y without lesions and t' with this one.
+    """
+    alone = plant(planted.free, [planted.lesions[lesion]])
+    added = alone.factor * alone.scan.kspace - planted.free.kspace
+    return float(added.norm() / planted.free.kspace.norm())
