@@ -46,8 +46,10 @@ def test_shipped_records_are_of_the_shipped_weights(method, sigma):
 
 @pytest.mark.parametrize("study", studies.STUDIES)
 def test_shipped_measurements_are_of_the_shipped_weights_and_enough_subjects(study):
-    frame, _ = studies.read(study, SHIPPED, list(METHODS), SIGMAS[0])
-    for method in METHODS:
+    methods = [m for m in METHODS if SHIPPED.measurements(study, m, SIGMAS[0]).is_file()]
+    assert {"modl", "smug"} <= set(methods)
+    frame, _ = studies.read(study, SHIPPED, methods, SIGMAS[0])
+    for method in methods:
         provenance = rows.read_provenance(SHIPPED.measurements(study, method, SIGMAS[0]))
         assert provenance["weights_sha256"] == sha256(SHIPPED.weights(method, SIGMAS[0]))
         own = frame[frame["method"] == method]
