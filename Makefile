@@ -29,9 +29,11 @@ test: lint
 reproduce: $(STAMP)
 	$(SNAKEMAKE) reproduce --quiet rules --config profile=$(PROFILE)
 	@echo "The book is $(CURDIR)/build/$(PROFILE)/_build/html/index.html"
-	@if [ -d smuglib/shipped/$(PROFILE)/records ]; then \
-	  $(BIN)/python -m smuglib compare build/$(PROFILE)/records smuglib/shipped/$(PROFILE)/records; \
-	fi
+	@for kind in records harm stability; do \
+	  if [ -d smuglib/shipped/$(PROFILE)/$$kind ]; then \
+	    $(BIN)/python -m smuglib compare build/$(PROFILE)/$$kind smuglib/shipped/$(PROFILE)/$$kind; \
+	  fi; \
+	done
 
 chapter: $(STAMP)
 	$(BIN)/python -m smuglib chapter $(if $(NAME),$(NAME),--list) $(ARGS)
@@ -44,7 +46,8 @@ bench: $(PEERS)
 
 ship:
 	mkdir -p smuglib/shipped/$(PROFILE)
-	cp -r build/$(PROFILE)/weights build/$(PROFILE)/logs build/$(PROFILE)/records smuglib/shipped/$(PROFILE)/
+	cd build/$(PROFILE) && \
+	  cp -r weights logs records harm stability ../../smuglib/shipped/$(PROFILE)/
 	for variant in build/$(PROFILE)/variants/*/; do \
 	  target="smuglib/shipped/$(PROFILE)/variants/$$(basename "$$variant")"; \
 	  for part in logs records; do \

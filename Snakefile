@@ -24,13 +24,16 @@ from smuglib.weights import SIGMAS
 PROFILE = config.get("profile", "default")
 profiles.get(PROFILE)  # refuses an unknown name before anything is planned
 
-STEPS = ("02_pretraining", "03_finetuning", "04_evaluation")
+STEPS = ("02_pretraining", "03_finetuning", "04_evaluation", "05_harm", "07_stability")
+STUDIES = {"harm": "lesion_study", "stability": "stability_study"}
 PAGES = [name for name in chapter_names("_toc.yml") if Path(f"book/{name}.ipynb").is_file()]
 CHAPTERS = [name for name in PAGES if name not in STEPS]
 LAST = "how_it_was_made"  # reads how long the other chapters took
 LEVELS = [f"{sigma:g}" for sigma in SIGMAS]
 CONTROLS = controls.of(profiles.get(PROFILE))
 LABELS = {control.label: control for control in CONTROLS}
+STUDIED = LEVELS[:1]
+"""Noise levels whose networks the studies measure: they cost as much as an evaluation."""
 SHIPPED = "smuglib/shipped/default"
 EVERY_SCENARIO = ", ".join(scenario.name for scenario in table_scenarios())
 EVERY_SWEEP = ", ".join(sweeps.AXES)
@@ -46,6 +49,7 @@ wildcard_constraints:
     label="|".join(map(re.escape, LABELS)),
     seed=r"\d+",
     chapter="|".join(CHAPTERS) or "none",
+    study="|".join(STUDIES),
 
 
 def code(name):
@@ -63,7 +67,8 @@ def options(name, **values):
 def step_page(name, profile):
     """Executed notebook that stands in the book for a step: SMUG at the first noise level."""
     run = f"s{LEVELS[0]}" if name == "02_pretraining" else f"smug_s{LEVELS[0]}"
-    return f"build/{profile}/notebooks/{name}_{run}.ipynb"
+    stem = name.partition("_")[2] if name.partition("_")[2] in STUDIES else name
+    return f"build/{profile}/notebooks/{stem}_{run}.ipynb"
 
 
 def pages(folder, profile):
@@ -267,12 +272,38 @@ rule control:
         notebook="build/{profile}/notebooks/variants/{label}/{method}_s{sigma}.ipynb",
         records="build/{profile}/variants/{label}/records/{method}_s{sigma}.csv",
     params:
-        code=[code(name) for name in STEPS],
+        code=[code("03_finetuning"), code("04_evaluation")],
         library=sources.library_hash("recipes", "evaluation"),
         commands=control_commands,
     threads: all_cores
     shell:
         "{params.commands}"
+
+
+def study_page(study):
+    """Notebook that computes a study."""
+    return next(name for name in STEPS if name.endswith(f"_{study}"))
+
+
+rule study:
+    input:
+        notebook=lambda wildcards: ancient(f"book/{study_page(wildcards.study)}.ipynb"),
+        weights="build/{profile}/manifests/{method}_s{sigma}.sha256",
+    output:
+        notebook="build/{profile}/notebooks/{study}_{method}_s{sigma}.ipynb",
+        rows="build/{profile}/{study}/{method}_s{sigma}.csv",
+        provenance="build/{profile}/{study}/{method}_s{sigma}.json",
+        manifest="build/{profile}/manifests/{study}_{method}_s{sigma}.sha256",
+    params:
+        code=lambda wildcards: code(study_page(wildcards.study)),
+        library=lambda wildcards: sources.library_hash(STUDIES[wildcards.study]),
+        options=lambda wildcards: options(
+            study_page(wildcards.study), results="build", **wildcards
+        ),
+    threads: all_cores
+    shell:
+        "{RUN} notebook {input.notebook} -o {output.notebook} {params.options}"
+        " && {RUN} manifest -o {output.manifest} {output.rows}"
 
 
 rule chapter:
@@ -288,6 +319,12 @@ rule chapter:
             for c in controls.of(profiles.get(wildcards.profile))
         ],
         others=others("{profile}"),
+        studies=expand(
+            "build/{{profile}}/manifests/{study}_{method}_s{sigma}.sha256",
+            study=STUDIES,
+            method=METHODS,
+            sigma=STUDIED,
+        ),
     output:
         notebook="build/{profile}/notebooks/{chapter}.ipynb",
     params:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -20,6 +20,9 @@ from smuglib.perturbations import Ball
 from smuglib.reachable import Reachable, ReachableBall
 from smuglib.smoothing import Smoothing
 
+Objective = Callable[[Tensor], Tensor]
+"""What an attacker wants more of: from reconstructions to one number a scan, ``[batch]``."""
+
 
 def perturbed(
     attack: Attack,
@@ -30,6 +33,7 @@ def perturbed(
     epsilon: float,
     unrolling_steps: int | None,
     generator: torch.Generator,
+    objective: Objective | None = None,
 ) -> Tensor:
     """Return the attacked image or k-space.
 
@@ -42,6 +46,8 @@ def perturbed(
         ``[batch, coil, height, width]``, as the attack's domain says.
     net, A, target, epsilon, unrolling_steps, generator
         See `smuglib.attacks.pgd`.
+    objective
+        What to maximize; by default the squared error against the target.
 
     Returns
     -------
@@ -66,15 +72,16 @@ def perturbed(
     if attack.kind != "pgd":
         draw = ball.gaussian if attack.kind == "gaussian" else ball.uniform
         return start + draw(generator)
+    wanted = _squared_error(target) if objective is None else objective
     with frozen(net), arithmetic(net, attack.precision):
         warm = None
         if attack.warm_start:
             transfer = replace(
                 LADDER["transfer"], domain=attack.domain, norm=attack.norm, floor=attack.floor
             )
-            around = _errors(transfer, net, start, consistency, target, unrolling_steps)
+            around = _errors(transfer, net, start, consistency, wanted, unrolling_steps)
             warm = worst(around, ball, transfer, generator)
-        errors = _errors(attack, net, start, consistency, target, unrolling_steps)
+        errors = _errors(attack, net, start, consistency, wanted, unrolling_steps)
         return start + worst(errors, ball, attack, generator, start=warm)
 
 
@@ -83,10 +90,10 @@ def _errors(
     net: UnrolledNetwork,
     start: Tensor,
     consistency: DataConsistency,
-    target: Tensor,
+    wanted: Objective,
     unrolling_steps: int | None,
 ) -> Errors:
-    """Return the error of the reconstruction that an attack differentiates."""
+    """Return what is wanted of the reconstruction that an attack differentiates."""
     step = _CutConsistency(consistency) if attack.gradient == "cut" else consistency
     smoothing = Smoothing("none") if attack.through == "around" else net.smoothing
     n_samples = attack.n_samples if smoothing.is_active else None
@@ -102,9 +109,13 @@ def _errors(
             n_samples=n_samples,
             smoothing=smoothing,
         )
-        return torch.view_as_real(x - target).square().sum((-3, -2, -1))
+        return wanted(x)
 
     return errors
+
+
+def _squared_error(target: Tensor) -> Objective:
+    return lambda x: torch.view_as_real(x - target).square().sum((-3, -2, -1))
 
 
 @contextmanager

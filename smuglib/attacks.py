@@ -19,13 +19,13 @@ import torch
 from torch import Tensor
 
 from smuglib import checks
-from smuglib.adversary import frozen, perturbed
+from smuglib.adversary import Objective, frozen, perturbed
 from smuglib.consistency import DataConsistency, cached
 from smuglib.ladder import LADDER, Attack
 from smuglib.models import UnrolledNetwork
 from smuglib.operators import SenseOperator
 
-__all__ = ["LADDER", "Attack", "frozen", "pgd", "pgd_kspace", "run"]
+__all__ = ["LADDER", "Attack", "Objective", "frozen", "pgd", "pgd_kspace", "run"]
 
 
 def pgd(
@@ -181,6 +181,7 @@ def run(
     *,
     epsilon: float,
     unrolling_steps: int | None = None,
+    objective: Objective | None = None,
     generator: torch.Generator,
 ) -> Tensor:
     """Attack a scan by one rung of the ladder.
@@ -196,6 +197,8 @@ def run(
         Measured k-space, complex, ``[batch, coil, height, width]``.
     epsilon
         Strength ε >= 0, in the units of the attack's domain and norm.
+    objective
+        What to maximize; by default the squared error of the whole image.
 
     Returns
     -------
@@ -211,7 +214,8 @@ def run(
     attack = rung if isinstance(rung, Attack) else LADDER[checks.one_of("rung", rung, LADDER)]
     operator = cached(A, net.lam).operator
     start = y if attack.domain == "kspace" else operator.adjoint(y)
-    attacked = perturbed(attack, net, start, A, target, epsilon, unrolling_steps, generator)
+    settings = epsilon, unrolling_steps, generator, objective
+    attacked = perturbed(attack, net, start, A, target, *settings)
     return operator.adjoint(attacked) if attack.domain == "kspace" else attacked
 
 

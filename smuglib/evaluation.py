@@ -98,6 +98,7 @@ def perturbed(
     consistency: DataConsistency,
     *,
     seed: int,
+    objective: attacks.Objective | None = None,
 ) -> Tensor:
     """Return the zero-filled image that a scenario gives a network, perturbation included.
 
@@ -105,6 +106,8 @@ def perturbed(
     ----------
     net, scan, scenario, consistency, seed
         See `reconstruct`.
+    objective
+        What the attacker maximizes; by default the squared error.
 
     Returns
     -------
@@ -126,6 +129,7 @@ def perturbed(
         scan.target,
         epsilon=scenario.epsilon,
         unrolling_steps=scenario.n_steps,
+        objective=objective,
         generator=random.generator(seed, "attack", scan.split, int(scan.slice_index)),
     )
 

@@ -1,16 +1,14 @@
-"""What a scenario does to lesions: reconstructions with and without them, and their records."""
+"""What a scenario does to lesions: reconstructions with and without them, and their measures."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
 
-from smuglib import checks, evaluation, lesions, random, statistics, uncertainty
+from smuglib import evaluation, lesions, random, uncertainty
 from smuglib.consistency import DataConsistency
 from smuglib.lesions import Planted
 from smuglib.models import UnrolledNetwork
@@ -27,23 +25,27 @@ class Outcome:
         With lesions, complex, ``[1, height, width]``, in units of the scan with lesions.
     free
         Without them, under the same perturbation and noise, in units of the scan without.
-    spread
-        Spread of x over the noise samples, real, likewise; None where there are none.
+    z
+        The zero-filled image that led to x, perturbation included.
     """
 
     x: Tensor
     free: Tensor
-    spread: Tensor | None
+    z: Tensor
 
 
 def observe(
-    net: UnrolledNetwork, planted: Planted, scenario: Scenario, *, seed: int = 0
+    net: UnrolledNetwork,
+    planted: Planted,
+    scenario: Scenario,
+    *,
+    aim: str = "error",
+    seed: int = 0,
 ) -> Outcome:
     """Put a scan with lesions through a scenario, and the same scan without them.
 
-    The adversary attacks the scan with lesions, and aims at the error of the whole slice. Its
-    perturbation, in absolute units, is added to the scan without lesions too, and both are
-    reconstructed with the same noise: what differs is the lesions.
+    The adversary attacks one of the two scans. Its perturbation, in absolute units, is added to
+    the other one too, and both are reconstructed with the same noise: what differs is the lesions.
 
     Parameters
     ----------
@@ -53,6 +55,9 @@ def observe(
         The scans.
     scenario
         What to do to them; at the scans' own sampling rate.
+    aim
+        What the adversary wants (see `smuglib.lesions.objective`), of the first lesion where it
+        is about one. ``"create"`` attacks the scan without lesions, all else the one with them.
     seed
         Seed of the attack and of the smoothing noise. Draws are those of
         `smuglib.evaluation.reconstruct`.
@@ -60,43 +65,73 @@ def observe(
     Returns
     -------
     Outcome
-        Both reconstructions, and the spread.
+        Both reconstructions.
 
     Raises
     ------
     ValueError
-        If the scenario names a sampling rate.
+        If the scenario names a sampling rate, or the aim is unknown.
     """
     if scenario.sampling_rate is not None:
         raise ValueError(f"scenario {scenario.name!r} must leave sampling_rate to the scan")
-    scan, key = planted.scan, (planted.scan.split, int(planted.scan.slice_index))
-    consistency = DataConsistency(scan.operator, net.lam)
-    z = consistency.operator.adjoint(scan.kspace)
-    z_free = consistency.operator.adjoint(planted.free.kspace)
+    objective = lesions.objective(planted, aim)
+    consistency = DataConsistency(planted.scan.operator, net.lam)
+    z, z_free = (consistency.operator.adjoint(scan.kspace) for scan in (planted.scan, planted.free))
     if scenario.attack is not None:
-        attacked = evaluation.perturbed(net, scan, scenario, consistency, seed=seed)
-        z, z_free = attacked, z_free + planted.factor * (attacked - z)
-    x, spread = _reconstruct(net, z, consistency, scenario, random.generator(seed, "score", *key))
-    again = random.generator(seed, "score", *key)
-    return Outcome(x, _reconstruct(net, z_free, consistency, scenario, again)[0], spread)
+        victim = planted.free if aim == "create" else planted.scan
+        attacked = evaluation.perturbed(
+            net, victim, scenario, consistency, seed=seed, objective=objective
+        )
+        if aim == "create":
+            z, z_free = z + (attacked - z_free) / planted.factor, attacked
+        else:
+            z, z_free = attacked, z_free + planted.factor * (attacked - z)
+    x, free = (_scored(net, planted, start, consistency, scenario, seed) for start in (z, z_free))
+    return Outcome(x, free, z)
 
 
 @torch.no_grad()
-def _reconstruct(
+def _scored(
     net: UnrolledNetwork,
+    planted: Planted,
     z: Tensor,
     consistency: DataConsistency,
     scenario: Scenario,
-    generator: torch.Generator,
+    seed: int,
+) -> Tensor:
+    x: Tensor = net(
+        z,
+        consistency,
+        generator=_noise(planted, seed),
+        n_steps=scenario.n_steps,
+        n_samples=scenario.n_samples if net.smoothing.is_active else None,
+    )
+    return x
+
+
+@torch.no_grad()
+def with_spread(
+    net: UnrolledNetwork, planted: Planted, outcome: Outcome, *, seed: int = 0
 ) -> tuple[Tensor, Tensor | None]:
-    n_steps, n_samples = scenario.n_steps, scenario.n_samples
-    samples = n_samples or net.smoothing.n_samples
-    if net.smoothing.is_active and samples > 1:
-        return uncertainty.reconstruct(
-            net, z, consistency, generator=generator, n_steps=n_steps, n_samples=n_samples
-        )
-    x = net(z, consistency, generator=generator, n_steps=n_steps, n_samples=n_samples)
-    return x, None
+    """Reconstruct the scan with lesions with all noise samples of the network.
+
+    Parameters
+    ----------
+    net, planted, seed
+        Those of `observe`.
+    outcome
+        What it returned.
+
+    Returns
+    -------
+    Tensor, Tensor or None
+        The reconstruction and the spread of its noise samples, ``[1, height, width]``, in units
+        of the scan with lesions; None for a network without such samples.
+    """
+    operator, noise = planted.scan.operator, _noise(planted, seed)
+    if not net.smoothing.is_active:
+        return net(outcome.z, operator), None
+    return uncertainty.reconstruct(net, outcome.z, operator, generator=noise)
 
 
 def measures(planted: Planted, outcome: Outcome) -> pd.DataFrame:
@@ -128,50 +163,7 @@ def measures(planted: Planted, outcome: Outcome) -> pd.DataFrame:
     )
 
 
-def summary(
-    rows: pd.DataFrame,
-    value: str,
-    *,
-    by: Sequence[str] = ("scenario", "method"),
-    root_mean_square: bool = False,
-) -> pd.DataFrame:
-    """Average a column with its bootstrap interval over subjects.
-
-    Parameters
-    ----------
-    rows
-        Rows with ``split``, ``subject``, the columns of ``by``, and numbers to average.
-    value
-        Which numbers.
-    by
-        Columns that hold apart what must not be averaged.
-    root_mean_square
-        Return the root of the mean square, and the roots of its interval's ends, instead of the
-        mean: for errors of either sign.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row a group, in the order of the rows: ``mean``, ``low`` and ``high`` (NaN for fewer
-        than two subjects), ``n`` values and ``n_subjects``, indexed by group.
-
-    Raises
-    ------
-    ValueError
-        If a column is unknown or a value not finite.
-    """
-    for name in (value, *by):
-        checks.one_of("column", name, map(str, rows.columns))
-    lines = {}
-    for group, part in rows.groupby(list(by), sort=False):
-        values = part[value].to_numpy(dtype=float)
-        values = values**2 if root_mean_square else values
-        subjects = [f"{s} {n}" for s, n in zip(part["split"], part["subject"], strict=True)]
-        interval = statistics.Interval(float(values.mean()), np.nan, np.nan)
-        if len(set(subjects)) > 1:
-            interval = statistics.bootstrap(values, subjects)
-        ends = [float(np.sqrt(end)) if root_mean_square else end for end in interval]
-        lines[group] = [*ends, len(values), len(set(subjects))]
-    index = pd.MultiIndex.from_tuples(lines, names=list(by))
-    columns = ["mean", "low", "high", "n", "n_subjects"]
-    return pd.DataFrame(list(lines.values()), index=index, columns=columns)
+def _noise(planted: Planted, seed: int) -> torch.Generator:
+    """Return the noise with which evaluations score a slice."""
+    scan = planted.scan
+    return random.generator(seed, "score", scan.split, int(scan.slice_index))

@@ -39,3 +39,17 @@ RUNG_LABELS = {
     "adaptive_kspace_linf": "adaptive, on the samples (ℓ∞)",
 }
 """Rungs of the ladder at one strength, from the weakest, by scenario."""
+
+HARM_LABELS = {
+    "clean": "clean",
+    "image": "image attack",
+    "kspace": "k-space attack",
+    "erase_image": "erasing image attack",
+    "erase_kspace": "erasing k-space attack",
+    "create_image": "creating image attack",
+    "create_kspace": "creating k-space attack",
+}
+"""Names of the scenarios of `smuglib.lesion_study`."""
+
+INPUT_LABELS = {"image": "of z", "kspace": "of y"}
+"""Names of the inputs that `smuglib.stability_study` changes."""

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pandas as pd
 
-MEASURES = ("psnr", "ssim", "nmse")
+MEASURES = ("psnr", "ssim", "nmse", "value")
 """Columns whose names begin so are measured; they may differ."""
 
 PROVENANCE = ("commit", "versions", "device", "time", "weights", "provenance")
 """Columns whose names begin so tell how a row was made; they may differ."""
 
-GROUPS = ("method", "training_sigma", "scenario")
+GROUPS = ("method", "training_sigma", "scenario", "quantity")
 
 
 def differences(fresh: Path | str, shipped: Path | str) -> pd.DataFrame:
@@ -28,7 +28,7 @@ def differences(fresh: Path | str, shipped: Path | str) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row a group (method, training_sigma, scenario) and measure: ``rows`` compared,
+        One row a group (method, training_sigma, scenario, quantity) and measure: ``rows`` compared,
         ``only_fresh`` and ``only_shipped`` (rows without a partner), ``mean_difference`` (fresh
         minus shipped) and ``largest_difference`` (absolute).
 

@@ -126,6 +126,10 @@ class Store:
         """Return the path of a run's records."""
         return self.folder / "records" / f"{run_name(method, sigma)}.csv"
 
+    def measurements(self, study: str, method: str, sigma: float) -> Path:
+        """Return the path of what a study, such as ``"harm"``, measured of a run."""
+        return self.folder / study / f"{run_name(method, sigma)}.csv"
+
     def log(self, method: str, sigma: float) -> Path:
         """Return the path of a run's training log; its provenance lies beside it as JSON."""
         return self.folder / "logs" / f"{run_name(method, sigma)}.csv"

@@ -36,6 +36,12 @@ def measurement(
     return y / scale[:, None, None, None], A, target / scale[:, None, None]
 
 
+def scan(index: int = 0, sampling_rate: float = 0.5, size: int = 32) -> Scan:
+    """Return a test scan; two slices in turn are of one subject."""
+    y, A, target = measurement(seed=index, size=size, sampling_rate=sampling_rate)
+    return Scan(y, A.maps, A.mask, target, 1.0, index // 2, index, "test")
+
+
 def network(
     method: str = "modl",
     *,

@@ -591,3 +591,28 @@ def test_published_rung_switches_the_smoothing_off():
     )
     attacks.run("transfer_published", net, y, A, target, epsilon=0.01, generator=generator(0))
     assert seen == [Smoothing("none")] * 10
+
+
+# --- another objective --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("domain", ["image", "kspace"])
+def test_an_attack_climbs_the_objective_that_it_is_given(domain):
+    y, A, target = measurement()
+    net, rung = network("smug"), replace(LADDER["adaptive"], domain=domain, norm="l2", n_steps=6)
+
+    def attacked(objective=None):
+        options = {"epsilon": 0.05, "generator": generator(0), "objective": objective}
+        return attacks.run(rung, net, y, A, target, **options)
+
+    def corner(x):
+        return x[:, 0, 0].real
+
+    def seen(z):
+        return corner(net(z, A, generator=generator(1)).detach()).item()
+
+    clean = seen(A.adjoint(y))
+    assert seen(attacked(corner)) > clean + 0.01
+    assert seen(attacked(lambda x: -corner(x))) < clean - 0.01
+    squared = attacked(lambda x: parts(x - target).square().sum((1, 2, 3)))
+    assert torch.equal(squared, attacked())

@@ -14,18 +14,13 @@ from smuglib.evaluation import ZeroFilled, evaluate, reconstruct
 from smuglib.ladder import LADDER
 from smuglib.records import RESULTS
 from smuglib.scenarios import Scenario, table_scenarios
-from tests.scans import measurement, network
+from tests.scans import network, scan
 
 QUICK = {"attack_steps": 2, "attack_samples": 1}
 CLEAN = Scenario("clean")
 ADAPTIVE = Scenario("adaptive", "adaptive", 0.02, **QUICK)
 KSPACE = Scenario("kspace", "kspace", 0.05, **QUICK)
 OPTIONS = {"method": "smug", "training_sigma": 0.05, "progress": False}
-
-
-def scan(index: int = 0, sampling_rate: float = 0.5) -> Scan:
-    y, A, target = measurement(seed=index, size=32, sampling_rate=sampling_rate)
-    return Scan(y, A.maps, A.mask, target, 1.0, index // 2, index, "test")
 
 
 def results(row: records.Record) -> dict[str, float]:

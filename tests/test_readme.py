@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from smuglib import records, tables
+from smuglib import records, rows, studies, tables
 from smuglib.bench import costs, report
 from smuglib.files import project_root, sha256
 from smuglib.models import METHODS
@@ -39,17 +39,29 @@ def test_the_readme_s_ratios_are_those_of_the_shipped_benchmark():
 @pytest.mark.parametrize("sigma", SIGMAS)
 @pytest.mark.parametrize("method", METHODS)
 def test_shipped_records_are_of_the_shipped_weights(method, sigma):
-    rows = records.read(SHIPPED.records(method, sigma))
-    hashes = set(rows.loc[rows["method"] == method, "weights_sha256"])
+    held = records.read(SHIPPED.records(method, sigma))
+    hashes = set(held.loc[held["method"] == method, "weights_sha256"])
     assert hashes == {sha256(SHIPPED.weights(method, sigma))}
+
+
+@pytest.mark.parametrize("study", studies.STUDIES)
+def test_shipped_measurements_are_of_the_shipped_weights_and_enough_subjects(study):
+    methods = [m for m in METHODS if SHIPPED.measurements(study, m, SIGMAS[0]).is_file()]
+    assert {"modl", "smug"} <= set(methods)
+    frame, _ = studies.read(study, SHIPPED, methods, SIGMAS[0])
+    for method in methods:
+        provenance = rows.read_provenance(SHIPPED.measurements(study, method, SIGMAS[0]))
+        assert provenance["weights_sha256"] == sha256(SHIPPED.weights(method, SIGMAS[0]))
+        own = frame[frame["method"] == method]
+        assert own["slice"].nunique() >= 24 and own["subject"].nunique() >= 12
 
 
 @pytest.mark.parametrize("sigma", SIGMAS)
 def test_shipped_records_cover_enough_slices_and_subjects(sigma):
     block = tables.read_block(SHIPPED, sigma)
-    for (_, scenario), rows in block.groupby(["method", "scenario"]):
+    for (_, scenario), part in block.groupby(["method", "scenario"]):
         if scenario in tables.COLUMNS:
-            assert rows["slice"].nunique() >= 24 and rows["subject"].nunique() >= 12
+            assert part["slice"].nunique() >= 24 and part["subject"].nunique() >= 12
 
 
 @pytest.mark.parametrize("sigma", SIGMAS)

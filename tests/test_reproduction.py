@@ -33,6 +33,19 @@ def test_rows_are_matched_and_measures_compared(tmp_path):
     assert table.loc["ssim", "largest_difference"] == 0
 
 
+def test_measurements_are_compared_by_quantity(tmp_path):
+    fresh, shipped = tmp_path / "fresh", tmp_path / "shipped"
+    for folder, norm in ((fresh, 3.5), (shipped, 3.0)):
+        folder.mkdir()
+        lines = {"method": "smug", "scenario": "image", "quantity": ["norm", "change"]}
+        pd.DataFrame({**lines, "index": 0, "value": [norm, 7.0]}).to_csv(
+            folder / "smug.csv", index=False
+        )
+    table = differences(fresh, shipped).set_index("quantity")
+    assert table["measure"].tolist() == ["value", "value"]
+    assert table["largest_difference"].to_dict() == {"norm": 0.5, "change": 0.0}
+
+
 def test_other_columns_and_missing_records_are_refused(tmp_path, capsys):
     fresh, shipped = tmp_path / "fresh", tmp_path / "shipped"
     write(fresh, "a.csv", extra=1)

@@ -40,6 +40,8 @@ def test_both_sources_have_one_layout(tmp_path, monkeypatch):
     for source, root in roots.items():
         for name, path in LAYOUT.items():
             assert getattr(Store.open("default", source), name)("smug", 0.05) == root / path
+        harm = Store.open("default", source).measurements("harm", "smug", 0.05)
+        assert harm == root / "harm" / "smug_s0.05.csv"
 
 
 def test_the_build_folder_is_the_project_s_from_any_folder_below_it(tmp_path, monkeypatch):

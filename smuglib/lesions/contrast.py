@@ -1,0 +1,125 @@
+"""How much of a lesion's contrast a reconstruction keeps, and what it shows without one."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from smuglib import checks
+from smuglib.lesions.planting import Planted
+
+
+def contrast_recovery(planted: Planted, x: Tensor, free: Tensor) -> Tensor:
+    """Return the share of each lesion's contrast that a reconstruction keeps.
+
+    Parameters
+    ----------
+    planted
+        The scans.
+    x
+        Reconstruction of ``planted.scan``, complex, ``[1, height, width]``, in its units.
+    free
+        Reconstruction of ``planted.free``, likewise in its own units, under the same
+        perturbation (in absolute units) and the same smoothing noise. A reference made of clean
+        data would count artefacts of the attack as lost or gained contrast, and one with an attack
+        of its own would bring a second set of them.
+
+    Returns
+    -------
+    Tensor
+        Recovery, float64, ``[lesion]``: 1 is fully kept, 0 erased.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an image is not complex or not of the scan's shape.
+    """
+    return (_seen(planted, x) - _shown(planted, "free", free)) / _truth(planted)
+
+
+def false_contrast(planted: Planted, free: Tensor) -> Tensor:
+    """Return the contrast that a reconstruction shows without the lesions, relative to theirs.
+
+    Parameters
+    ----------
+    planted
+        The scans.
+    free
+        Reconstruction of ``planted.free``, complex, ``[1, height, width]``, in its units.
+
+    Returns
+    -------
+    Tensor
+        Difference of the contrast to the target's, in units of each lesion's contrast; float64,
+        ``[lesion]``; 0 where the surroundings are reconstructed without error.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `contrast_recovery`.
+    """
+    absent = _contrast(planted, planted.free.target)
+    return (_shown(planted, "free", free) - absent) / _truth(planted)
+
+
+def apparent_contrast(planted: Planted, x: Tensor) -> Tensor:
+    """Return the contrast that a reader sees, relative to the true one.
+
+    It needs no second reconstruction; it is the sum of `contrast_recovery` and `false_contrast`.
+
+    Parameters
+    ----------
+    planted, x
+        See `contrast_recovery`.
+
+    Returns
+    -------
+    Tensor
+        Apparent contrast minus that of the anatomy, in units of each lesion's; float64,
+        ``[lesion]``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `contrast_recovery`.
+    """
+    return (_seen(planted, x) - _contrast(planted, planted.free.target)) / _truth(planted)
+
+
+def _truth(planted: Planted) -> Tensor:
+    """Return the contrast that the lesions add to the target, in units of the free scan."""
+    return _seen(planted, planted.scan.target) - _contrast(planted, planted.free.target)
+
+
+def _seen(planted: Planted, x: Tensor) -> Tensor:
+    """Return the contrasts of an image of the scan with lesions, in units of the free scan."""
+    return planted.factor * _shown(planted, "x", x)
+
+
+def _shown(planted: Planted, name: str, image: Tensor) -> Tensor:
+    checks.complex_tensor(name, image, n_axes=(3,))
+    checks.same_shape(name, image, "the target", planted.free.target)
+    return _contrast(planted, image)
+
+
+def _contrast(planted: Planted, image: Tensor) -> Tensor:
+    """Return the mean magnitude in each disc minus that in its annulus, ``[lesion]``."""
+    magnitude = image[0].abs().double().cpu()
+    return mean_in(magnitude, planted.discs) - mean_in(magnitude, planted.annuli)
+
+
+def mean_in(values: Tensor, masks: Tensor) -> Tensor:
+    """Return the mean of values where a mask is true.
+
+    Parameters
+    ----------
+    values
+        Real, ``[..., height, width]``.
+    masks
+        Boolean; broadcasts to the values.
+
+    Returns
+    -------
+    Tensor
+        The mean over the last two axes.
+    """
+    return (values * masks).sum((-2, -1)) / masks.sum((-2, -1))

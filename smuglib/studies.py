@@ -1,0 +1,189 @@
+"""Studies that measure networks slice by slice: computing them, keeping them, checking them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import pandas as pd
+import torch
+
+from smuglib import checks, live, measurements, provenance, rows, sources
+from smuglib.lesion_study import LesionStudy
+from smuglib.measurements import Measurement
+from smuglib.precision import tf32
+from smuglib.profiles import Profile
+from smuglib.remeasure import Again
+from smuglib.stability_study import StabilityStudy
+from smuglib.store import Store
+
+STUDIES: dict[str, type[LesionStudy] | type[StabilityStudy]] = {
+    "harm": LesionStudy,
+    "stability": StabilityStudy,
+}
+"""Kinds of studies, by the name of the folder that keeps their measurements."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One method, measured by one study.
+
+    Parameters
+    ----------
+    study
+        Settings of the study.
+    method, sigma
+        The network, by its method and the noise of its training.
+    weights
+        The store that its weights are in.
+    output
+        The store that the measurements go to.
+    profile
+        Settings of the scans.
+    """
+
+    study: LesionStudy | StabilityStudy
+    method: str
+    sigma: float
+    weights: Store
+    output: Store
+    profile: Profile
+
+    @property
+    def name(self) -> str:
+        """Name of the study, of `STUDIES`."""
+        return next(name for name, kind in STUDIES.items() if isinstance(self.study, kind))
+
+    @property
+    def path(self) -> Path:
+        """The file of its measurements."""
+        return self.output.measurements(self.name, self.method, self.sigma)
+
+    def compute(self, n_slices: int, *, device: torch.device, progress: bool = True) -> Path:
+        """Measure test slices and write the rows; an interrupted run resumes.
+
+        Parameters
+        ----------
+        n_slices
+            How many test slices, from the first on. More that were measured before by the same
+            code, weights and settings are kept.
+        device
+            Where to compute.
+        progress
+            Show a progress bar.
+
+        Returns
+        -------
+        Path
+            The CSV file.
+
+        Raises
+        ------
+        ValueError
+            If the profile has not so many test slices.
+        """
+        if checks.integer("n_slices", n_slices) > self.profile.n_test:
+            raise ValueError(f"n_slices must be <= n_test {self.profile.n_test}, got {n_slices}")
+        net = live.network(self.weights, self.method, self.sigma).to(device)
+        module = type(self.study).__module__.removeprefix("smuglib.")
+        made = {
+            "study": self.name,
+            "profile": self.profile.name,
+            "settings": asdict(self.study),
+            "weights_sha256": live.weights_hash(self.weights, self.method, self.sigma),
+            "code": sources.library_hash(module, "data"),
+        }
+        key = hashlib.sha256(json.dumps(made, sort_keys=True).encode()).hexdigest()
+        with tf32(False):
+            found = measurements.collect(
+                self.study.measure(net),
+                (live.scan_of(self.profile, index).to(device) for index in range(n_slices)),
+                self.study.scenarios(net),
+                method=self.method,
+                training_sigma=self.sigma,
+                seed=self.study.seed,
+                partial=self.output.checkpoints(self.method, self.sigma, key) / f"{self.name}.csv",
+                progress=progress,
+            )
+        rows.write(self.path, found, Measurement, {**made, **provenance.describe(device)})
+        return self.path
+
+
+def read(
+    name: str, store: Store, methods: Sequence[str], sigma: float
+) -> tuple[pd.DataFrame, LesionStudy | StabilityStudy]:
+    """Read the measurements of several methods.
+
+    Parameters
+    ----------
+    name
+        Name of the study.
+    store
+        Where they lie.
+    methods
+        The methods, at least one.
+    sigma
+        Noise of their training.
+
+    Returns
+    -------
+    pandas.DataFrame, LesionStudy or StabilityStudy
+        The rows of `smuglib.measurements.Measurement`, and the settings that they share.
+
+    Raises
+    ------
+    FileNotFoundError
+        If a method was not measured.
+    ValueError
+        If a file is damaged, settings differ between methods, or there is no method.
+    """
+    kind = STUDIES[checks.one_of("study", name, STUDIES)]
+    if not methods:
+        raise ValueError("methods must hold at least one, got none")
+    paths = [store.measurements(name, method, sigma) for method in methods]
+    frames = [rows.read(path, Measurement) for path in paths]
+    first, *others = [rows.read_provenance(path)["settings"] for path in paths]
+    for path, other in zip(paths[1:], others, strict=True):
+        if other != first:
+            raise ValueError(f"{path} was measured with other settings than {paths[0]}")
+    return pd.concat(frames, ignore_index=True), kind(**first)
+
+
+def again(study: LesionStudy | StabilityStudy, store: Store, profile: Profile) -> Again:
+    """Return what measures a method anew, for `smuglib.remeasure.recheck`.
+
+    Parameters
+    ----------
+    study
+        Settings of the study.
+    store
+        Where weights and measurements lie.
+    profile
+        Settings of the scans.
+
+    Returns
+    -------
+    callable
+        It raises a RuntimeError if the weights are not those that were measured.
+    """
+
+    def measure(method: str, sigma: float, scenario: str, index: int) -> list[Measurement]:
+        run = Run(study, method, sigma, store, store, profile)
+        weights = live.weights_hash(store, method, sigma)
+        if rows.read_provenance(run.path)["weights_sha256"] != weights:
+            path = store.weights(method, sigma)
+            raise RuntimeError(f"{run.path} was not measured with the weights {path}")
+        net = live.network(store, method, sigma)
+        return measurements.measured(
+            study.measure(net),
+            live.scan_of(profile, index),
+            scenario,
+            method=method,
+            training_sigma=sigma,
+            seed=study.seed,
+        )
+
+    return measure

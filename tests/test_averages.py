@@ -1,0 +1,90 @@
+"""Means with intervals, pairs, and their text: known answers."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from smuglib import statistics
+from smuglib.averages import averages, cell, paired
+from smuglib.study_tables import against, by_method, listed
+
+
+def rows(values, subjects, scenario="clean"):
+    return pd.DataFrame(
+        {"split": "test", "subject": subjects, "scenario": scenario, "method": "m", "v": values}
+    )
+
+
+def test_averages_known_answer():
+    table = averages(
+        pd.concat([rows([1, 1, 3, 3], [0, 0, 1, 1]), rows([-3.0, 4.0], [0, 0], "attacked")]), "v"
+    )
+    assert table.loc[("clean", "m")].tolist() == [
+        2,
+        *statistics.bootstrap([1, 3], [0, 1])[1:],
+        4,
+        2,
+    ]
+    assert table.loc[("clean", "m"), "low"] == 1 and table.loc[("clean", "m"), "high"] == 3
+    one = table.loc[("attacked", "m")]
+    assert one["mean"] == 0.5 and np.isnan(one["low"]) and np.isnan(one["high"])
+    assert table.index.tolist() == [("clean", "m"), ("attacked", "m")]
+    square = averages(rows([-3.0, 4.0], [0, 1]), "v", root_mean_square=True).iloc[0]
+    assert square["mean"] == pytest.approx(math.sqrt(12.5))
+    assert (square["low"], square["high"]) == (3, 4)
+    with pytest.raises(ValueError, match="column must be one of"):
+        averages(rows([1.0], [0]), "w")
+
+
+def measurements():
+    """Two methods at three slices of two subjects: the second is one better, or twice the first."""
+    values = {"modl": [1.0, 2.0, 3.0], "smug": [2.0, 3.0, 4.0]}
+    return pd.DataFrame(
+        [
+            {"method": method, "scenario": "clean", "split": "test", "subject": subject,
+             "slice": index, "quantity": "q", "index": 0, "value": value}
+            for method, numbers in values.items()
+            for index, (subject, value) in enumerate(zip([0, 0, 1], numbers, strict=True))
+        ]
+    )  # fmt: skip
+
+
+def test_pairs_known_answer():
+    frame = measurements().sample(frac=1, random_state=0)
+    assert paired(frame, "method", "smug", "modl")["value"].tolist() == [1, 1, 1]
+    quotients = paired(frame, "method", "smug", "modl", ratio=True).sort_values("slice")
+    assert quotients["value"].tolist() == [2, 1.5, 4 / 3]
+    assert set(quotients["method"]) == {"smug"}
+    for broken in (frame[1:], pd.concat([frame, frame])):
+        with pytest.raises(ValueError, match="must be pairs: got"):
+            paired(broken, "method", "smug", "modl")
+
+
+def test_one_column_names_groups_plainly():
+    assert averages(measurements(), by=["method"]).index.tolist() == ["modl", "smug"]
+
+
+def test_tables_known_answer():
+    frame = measurements()
+    names, methods = {"clean": "no attack"}, ["smug", "modl"]
+    table = by_method(frame, "q", names, methods, digits=1)
+    assert table.to_dict("index") == {
+        "no attack": {"SMUG": "3.0 [2.5, 4.0]", "MoDL": "2.0 [1.5, 3.0]"}
+    }
+    assert listed(table.loc["no attack"]) == "SMUG 3.0 [2.5, 4.0]; MoDL 2.0 [1.5, 3.0]"
+    change = against(frame, "q", names, methods)
+    assert change.to_dict("index") == {"no attack": {"SMUG": "1.00 [1.00, 1.00]"}}
+    alone = by_method(frame[frame.subject == 1], "q", {**names, "kspace": "attack"}, methods)
+    assert alone.loc["no attack"].tolist() == ["4.00", "3.00"]
+    assert alone.loc["attack"].tolist() == ["", ""]
+
+
+def test_a_mean_is_written_with_its_interval():
+    row = pd.Series({"mean": 0.126, "low": -0.1, "high": 0.349, "n_subjects": 2})
+    assert cell(row) == "0.13 [-0.10, 0.35]"
+    assert cell(row, 1) == "0.1 [-0.1, 0.3]"
+    assert cell(pd.Series({"mean": 0.126, "n_subjects": 1})) == "0.13"
