@@ -23,7 +23,7 @@ ATTACKS = ("transfer_published", "transfer", "adaptive_image", "adaptive_kspace_
 """Attacks under which robustness is judged, from the published code's to the realistic one."""
 
 SWITCHED_OFF = "SMUG's weights, smoothing off"
-JITTERED = f"modl, jitter {controls.JITTER:g}"
+JITTERED = f"MoDL, jitter {controls.JITTER:g}"
 """Names of two controls (see `smuglib.controls.of`)."""
 
 

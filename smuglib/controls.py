@@ -98,7 +98,7 @@ def of(profile: Profile) -> tuple[Control, ...]:
         Control("smoothing", "SMUG's weights, smoothing off", "smug", placement="none"),
         Control("smoothing", "MoDL's weights, smoothed as SMUG", "modl", placement="denoiser"),
         *(Control("budget", method, method, training=short) for method in METHODS),
-        Control("budget", f"modl, jitter {JITTER:g}", "modl", training={**short, "jitter": JITTER}),
+        Control("budget", f"MoDL, jitter {JITTER:g}", "modl", training={**short, "jitter": JITTER}),
         *(
             Control("pretraining", method, method, training={**short, "pretrained": False})
             for method in METHODS
