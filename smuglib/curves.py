@@ -50,8 +50,11 @@ def points(block: pd.DataFrame, curve: str, *, epsilon: float = 1 / 255) -> pd.D
         anchor &= np.isclose(block["epsilon"], epsilon)
     own = block["scenario"] == curve
     varied = set(block.loc[own, "method"])
-    found = block[own | (anchor & block["method"].isin(varied))]
-    return found.assign(value=found[axis].astype(float))
+    anchored = block[anchor & ~own & block["method"].isin(varied)]
+    found = pd.concat([anchored, block[own]])
+    found = found.assign(value=found[axis].astype(float))
+    # A small profile may be trained at a value that the sweep has too.
+    return found.drop_duplicates(["method", *PAIR, "value"], keep="last")
 
 
 def curve(

@@ -69,6 +69,13 @@ def test_means_and_paired_differences():
     assert set(found["n_subjects"]) == {3}
 
 
+def test_a_value_of_the_sweep_that_is_the_training_s_counts_once():
+    whole = frame(rows("clean"), rows("steps_clean", n_steps=8), rows("steps_clean", n_steps=2))
+    found = curves.points(whole, "steps_clean")
+    assert found.groupby(["method", "value"])["slice"].count().eq(6).all()
+    assert set(found["scenario"]) == {"steps_clean"}
+
+
 def test_without_modl_there_is_no_difference():
     found = curves.curve(BLOCK[BLOCK["method"] == "smug"], "rate_clean")
     assert found["mean"].notna().all()
