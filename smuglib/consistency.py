@@ -22,7 +22,7 @@ from smuglib import checks, factors
 from smuglib.operators import SenseOperator
 from smuglib.solvers import CGSolver, Solver
 
-SOLVERS = ("auto", "linewise", "cg")
+SOLVERS = ("auto", "linewise", "cg", "cg_coupled")
 
 
 class _Solve(torch.autograd.Function):
@@ -54,9 +54,10 @@ class DataConsistency:
         Weight λ > 0 of the denoised image: a float, or a real scalar tensor whose gradient is
         wanted.
     solver
-        ``"linewise"`` (exact, 1-D masks), ``"cg"`` (any mask), or ``"auto"``: line-wise where
-        the mask is 1-D, its factors fit `factors.MEMORY_BUDGET` and ``expected_solves`` repays the
-        factorization. ``solver`` and ``reason`` tell what was chosen and why.
+        ``"linewise"`` (exact, 1-D masks), ``"cg"`` (any mask), ``"cg_coupled"`` (as the published
+        code: all images of a call share their steps, see `CGSolver`), or ``"auto"``: line-wise
+        where the mask is 1-D, its factors fit `factors.MEMORY_BUDGET` and ``expected_solves``
+        repays the factorization. ``solver`` and ``reason`` tell what was chosen and why.
     expected_solves
         How many images will be solved for, >= 1, if known; used by ``"auto"`` only.
     tol, max_iter
@@ -99,7 +100,7 @@ class DataConsistency:
         self._solver: Solver = (
             factors.linewise(A)
             if self.solver == "linewise"
-            else CGSolver(A, tol=tol, max_iter=max_iter)
+            else CGSolver(A, tol=tol, max_iter=max_iter, coupled=self.solver == "cg_coupled")
         )
 
     def __call__(self, z: Tensor, d: Tensor) -> Tensor:

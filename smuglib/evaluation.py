@@ -144,6 +144,7 @@ def evaluate(
     weights_sha256: str = "none",
     seed: int = 0,
     rescan: Rescan | None = None,
+    solver: str = "auto",
     partial: Path | str | None = None,
     progress: bool = True,
 ) -> list[Record]:
@@ -168,6 +169,9 @@ def evaluate(
     rescan
         Returns the scan of the same slice at another sampling rate; needed by scenarios that
         name one.
+    solver
+        Solver of data consistency, see `DataConsistency`. No column of a record tells it: name
+        the scenarios after it where it is not the usual one.
     partial
         CSV file that is rewritten after every scan. Rows that it already holds, of the same
         settings, weights and seed, are taken from it: an interrupted evaluation resumes.
@@ -206,7 +210,7 @@ def evaluate(
     bar = tqdm(total=len(scans) * len(scenarios), desc=method, disable=not progress)
     with bar, tf32(False):
         for scan in scans:
-            for row in _scan_rows(net, scan, scenarios, common, known, rescan, device):
+            for row in _scan_rows(net, scan, scenarios, common, known, rescan, solver, device):
                 rows.append(row)
                 bar.update()
             if partial is not None:
@@ -223,6 +227,7 @@ def _scan_rows(
     common: dict[str, Any],
     known: dict[tuple[object, ...], Record],
     rescan: Rescan | None,
+    solver: str,
     device: torch.device,
 ) -> Iterator[Record]:
     """Compute or look up the rows of one scan; the factors of its operators are kept."""
@@ -239,7 +244,7 @@ def _scan_rows(
         if blank.identity in known:
             yield known[blank.identity]
             continue
-        consistency = DataConsistency(believed.operator, net.lam)
+        consistency = DataConsistency(believed.operator, net.lam, solver)
         if scenario.mask_mismatch:
             consistency = mismatched(consistency, found.operator)
         z, x = reconstruct(net, found, scenario, seed=common["seed"], consistency=consistency)

@@ -130,11 +130,14 @@ class UnrolledNetwork(nn.Module):
         consistency.check_images("z", z)
 
         if smoothing.placement == "end_to_end":
-            return self._unroll(noise.perturb(z), consistency, "none", noise, steps, trace).mean(1)
-        return self._unroll(z, consistency, smoothing.placement, noise, steps, trace)
+            x = noise.perturb(z)
+            seen = z if smoothing.start_only else x
+            return self._unroll(x, seen, consistency, "none", noise, steps, trace).mean(1)
+        return self._unroll(z, z, consistency, smoothing.placement, noise, steps, trace)
 
     def _unroll(
         self,
+        x: Tensor,
         z: Tensor,
         consistency: DataConsistency,
         placement: str,
@@ -142,7 +145,6 @@ class UnrolledNetwork(nn.Module):
         n_steps: int,
         trace: Trace | None,
     ) -> Tensor:
-        x = z
         for _ in range(n_steps):
             denoised = self._denoise(x if placement == "none" else noise.perturb(x))
             if trace is not None:

@@ -33,12 +33,15 @@ class Smoothing:
     antithetic
         Draw half of the samples, and take each with both signs: odd parts of what is averaged
         cancel. An estimate of the same expectation, but not the poster's.
+    start_only
+        With ``"end_to_end"``: the noise enters ``x_0`` alone, and data consistency sees the clean
+        ``z`` (as in the published code of RS-E2E). Not the poster's ``E[x(z + ν)]``.
 
     Raises
     ------
     ValueError
         If the placement is unknown, ``sigma`` negative or not finite, ``n_samples`` < 1 or odd
-        with ``antithetic``, or a flag not a boolean.
+        with ``antithetic``, a flag not a boolean, or ``start_only`` asked for another placement.
     """
 
     placement: str = "denoiser"
@@ -46,6 +49,7 @@ class Smoothing:
     n_samples: int = 10
     share_noise: bool = False
     antithetic: bool = False
+    start_only: bool = False
 
     def __post_init__(self) -> None:
         checks.one_of("placement", self.placement, PLACEMENTS)
@@ -54,6 +58,10 @@ class Smoothing:
         checks.boolean("share_noise", self.share_noise)
         if checks.boolean("antithetic", self.antithetic) and self.n_samples % 2:
             raise ValueError(f"n_samples must be even with antithetic pairs, got {self.n_samples}")
+        if checks.boolean("start_only", self.start_only) and self.placement != "end_to_end":
+            raise ValueError(
+                f"start_only must go with placement 'end_to_end', got {self.placement!r}"
+            )
 
     @property
     def is_active(self) -> bool:

@@ -180,7 +180,7 @@ class CGSolver:
     """Conjugate gradients for any mask, each image on its own (Hestenes and Stiefel, 1952).
 
     Inner products, step lengths and the stopping rule belong to one image: its result does not
-    depend on its batch or on the other noise samples.
+    depend on its batch or on the other noise samples, unless it is ``coupled`` to them.
 
     Parameters
     ----------
@@ -190,12 +190,19 @@ class CGSolver:
         Stop an image when its residual norm falls below ``tol`` times that of its right-hand side.
     max_iter
         Iteration cap; reaching it raises a `ConvergenceWarning`.
+    coupled
+        Take inner products over all images at once, as the poster's published code does: the
+        batch is one large system with one step length and one stopping rule, and the result of
+        an image depends on its neighbours.
     """
 
-    def __init__(self, A: SenseOperator, *, tol: float = 1e-6, max_iter: int = 200) -> None:
+    def __init__(
+        self, A: SenseOperator, *, tol: float = 1e-6, max_iter: int = 200, coupled: bool = False
+    ) -> None:
         self.operator = A
         self.tol = checks.positive("tol", tol)
         self.max_iter = checks.integer("max_iter", max_iter)
+        self.coupled = checks.boolean("coupled", coupled)
 
     def solve(self, rhs: Tensor, lam: Tensor) -> Tensor:
         """Iterate until every image has converged.
@@ -213,7 +220,7 @@ class CGSolver:
             Solutions of the same shape.
         """
         residual, direction = rhs.clone(), rhs.clone()
-        energy = _inner(residual, residual)
+        energy = self._inner(residual, residual)
         # An image that is not finite must not come out as the zeros the iteration starts from.
         x = torch.zeros_like(rhs).where(energy.isfinite(), torch.nan)
         threshold = self.tol**2 * energy
@@ -222,11 +229,11 @@ class CGSolver:
             if not active.any():
                 return x
             image = self.operator.normal(direction) + lam * direction
-            curvature = _inner(direction, image)
+            curvature = self._inner(direction, image)
             step = torch.where(active, energy / curvature.where(active, torch.ones_like(energy)), 0)
             x = x + step * direction
             residual = residual - step * image
-            previous, energy = energy, torch.where(active, _inner(residual, residual), energy)
+            previous, energy = energy, torch.where(active, self._inner(residual, residual), energy)
             ratio = torch.where(
                 active, energy / previous.clamp_min(torch.finfo(energy.dtype).tiny), 0
             )
@@ -241,7 +248,10 @@ class CGSolver:
             )
         return x
 
+    def _inner(self, x: Tensor, other: Tensor) -> Tensor:
+        """Return the real part of each image's inner product, ``[batch, sample, 1, 1]``.
 
-def _inner(x: Tensor, other: Tensor) -> Tensor:
-    """Return the real part of each image's inner product, ``[batch, sample, 1, 1]``."""
-    return torch.linalg.vecdot(x.flatten(-2), other.flatten(-2)).real[..., None, None]
+        Coupled, of all images at once, ``[1, 1, 1, 1]``.
+        """
+        products = torch.linalg.vecdot(x.flatten(-2), other.flatten(-2)).real[..., None, None]
+        return products.sum((0, 1), keepdim=True) if self.coupled else products

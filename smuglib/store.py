@@ -130,6 +130,14 @@ class Store:
         """Return the path of what a study, such as ``"harm"``, measured of a run."""
         return self.folder / study / f"{run_name(method, sigma)}.csv"
 
+    def departures(self, sigma: float) -> Path:
+        """Return the path of the records of the published code's departures."""
+        return self.folder / "records" / f"departures_s{checks.positive('sigma', sigma):g}.csv"
+
+    def reach(self, sigma: float) -> Path:
+        """Return the path of what `smuglib.reach` measured."""
+        return self.folder / "reach" / f"reach_s{checks.positive('sigma', sigma):g}.csv"
+
     def log(self, method: str, sigma: float) -> Path:
         """Return the path of a run's training log; its provenance lies beside it as JSON."""
         return self.folder / "logs" / f"{run_name(method, sigma)}.csv"

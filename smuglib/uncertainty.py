@@ -68,14 +68,14 @@ def reconstruct(
     TypeError, ValueError
         As ``net``; also if it is not smoothed or has a single sample: neither has a spread.
     """
-    placement = net.smoothing.placement
     if not net.smoothing.is_active:
         raise ValueError("net must be smoothed: without noise samples there is no spread")
     consistency = cached(A, net.lam)
     trace = Trace()
     x = net(z, consistency, generator=generator, n_steps=n_steps, n_samples=n_samples, trace=trace)
     # End to end, x_0 is the noisy z that data consistency sees in every step.
-    seen = trace.inputs[0] if placement == "end_to_end" else z
+    noisy = net.smoothing.placement == "end_to_end" and not net.smoothing.start_only
+    seen = trace.inputs[0] if noisy else z
     return x, spread(consistency(seen, trace.denoised[-1]))
 
 

@@ -18,7 +18,8 @@ class Scan:
     """Undersampled multi-coil k-space with its coil maps, mask and reference image.
 
     Everything is in units of the scan's own zero-filled image: ``kspace`` and ``target`` have been
-    divided by ``scale``, so ``max |A^H kspace| = 1``. No knowledge of the target enters the scale.
+    divided by ``scale``, so ``max |A^H kspace| = 1``. No knowledge of the target enters the scale,
+    unless it is asked for (see `scaled_by_target`).
 
     Parameters
     ----------
@@ -73,6 +74,21 @@ class Scan:
     def operator(self) -> SenseOperator:
         """The scan's SENSE operator ``A``, one object, so that its factors are found again."""
         return SenseOperator(self.maps, self.mask)
+
+    def scaled_by_target(self) -> Scan:
+        """Return this scan in units of its target, ``max |target| = 1``.
+
+        The published code scales so. Nobody could before the scan is known, and a network trained
+        in the units of the zero-filled image sees another scale; σ and ε mean something else.
+        """
+        peak = self.target.abs().amax((-2, -1))
+        factor = peak if isinstance(self.scale, Tensor) else peak.item()
+        return replace(
+            self,
+            kspace=self.kspace / peak[:, None, None, None],
+            target=self.target / peak[:, None, None],
+            scale=self.scale * factor,
+        )
 
     def to(self, device: torch.device | str) -> Scan:
         """Return this scan with its tensors on another device."""
