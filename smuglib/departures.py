@@ -16,20 +16,21 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import torch
+from torch import Tensor
 
-from smuglib import checks, verdicts
-from smuglib.consistency import SOLVERS
+from smuglib import checks, live, records
+from smuglib.consistency import SOLVERS, DataConsistency
 from smuglib.data import Scan
-from smuglib.evaluation import evaluate
+from smuglib.evaluation import evaluate, reconstruct
+from smuglib.metrics import psnr
 from smuglib.models import METHODS, UnrolledNetwork
+from smuglib.profiles import Profile
 from smuglib.records import Record
 from smuglib.scenarios import Scenario
+from smuglib.store import Store
 
 UNITS = ("zero_filled", "target")
-
-SUMMARY = ["departure", "method", "training_sigma", "scenario", "mean", "low", "high"]
-SUMMARY += ["n_slices", "n_subjects"]
-"""Columns of `summary`."""
 
 
 @dataclass(frozen=True)
@@ -166,50 +167,61 @@ def evaluate_departure(
     )
 
 
-def named(row: Record) -> tuple[str, Departure]:
-    """Return the scenario's own name and the departure that a record names.
-
-    Raises
-    ------
-    ValueError
-        If its scenario names no departure.
-    """
-    scenario, _, name = row.scenario.partition(" ")
-    return scenario, DEPARTURES[checks.one_of("departure", name, DEPARTURES)]
-
-
-def summary(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return what each departure changes, slice by slice.
+def recheck(
+    frame: pd.DataFrame,
+    store: Store,
+    profile: Profile,
+    *,
+    n_rows: int = 2,
+    tolerance: float = live.TOLERANCE,
+    generator: torch.Generator,
+) -> pd.DataFrame:
+    """Compute a random handful of records of departures again, and fail if they disagree.
 
     Parameters
     ----------
-    rows
-        Records of departures and of the scenarios themselves.
+    frame
+        Records of departures.
+    store, profile, n_rows, tolerance, generator
+        See `smuglib.live.recheck`.
 
     Returns
     -------
     pandas.DataFrame
-        One row a departure, method and scenario: ``departure``, ``method``, ``training_sigma``,
-        ``scenario``, ``mean``, ``low`` and ``high`` (PSNR in dB with the departure minus without
-        it, bootstrap 95 % interval over subjects), ``n_slices`` and ``n_subjects``. Pairs that
-        lack one side are left out.
+        The rows: method, scenario, slice, recorded and recomputed PSNR.
 
     Raises
     ------
+    RuntimeError
+        If a PSNR differs by more than ``tolerance``.
     ValueError
-        If a slice has several rows.
+        If a row names no departure.
     """
+    drawn = torch.randperm(len(frame), generator=generator)[:n_rows].tolist()
     lines = []
-    groups = dict(iter(rows.groupby(["method", "training_sigma", "epsilon", "scenario"])))
-    for (method, sigma, epsilon, scenario), changed in groups.items():
-        base, _, name = str(scenario).partition(" ")
-        plain = groups.get((method, sigma, epsilon, base))
-        if name not in DEPARTURES or plain is None:
-            continue
-        plain = plain[plain["slice"].isin(changed["slice"])]
-        # A departure's seed is what it changes, so it must not keep a pair apart.
-        interval = verdicts.paired(changed.assign(seed=0), plain.assign(seed=0))
-        counts = {"n_slices": len(changed), "n_subjects": changed["subject"].nunique()}
-        key = {"departure": name, "method": method, "training_sigma": sigma, "scenario": base}
-        lines.append({**key, **interval._asdict(), **counts})
-    return pd.DataFrame(lines, columns=SUMMARY)
+    for row in records.rows_of(frame.iloc[drawn]):
+        net = live.network(store, row.method, row.training_sigma)
+        found = psnr(*_again(net, live.scan_of(profile, row.slice), row)).item()
+        lines.append((row.method, row.scenario, row.slice, row.psnr, found))
+    names = ["method", "scenario", "slice", "psnr_recorded", "psnr_recomputed"]
+    checked = pd.DataFrame(lines, columns=names)
+    if ((checked["psnr_recorded"] - checked["psnr_recomputed"]).abs() > tolerance).any():
+        listed = checked.to_string(index=False)
+        raise RuntimeError(f"records disagree with weights by more than {tolerance} dB:\n{listed}")
+    return checked
+
+
+def _again(net: UnrolledNetwork, scan: Scan, row: Record) -> tuple[Tensor, Tensor]:
+    """Return the reconstruction that a record of a departure tells of, and its target."""
+    base, _, name = row.scenario.partition(" ")
+    departure = DEPARTURES[checks.one_of("departure", name, DEPARTURES)]
+    scenario = departure.scenario(replace(live.scenario_of(row), name=base))
+    changed = departure.scan(scan)
+    _, x = reconstruct(
+        departure.network(net),
+        changed,
+        scenario,
+        seed=row.seed,
+        consistency=DataConsistency(changed.operator, net.lam, departure.solver),
+    )
+    return x, changed.target

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from smuglib import data, metrics, records
+from smuglib import data, evaluation, metrics, records
 from smuglib.consistency import DataConsistency
 from smuglib.data import Scan
 from smuglib.evaluation import ZeroFilled, evaluate, reconstruct
@@ -102,6 +102,7 @@ def test_score_uses_noise_that_the_attacker_did_not_see(scans, monkeypatch):
         {"norm": "l2"},
         {"attack_steps": 3},
         {"attack_restarts": 4},
+        {"attack_keep": "best"},
         {"attack_samples": 2},
         {"n_steps": 1},
         {"n_samples": 5},
@@ -117,7 +118,21 @@ def test_every_override_of_a_scenario_changes_the_row(scans, override):
     )
     assert rows[0].psnr != rows[1].psnr
     field, value = next(iter(override.items()))
-    assert getattr(rows[1], field) == value
+    if field != "attack_keep":  # no column: the scenario's name has to tell
+        assert getattr(rows[1], field) == value
+
+
+def test_the_solver_is_the_one_asked_for(scans, monkeypatch):
+    asked = []
+
+    def noted(A, lam, solver="auto"):
+        asked.append(solver)
+        return DataConsistency(A, lam, solver)
+
+    monkeypatch.setattr(evaluation, "DataConsistency", noted)
+    for solver in ("auto", "cg_coupled"):
+        evaluate(network("smug_v0"), scans[:1], [CLEAN], solver=solver, **OPTIONS)
+    assert asked == ["auto", "cg_coupled"]
 
 
 def test_a_mismatched_mask_measures_with_one_and_solves_with_the_other(scans):

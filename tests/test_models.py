@@ -92,6 +92,20 @@ def test_noise_of_rs_e2e_enters_the_start_and_data_consistency():
     assert relative_difference(run(forgetful), expected) < 1e-12
 
 
+def test_noise_in_the_start_only_leaves_data_consistency_clean():
+    (noises,) = noise_by_hand(0, SIGMA, (2, SAMPLES, 4, 8))
+    toy, whole = ToyDenoiser(), []
+    with torch.no_grad():
+        for noise in noises.unbind(1):
+            x = Z + noise
+            for _ in range(STEPS):
+                x = dense_solution(A, Z, toy(x), LAM)
+            whole.append(x)
+    found = run(network("end_to_end", toy, start_only=True))
+    assert relative_difference(found, sum(whole) / SAMPLES) < 1e-12
+    assert relative_difference(found, run(network("end_to_end", toy))) > 1e-3
+
+
 @each_smoothed
 def test_zero_sigma_and_smoothing_off_are_modl(placement):
     modl = run(network("none"))

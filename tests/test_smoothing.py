@@ -13,8 +13,9 @@ X = draw(2, 3, 4)
 
 
 def test_defaults_are_the_posters():
-    posters = Smoothing("denoiser", sigma=0.01, n_samples=10, share_noise=False, antithetic=False)
+    posters = Smoothing("denoiser", sigma=0.01, n_samples=10)
     assert Smoothing() == posters
+    assert not (posters.share_noise or posters.antithetic or posters.start_only)
 
 
 @pytest.mark.parametrize("placement", PLACEMENTS)
@@ -85,6 +86,8 @@ def test_without_smoothing_no_generator_is_needed():
         ({"antithetic": 1}, "antithetic must be True or False, got 1"),
         ({"antithetic": True, "n_samples": 3}, "n_samples must be even .*, got 3"),
         ({"share_noise": "yes"}, "share_noise must be True or False, got 'yes'"),
+        ({"start_only": 1}, "start_only must be True or False, got 1"),
+        ({"start_only": True}, "start_only must go with placement 'end_to_end', got 'denoiser'"),
     ],
 )
 def test_bad_settings_are_refused(settings, message):

@@ -130,6 +130,46 @@ def test_an_image_does_not_depend_on_its_batch(solver, A, dtype):
         assert relative_difference(x[0], together[scan, sample]) < 100 * torch.finfo(dtype).eps
 
 
+def joint_cg(matrices, rhs, n_iterations):
+    """Textbook conjugate gradients on one block-diagonal system, after so many iterations."""
+    whole = np.zeros((rhs.size, rhs.size), dtype=complex)
+    for k, matrix in enumerate(matrices):
+        whole[40 * k : 40 * (k + 1), 40 * k : 40 * (k + 1)] = matrix
+    x, r = np.zeros(rhs.size, dtype=complex), rhs.flatten()
+    p = r
+    for _ in range(n_iterations):
+        step = np.vdot(r, r) / np.vdot(p, whole @ p)
+        x, new = x + step * p, r - step * (whole @ p)
+        p, r = new + np.vdot(new, new) / np.vdot(r, r) * p, new
+    return x.reshape(rhs.shape)
+
+
+@pytest.mark.parametrize("n_iterations", [1, 3])
+def test_coupled_cg_solves_the_batch_as_one_system(n_iterations):
+    rhs = draw(2, 3, 5, 8) * torch.tensor([1e3, 1.0, 1e-3])[:, None, None]
+    blocks = [normal_matrix(PLANE, scan) + 0.7 * np.eye(40) for scan in (0, 1) for _ in range(3)]
+    expected = torch.from_numpy(joint_cg(blocks, rhs.numpy(), n_iterations))
+    coupled = DataConsistency(PLANE, 0.7, "cg_coupled", tol=1e-14, max_iter=n_iterations)
+    with pytest.warns(ConvergenceWarning):
+        x = coupled.solve(rhs)
+    assert relative_difference(x, expected) < 1e-12
+    with pytest.warns(ConvergenceWarning):
+        alone = CGSolver(PLANE, tol=1e-14, max_iter=n_iterations).solve(rhs, torch.tensor(0.7))
+    assert relative_difference(alone, expected) > 1e-3
+
+
+def test_coupled_cg_makes_an_image_depend_on_its_neighbours():
+    rhs, other = draw(2, 1, 5, 8), draw(2, 1, 5, 8)
+    other[0] = rhs[0]
+    other[1] *= 1e3
+    for tol, least, most in ((1e-2, 1e-3, 1.0), (1e-13, 0.0, 1e-9)):
+        dc = DataConsistency(PLANE, 0.7, "cg_coupled", tol=tol)
+        change = relative_difference(dc.solve(other)[0], dc.solve(rhs)[0])
+        assert least <= change <= most
+    expected = dense_solution(PLANE, rhs[:, 0], torch.zeros_like(rhs[:, 0]), 0.7)
+    assert relative_difference(dc.solve(rhs)[:, 0], expected) < 1e-11
+
+
 def test_cg_stops_each_image_at_the_tolerance():
     rhs = draw(2, 3, 5, 8)
     for tol in (1e-2, 1e-6):

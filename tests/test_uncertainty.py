@@ -39,12 +39,16 @@ def test_the_spread_of_smoothed_steps_is_that_of_the_last_one(placement):
     torch.testing.assert_close(spread.detach(), by_hand(samples))
 
 
-def test_the_spread_end_to_end_is_that_of_whole_reconstructions():
-    net, plain = network("end_to_end"), network("none")
+@pytest.mark.parametrize("start_only", [False, True])
+def test_the_spread_end_to_end_is_that_of_whole_reconstructions(start_only):
+    net = network("end_to_end", start_only=start_only)
     x, spread = uncertainty.reconstruct(net, Z, A, generator=generator(0))
     assert torch.equal(x.detach(), run(net))
     (noise,) = noise_by_hand(0, SIGMA, SHAPE)
-    samples = torch.stack([run(plain, Z + noise[:, s]) for s in range(SAMPLES)], 1)
+    samples = Z.unsqueeze(1) + noise
+    for _ in range(STEPS):
+        seen = Z if start_only else Z.unsqueeze(1) + noise
+        samples = STEP(seen, net.denoiser(samples)).detach()
     torch.testing.assert_close(spread.detach(), by_hand(samples))
 
 

@@ -1,0 +1,192 @@
+"""What departures of the published code change: paired differences of records, in dB."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable
+
+import pandas as pd
+
+from smuglib import labels, verdicts
+from smuglib.departures import DEPARTURES
+from smuglib.statistics import Interval
+
+SUMMARY = ["departure", "method", "training_sigma", "scenario", "mean", "low", "high"]
+SUMMARY += ["n_slices", "n_subjects"]
+"""Columns of all tables of this module."""
+
+
+def compare(changed: pd.DataFrame, plain: pd.DataFrame, departure: str) -> pd.DataFrame:
+    """Return the paired difference of two sets of records, method by method.
+
+    Parameters
+    ----------
+    changed, plain
+        Records with and without a departure, each of one scenario and one row a slice. Slices
+        of ``plain`` that ``changed`` lacks are left out, and so are methods.
+    departure
+        What to call the difference.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a method and training noise, with the columns `SUMMARY`: ``mean``, ``low`` and
+        ``high`` are PSNR in dB with the departure minus without it, and the ends of the bootstrap
+        95 % interval over subjects. ``scenario`` is that of ``plain``.
+
+    Raises
+    ------
+    ValueError
+        If a slice has several rows, or ``changed`` one that ``plain`` lacks.
+    """
+    lines = []
+    for key, own in changed.groupby(["method", "training_sigma"], sort=False):
+        other = plain[(plain["method"] == key[0]) & (plain["training_sigma"] == key[1])]
+        other = other[other["slice"].isin(own["slice"])]
+        if other.empty:
+            continue
+        # The seed may be what a departure changes: it must not keep a pair apart.
+        interval = verdicts.paired(own.assign(seed=0), other.assign(seed=0))
+        counts = len(own), own["subject"].nunique()
+        lines.append((departure, *key, other["scenario"].iloc[0], *interval, *counts))
+    return pd.DataFrame(lines, columns=SUMMARY)
+
+
+def summary(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return what each departure of `DEPARTURES` changes.
+
+    Parameters
+    ----------
+    rows
+        Records of departures, and of the scenarios themselves at the same strength.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As `compare`, for every departure and scenario that has both sides.
+
+    Raises
+    ------
+    ValueError
+        As `compare`.
+    """
+    parts = []
+    for (scenario, epsilon), changed in rows.groupby(["scenario", "epsilon"], sort=False):
+        base, _, name = str(scenario).partition(" ")
+        if name in DEPARTURES:
+            plain = rows[(rows["scenario"] == base) & (rows["epsilon"] == epsilon)]
+            parts.append(compare(changed, plain, name))
+    return joined(parts)
+
+
+def mask_mismatch(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return what it changes that data consistency keeps the old mask at another sampling rate.
+
+    Parameters
+    ----------
+    rows
+        Records with scenarios such as ``"clean mask=0.5"``, whose ``A^H y`` alone is of the new
+        mask, and ``"clean rate=0.5"``, with the right operator.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As `compare`, for every rate that has both; the departure is called ``mask=<rate>``.
+    """
+    parts = []
+    for scenario in rows["scenario"].unique():
+        match = re.fullmatch(r"(\w+) (mask=([\d.]+))", scenario)
+        if match:
+            base, name, rate = match.groups()
+            right = rows[rows["scenario"] == f"{base} rate={rate}"]
+            parts.append(compare(rows[rows["scenario"] == scenario], right, name))
+    return joined(parts)
+
+
+def fixed_steps(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return what it changes that an attacked network never gets the number of steps asked for.
+
+    Parameters
+    ----------
+    rows
+        Records with scenarios such as ``"transfer steps=16"``, and the attack itself,
+        ``"transfer"``, at the network's own number of steps.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As `compare`, the attack at its own number of steps minus that at the number asked for;
+        the departure is called ``steps=<number>``.
+    """
+    parts = []
+    for scenario in rows["scenario"].unique():
+        match = re.fullmatch(r"(\w+) (steps=\d+)", scenario)
+        if match and match[1] != "clean":
+            asked = rows[rows["scenario"] == scenario]
+            own = rows[(rows["scenario"] == match[1]) & rows["epsilon"].isin(asked["epsilon"])]
+            parts.append(compare(own, asked, match[2]).assign(scenario=match[1]))
+    return joined(parts)
+
+
+def spreads(first: pd.DataFrame, second: pd.DataFrame) -> dict[str, float]:
+    """Set the published ± beside an interval of paired differences.
+
+    Parameters
+    ----------
+    first, second
+        Records of two methods in one scenario, of the same slices.
+
+    Returns
+    -------
+    dict of str to float
+        In dB of PSNR: both means with their standard deviation over slices (population, as the
+        published ±), the mean difference, half the 95 % interval that two independent samples of
+        these spreads would give, and half the paired bootstrap interval over subjects.
+    """
+    means = [frame["psnr"].mean() for frame in (first, second)]
+    spread = [frame["psnr"].std(ddof=0) for frame in (first, second)]
+    paired = verdicts.paired(first, second)
+    unpaired = 1.96 * math.hypot(*spread) / len(first) ** 0.5
+    return {
+        "first": means[0],
+        "± first": spread[0],
+        "second": means[1],
+        "± second": spread[1],
+        "difference": paired.mean,
+        "half-width unpaired": unpaired,
+        "half-width paired": (paired.high - paired.low) / 2,
+    }
+
+
+def worded(found: pd.DataFrame) -> pd.DataFrame:
+    """Write effects as text, a row a departure and method, a column a scenario.
+
+    Parameters
+    ----------
+    found
+        As `compare` returns.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Such as ``"+0.39 dB [+0.31, +0.47]"``; a dash where a scenario was not evaluated.
+    """
+    ends = found[["mean", "low", "high"]].astype(float).to_numpy().tolist()
+    rows = found.assign(
+        effect=[verdicts.worded(Interval(*numbers)) for numbers in ends],
+        method=found["method"].map(labels.METHOD_LABELS),
+        scenario=found["scenario"].map(lambda name: labels.SCENARIO_LABELS.get(name, name)),
+    ).rename(columns={"training_sigma": "σ"})
+    index = ["departure", "method", "σ"]
+    order = list(dict.fromkeys(map(tuple, rows[index].to_numpy())))
+    wide = rows.pivot_table(index=index, columns="scenario", values="effect", aggfunc="first")
+    wide = wide.reindex(index=order, columns=list(dict.fromkeys(rows["scenario"])))
+    wide.columns.name = None
+    return wide.fillna("–")
+
+
+def joined(parts: Iterable[pd.DataFrame]) -> pd.DataFrame:
+    """Join tables of effects; those without rows have no types to join."""
+    kept = [part for part in parts if len(part)]
+    return pd.concat(kept, ignore_index=True) if kept else pd.DataFrame(columns=SUMMARY)

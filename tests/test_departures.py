@@ -1,0 +1,201 @@
+"""Every departure changes what it says and nothing else, and a wrong record of one is found."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+
+import pandas as pd
+import pytest
+import torch
+
+from smuglib import denoisers, effects, live, profiles
+from smuglib.departures import DEPARTURES, Departure, evaluate_departure, recheck
+from smuglib.evaluation import evaluate
+from smuglib.models import METHODS, UnrolledNetwork
+from smuglib.random import generator
+from smuglib.scenarios import table_scenarios
+from smuglib.smoothing import Smoothing
+from smuglib.store import Store
+from smuglib.weights import save_network
+
+TINY = profiles.get("smoke").replace(height=32, width=32, strip_height=32, n_coils=2, n_test=3)
+SCENARIOS = table_scenarios(attack_steps=3)
+FIELDS = ("method", "scenario", "slice", "psnr")
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    """Untrained weights of all methods."""
+    kept = Store(tmp_path_factory.mktemp("store"))
+    for seed, (method, placement) in enumerate(METHODS.items()):
+        denoiser = denoisers.seeded({"name": "dncnn", "channels": 4, "blocks": 1}, seed)
+        net = UnrolledNetwork(denoiser, n_steps=2, smoothing=Smoothing(placement, 0.05, 3))
+        save_network(kept.weights(method, 0.05), net, method=method)
+    return kept
+
+
+@pytest.fixture(scope="module")
+def scans():
+    return [live.scan_of(TINY, index) for index in range(2)]
+
+
+def described(store, method):
+    hashed = live.weights_hash(store, method, 0.05)
+    options = {"method": method, "training_sigma": 0.05, "weights_sha256": hashed}
+    return {**options, "progress": False}
+
+
+@pytest.fixture(scope="module")
+def rows(store, scans):
+    """Records of every departure, and of the scenarios that they change."""
+    found = []
+    for method in METHODS:
+        net = live.network(store, method, 0.05)
+        options = described(store, method)
+        offered = [s for s in SCENARIOS if s.name in ("clean", "transfer")]
+        found += evaluate(net, scans, offered, **options)
+        for departure in DEPARTURES.values():
+            if method in departure.methods:
+                found += evaluate_departure(departure, net, scans, SCENARIOS, **options)
+    return pd.DataFrame(map(asdict, found))
+
+
+def test_every_departure_has_its_rows(rows):
+    for departure in DEPARTURES.values():
+        for scenario in departure.scenarios:
+            own = rows[rows["scenario"] == f"{scenario} {departure.name}"]
+            assert sorted(set(own["method"])) == sorted(departure.methods)
+            assert len(own) == 2 * len(departure.methods)
+            assert set(own["seed"]) == {departure.seed}
+
+
+@pytest.mark.parametrize("name", DEPARTURES)
+def test_a_departure_changes_the_reconstruction(rows, name):
+    departure = DEPARTURES[name]
+    keys = ["method", "slice"]
+    for scenario in departure.scenarios:
+        plain = rows[rows["scenario"] == scenario].set_index(keys)["nmse"]
+        own = rows[rows["scenario"] == f"{scenario} {name}"].set_index(keys)["nmse"]
+        # MoDL's clean reconstruction draws nothing: another seed leaves it as it is.
+        drawn = own.drop("modl") if (name, scenario) == ("seed=1", "clean") else own
+        assert (drawn != plain.loc[drawn.index]).all()
+
+
+def test_the_network_itself_stays_as_it_was(store, scans):
+    net = live.network(store, "rs_e2e", 0.05)
+    before = net.smoothing
+    changed = DEPARTURES["start_only"].network(net)
+    assert changed.smoothing == replace(before, start_only=True)
+    assert net.smoothing == before
+    assert changed.denoiser is net.denoiser
+
+
+def test_units_of_the_target_are_another_scale_of_the_same_scan(scans):
+    scan = scans[0]
+    changed = DEPARTURES["target_units"].scan(scan)
+    assert changed.target.abs().max().item() == pytest.approx(1)
+    torch.testing.assert_close(changed.kspace * changed.scale, scan.kspace * scan.scale)
+    torch.testing.assert_close(changed.target * changed.scale, scan.target * scan.scale)
+    assert changed.scale != pytest.approx(scan.scale, rel=1e-3)
+
+
+def test_recheck_passes_for_true_records_and_fails_for_a_lie(store, rows):
+    own = rows[rows["scenario"].str.contains(" ")]
+    options = {"n_rows": len(own), "generator": generator(0)}
+    checked = recheck(own, store, TINY, **options)
+    assert len(checked) == len(own)
+    lied = own.assign(psnr=own["psnr"] + 0.2)
+    with pytest.raises(RuntimeError, match="disagree with weights by more than 0.05 dB"):
+        recheck(lied, store, TINY, n_rows=1, generator=generator(0))
+    with pytest.raises(ValueError, match="departure must be one of 'start_only'"):
+        recheck(rows[rows["scenario"] == "clean"], store, TINY, generator=generator(0))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"methods": ("smug", "unet")}, "methods must be one of .*, got 'unet'"),
+        ({"units": "metres"}, "units must be one of 'zero_filled', 'target', got 'metres'"),
+        ({"solver": "lu"}, "solver must be one of .*, got 'lu'"),
+        ({"seed": -1}, "seed must be an integer >= 0, got -1"),
+    ],
+)
+def test_an_impossible_departure_is_refused(options, message):
+    given = {"name": "x", "methods": ("smug",), "scenarios": ("clean",), **options}
+    with pytest.raises(ValueError, match=message):
+        Departure(**given)
+
+
+def test_a_method_that_a_departure_does_not_concern_is_refused(store, scans):
+    net = live.network(store, "modl", 0.05)
+    with pytest.raises(ValueError, match="method must be one of 'rs_e2e', got 'modl'"):
+        evaluate_departure(
+            DEPARTURES["start_only"], net, scans, SCENARIOS, **described(store, "modl")
+        )
+
+
+# --- effects --------------------------------------------------------------------------------------
+
+
+def test_summary_holds_every_pair(rows):
+    found = effects.summary(rows)
+    expected = sum(len(d.methods) * len(d.scenarios) for d in DEPARTURES.values())
+    assert list(found.columns) == effects.SUMMARY
+    assert len(found) == expected
+    line = found[(found["departure"] == "start_only") & (found["scenario"] == "clean")].iloc[0]
+    own = rows[rows["method"] == "rs_e2e"].groupby("scenario")["psnr"].mean()
+    assert line["mean"] == pytest.approx(own["clean start_only"] - own["clean"])
+    assert (line["n_slices"], line["n_subjects"]) == (2, 2)
+    assert line["low"] <= line["mean"] <= line["high"]
+
+
+def table(*lines):
+    """Records of two slices, given as scenario, ε and PSNR of the first; the second has 1 more."""
+    common = {"method": "smug", "training_sigma": 0.05, "split": "test", "seed": 0}
+    return pd.DataFrame(
+        {**common, "scenario": name, "epsilon": e, "slice": k, "subject": k, "psnr": value + k}
+        for name, e, value in lines
+        for k in (0, 1)
+    )
+
+
+def test_strengths_are_not_mixed():
+    frame = table(("transfer", 0.1, 20.0), ("transfer", 0.2, 10.0), ("transfer seed=1", 0.2, 13.0))
+    (line,) = effects.summary(frame).itertuples()
+    assert (line.mean, line.low, line.high) == (3.0, 3.0, 3.0)
+
+
+def test_mask_mismatch_is_set_against_the_right_operator():
+    frame = table(("clean mask=0.5", 0, 20), ("clean rate=0.5", 0, 26), ("clean mask=0.3", 0, 9))
+    (line,) = effects.mask_mismatch(frame).itertuples()
+    assert (line.departure, line.scenario, line.mean) == ("mask=0.5", "clean rate=0.5", -6)
+    assert effects.mask_mismatch(frame.iloc[:0]).empty
+
+
+def test_a_step_count_that_never_arrives_is_the_own_one():
+    frame = table(
+        ("transfer", 0.1, 20), ("transfer", 0.2, 5), ("transfer steps=16", 0.1, 12),
+        ("clean", 0, 30), ("clean steps=16", 0, 28),
+    )  # fmt: skip
+    (line,) = effects.fixed_steps(frame).itertuples()
+    assert (line.departure, line.scenario, line.mean) == ("steps=16", "transfer", 8)
+
+
+def test_a_spread_over_slices_is_no_error_of_a_paired_difference():
+    first, second = (table(("clean", 0, value)) for value in (20.0, 18.0))
+    found = effects.spreads(first, second)
+    assert (found["first"], found["second"], found["difference"]) == (20.5, 18.5, 2.0)
+    assert found["± first"] == found["± second"] == 0.5
+    # Two slices of standard deviation 1/2 each: 1.96 sqrt(1/4 + 1/4) / sqrt(2) = 0.98.
+    assert found["half-width unpaired"] == pytest.approx(0.98)
+    assert found["half-width paired"] == 0
+
+
+def test_effects_in_words_keep_their_order():
+    frame = table(("transfer", 0.1, 20.0), ("transfer seed=1", 0.1, 22.0))
+    frame = pd.concat([frame, table(("clean", 0, 30.0), ("clean seed=1", 0, 31.0))])
+    text = effects.worded(pd.concat([effects.summary(frame)]))
+    assert text.loc[("seed=1", "SMUG", 0.05)].to_dict() == {
+        "transfer attack": "+2.00 dB [+2.00, +2.00]",
+        "clean": "+1.00 dB [+1.00, +1.00]",
+    }
