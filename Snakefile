@@ -24,7 +24,8 @@ from smuglib.weights import SIGMAS
 PROFILE = config.get("profile", "default")
 profiles.get(PROFILE)  # refuses an unknown name before anything is planned
 
-STEPS = ("02_pretraining", "03_finetuning", "04_evaluation", "05_harm", "07_stability")
+STEPS = ("02_pretraining", "03_finetuning", "04_evaluation", "05_harm")
+STEPS += ("06_departures", "07_stability")
 STUDIES = {"harm": "lesion_study", "stability": "stability_study"}
 PAGES = [name for name in chapter_names("_toc.yml") if Path(f"book/{name}.ipynb").is_file()]
 CHAPTERS = [name for name in PAGES if name not in STEPS]
@@ -34,6 +35,8 @@ CONTROLS = controls.of(profiles.get(PROFILE))
 LABELS = {control.label: control for control in CONTROLS}
 STUDIED = LEVELS[:1]
 """Noise levels whose networks the studies measure: they cost as much as an evaluation."""
+CODE_LEVEL = f"{min(SIGMAS):g}"
+"""The published code's noise level, at which its departures are evaluated."""
 SHIPPED = "smuglib/shipped/default"
 EVERY_SCENARIO = ", ".join(scenario.name for scenario in table_scenarios())
 EVERY_SWEEP = ", ".join(sweeps.AXES)
@@ -66,7 +69,8 @@ def options(name, **values):
 
 def step_page(name, profile):
     """Executed notebook that stands in the book for a step: SMUG at the first noise level."""
-    run = f"s{LEVELS[0]}" if name == "02_pretraining" else f"smug_s{LEVELS[0]}"
+    runs = {"02_pretraining": f"s{LEVELS[0]}", "06_departures": f"s{CODE_LEVEL}"}
+    run = runs.get(name, f"smug_s{LEVELS[0]}")
     stem = name.partition("_")[2] if name.partition("_")[2] in STUDIES else name
     return f"build/{profile}/notebooks/{stem}_{run}.ipynb"
 
@@ -74,7 +78,9 @@ def step_page(name, profile):
 def pages(folder, profile):
     """Executed notebook of every page: chapters in one folder, steps in a profile's."""
     return {
-        name: step_page(name, profile) if name in STEPS else f"build/{folder}/notebooks/{name}.ipynb"
+        name: f"build/{folder}/notebooks/{name}.ipynb"
+        if name in CHAPTERS
+        else step_page(name, profile)
         for name in PAGES
     }
 
@@ -306,6 +312,28 @@ rule study:
         " && {RUN} manifest -o {output.manifest} {output.rows}"
 
 
+rule departures:
+    input:
+        notebook=ancient("book/06_departures.ipynb"),
+        records=expand(
+            "build/{{profile}}/manifests/records_{method}_s{{sigma}}.sha256", method=METHODS
+        ),
+    output:
+        notebook="build/{profile}/notebooks/06_departures_s{sigma}.ipynb",
+        records="build/{profile}/records/departures_s{sigma}.csv",
+        provenance="build/{profile}/records/departures_s{sigma}.json",
+        reach="build/{profile}/reach/reach_s{sigma}.csv",
+        manifest="build/{profile}/manifests/departures_s{sigma}.sha256",
+    params:
+        code=code("06_departures"),
+        library=sources.library_hash("departures", "reach"),
+        options=lambda wildcards: options("06_departures", results="build", **wildcards),
+    threads: all_cores
+    shell:
+        "{RUN} notebook {input.notebook} -o {output.notebook} {params.options}"
+        " && {RUN} manifest -o {output.manifest} {output.records} {output.reach}"
+
+
 rule chapter:
     input:
         notebook=ancient("book/{chapter}.ipynb"),
@@ -324,6 +352,11 @@ rule chapter:
             study=STUDIES,
             method=METHODS,
             sigma=STUDIED,
+        ),
+        departures=lambda wildcards: (
+            [f"build/{wildcards.profile}/manifests/departures_s{CODE_LEVEL}.sha256"]
+            if wildcards.chapter == "24_published_code"
+            else []
         ),
     output:
         notebook="build/{profile}/notebooks/{chapter}.ipynb",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable
 
 import pandas as pd
@@ -86,8 +85,7 @@ def mask_mismatch(rows: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     rows
-        Records with scenarios such as ``"clean mask=0.5"``, whose ``A^H y`` alone is of the new
-        mask, and ``"clean rate=0.5"``, with the right operator.
+        Records, with those of the sweeps ``mask`` and ``rate`` (see `smuglib.sweeps`).
 
     Returns
     -------
@@ -95,23 +93,22 @@ def mask_mismatch(rows: pd.DataFrame) -> pd.DataFrame:
         As `compare`, for every rate that has both; the departure is called ``mask=<rate>``.
     """
     parts = []
-    for scenario in rows["scenario"].unique():
-        match = re.fullmatch(r"(\w+) (mask=([\d.]+))", scenario)
-        if match:
-            base, name, rate = match.groups()
-            right = rows[rows["scenario"] == f"{base} rate={rate}"]
-            parts.append(compare(rows[rows["scenario"] == scenario], right, name))
+    right = rows[rows["scenario"] == "rate_clean"]
+    for rate, wrong in rows[rows["scenario"] == "mask_clean"].groupby("sampling_rate"):
+        plain = right[right["sampling_rate"] == rate]
+        parts.append(compare(wrong, plain, f"mask={rate:g}").assign(scenario="clean"))
     return joined(parts)
 
 
-def fixed_steps(rows: pd.DataFrame) -> pd.DataFrame:
+def fixed_steps(rows: pd.DataFrame, own: pd.DataFrame) -> pd.DataFrame:
     """Return what it changes that an attacked network never gets the number of steps asked for.
 
     Parameters
     ----------
     rows
-        Records with scenarios such as ``"transfer steps=16"``, and the attack itself,
-        ``"transfer"``, at the network's own number of steps.
+        Records, with those of the sweep ``steps`` (see `smuglib.sweeps`).
+    own
+        Records of the same attack at the networks' own number of steps.
 
     Returns
     -------
@@ -120,12 +117,10 @@ def fixed_steps(rows: pd.DataFrame) -> pd.DataFrame:
         the departure is called ``steps=<number>``.
     """
     parts = []
-    for scenario in rows["scenario"].unique():
-        match = re.fullmatch(r"(\w+) (steps=\d+)", scenario)
-        if match and match[1] != "clean":
-            asked = rows[rows["scenario"] == scenario]
-            own = rows[(rows["scenario"] == match[1]) & rows["epsilon"].isin(asked["epsilon"])]
-            parts.append(compare(own, asked, match[2]).assign(scenario=match[1]))
+    for count, asked in rows[rows["scenario"] == "steps_adaptive"].groupby("n_steps"):
+        kept = own[own["slice"].isin(asked["slice"])]
+        found = compare(kept, asked, f"steps={count}")
+        parts.append(found.assign(scenario="adaptive_image"))
     return joined(parts)
 
 
@@ -170,11 +165,11 @@ def worded(found: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        Such as ``"+0.39 dB [+0.31, +0.47]"``; a dash where a scenario was not evaluated.
+        dB, such as ``"+0.39 [+0.31, +0.47]"``; a dash where a scenario was not evaluated.
     """
     ends = found[["mean", "low", "high"]].astype(float).to_numpy().tolist()
     rows = found.assign(
-        effect=[verdicts.worded(Interval(*numbers)) for numbers in ends],
+        effect=[verdicts.worded(Interval(*numbers), "") for numbers in ends],
         method=found["method"].map(labels.METHOD_LABELS),
         scenario=found["scenario"].map(lambda name: labels.SCENARIO_LABELS.get(name, name)),
     ).rename(columns={"training_sigma": "σ"})

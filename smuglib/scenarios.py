@@ -23,7 +23,7 @@ class Scenario:
         ``"clean"``, or a rung of `smuglib.attacks.LADDER`.
     epsilon
         Strength of the perturbation, >= 0; 0 for ``"clean"``.
-    domain, norm, attack_steps, attack_restarts, attack_keep
+    domain, norm, attack_steps, attack_restarts
         Override those of the rung.
     attack_samples
         Noise samples of the attacked reconstruction's gradient; few, since they are redrawn at
@@ -52,7 +52,6 @@ class Scenario:
     norm: str | None = None
     attack_steps: int | None = None
     attack_restarts: int | None = None
-    attack_keep: str | None = None
     attack_samples: int | None = 2
     sampling_rate: float | None = None
     n_steps: int | None = None
@@ -86,7 +85,6 @@ class Scenario:
             "norm": self.norm,
             "n_steps": self.attack_steps,
             "n_restarts": self.attack_restarts,
-            "keep": self.attack_keep,
             "n_samples": self.attack_samples,
             "precision": self.precision,
         }

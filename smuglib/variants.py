@@ -13,7 +13,9 @@ from smuglib.store import Store
 from smuglib.tables import select
 
 
-def pairs(store: Store, setting: str) -> Iterator[tuple[str, Store, Store]]:
+def pairs(
+    store: Store, setting: str, default: str | None = None
+) -> Iterator[tuple[str, Store, Store]]:
     """Find the trainings that differ from another one in a single setting.
 
     Parameters
@@ -22,6 +24,8 @@ def pairs(store: Store, setting: str) -> Iterator[tuple[str, Store, Store]]:
         A profile's store.
     setting
         A setting in the names of variants, such as ``"reference"``.
+    default
+        Its value in the other training, where variants may name that too.
 
     Yields
     ------
@@ -32,18 +36,24 @@ def pairs(store: Store, setting: str) -> Iterator[tuple[str, Store, Store]]:
     folder = store.folder / "variants"
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():
         settings = path.name.split(",")
-        others = [each for each in settings if each.partition("=")[0] != setting]
+        own = [each for each in settings if each.partition("=")[0] == setting]
+        if len(own) != 1 or own == [f"{setting}={default}"]:
+            continue
+        others = [each for each in settings if each not in own]
+        named = Store(folder / path.name.replace(own[0], f"{setting}={default}"))
         partner = Store(folder / ",".join(others)) if others else store
-        if len(others) < len(settings) and partner.folder.is_dir():
-            yield path.name, Store(path), partner
+        for other in (named, partner):
+            if other.folder.is_dir():
+                yield path.name, Store(path), other
+                break
 
 
-def validations(store: Store, setting: str) -> pd.DataFrame:
+def validations(store: Store, setting: str, default: str | None = None) -> pd.DataFrame:
     """Compare the logs of trainings that differ in one setting.
 
     Parameters
     ----------
-    store, setting
+    store, setting, default
         See `pairs`.
 
     Returns
@@ -53,7 +63,7 @@ def validations(store: Store, setting: str) -> pd.DataFrame:
         up to there beside that of the other training up to the same update.
     """
     lines = []
-    for name, own, other in pairs(store, setting):
+    for name, own, other in pairs(store, setting, default):
         for path in sorted((own.folder / "logs").glob("*.csv")):
             partner = other.folder / "logs" / path.name
             if partner.is_file():
@@ -66,12 +76,14 @@ def validations(store: Store, setting: str) -> pd.DataFrame:
     return pd.DataFrame(lines, columns=columns)
 
 
-def trainings(store: Store, setting: str, scenarios: Sequence[Scenario]) -> pd.DataFrame:
+def trainings(
+    store: Store, setting: str, scenarios: Sequence[Scenario], default: str | None = None
+) -> pd.DataFrame:
     """Compare the records of trainings that differ in one setting.
 
     Parameters
     ----------
-    store, setting
+    store, setting, default
         See `pairs`.
     scenarios
         Scenarios to compare in.
@@ -82,7 +94,7 @@ def trainings(store: Store, setting: str, scenarios: Sequence[Scenario]) -> pd.D
         As `smuglib.effects.compare`; the departure is called as the variant.
     """
     parts = []
-    for name, own, other in pairs(store, setting):
+    for name, own, other in pairs(store, setting, default):
         for path in sorted((own.folder / "records").glob("*.csv")):
             partner = other.folder / "records" / path.name
             if partner.is_file():

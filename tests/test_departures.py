@@ -166,19 +166,19 @@ def test_strengths_are_not_mixed():
 
 
 def test_mask_mismatch_is_set_against_the_right_operator():
-    frame = table(("clean mask=0.5", 0, 20), ("clean rate=0.5", 0, 26), ("clean mask=0.3", 0, 9))
+    wrong, right = table(("mask_clean", 0, 20)), table(("rate_clean", 0, 26))
+    other = table(("rate_clean", 0, 7)).assign(sampling_rate=0.125)
+    frame = pd.concat([wrong.assign(sampling_rate=0.5), right.assign(sampling_rate=0.5), other])
     (line,) = effects.mask_mismatch(frame).itertuples()
-    assert (line.departure, line.scenario, line.mean) == ("mask=0.5", "clean rate=0.5", -6)
+    assert (line.departure, line.scenario, line.mean) == ("mask=0.5", "clean", -6)
     assert effects.mask_mismatch(frame.iloc[:0]).empty
 
 
 def test_a_step_count_that_never_arrives_is_the_own_one():
-    frame = table(
-        ("transfer", 0.1, 20), ("transfer", 0.2, 5), ("transfer steps=16", 0.1, 12),
-        ("clean", 0, 30), ("clean steps=16", 0, 28),
-    )  # fmt: skip
-    (line,) = effects.fixed_steps(frame).itertuples()
-    assert (line.departure, line.scenario, line.mean) == ("steps=16", "transfer", 8)
+    own = table(("adaptive_image", 0.1, 20))
+    asked = table(("steps_adaptive", 0.1, 12), ("steps_clean", 0, 30)).assign(n_steps=16)
+    (line,) = effects.fixed_steps(asked, own).itertuples()
+    assert (line.departure, line.scenario, line.mean) == ("steps=16", "adaptive_image", 8)
 
 
 def test_a_spread_over_slices_is_no_error_of_a_paired_difference():
@@ -196,6 +196,6 @@ def test_effects_in_words_keep_their_order():
     frame = pd.concat([frame, table(("clean", 0, 30.0), ("clean seed=1", 0, 31.0))])
     text = effects.worded(pd.concat([effects.summary(frame)]))
     assert text.loc[("seed=1", "SMUG", 0.05)].to_dict() == {
-        "transfer attack": "+2.00 dB [+2.00, +2.00]",
-        "clean": "+1.00 dB [+1.00, +1.00]",
+        "transfer attack": "+2.00 [+2.00, +2.00]",
+        "clean": "+1.00 [+1.00, +1.00]",
     }

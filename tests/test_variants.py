@@ -49,6 +49,17 @@ def test_pairs_differ_in_one_setting(store):
     assert not list(variants.pairs(Store(store.folder / "none"), "reference"))
 
 
+def test_a_default_that_is_named_is_the_partner(store):
+    leave(store.folder / "variants" / "reference=target,updates=2", 29.5)
+    found = {
+        name: other.folder.name for name, _, other in variants.pairs(store, "reference", "target")
+    }
+    assert found == {
+        "reference=denoised": store.folder.name,
+        "reference=denoised,updates=2": "reference=target,updates=2",
+    }
+
+
 def test_logs_and_records_are_compared(store):
     lines = variants.validations(store, "reference").set_index("variant")
     columns = ["validation (dB)", "without it (dB)"]
