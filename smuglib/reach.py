@@ -19,16 +19,18 @@ from torch import Tensor
 from smuglib import checks, evaluation, files, random, records
 from smuglib.consistency import DataConsistency
 from smuglib.data import Scan
+from smuglib.ladder import Attack
 from smuglib.metrics import psnr
 from smuglib.models import UnrolledNetwork
+from smuglib.reachable import Reachable
 from smuglib.scenarios import Scenario
 from smuglib.spectrum import Spectrum
 
 EDGES = (1e-4, 1e-3, 1e-2, 1e-1)
 """Eigenvalues below which the energy of δ is counted."""
 
-FLOOR = 1e-2
-"""Smallest eigenvalue that counts as within reach: below, ``|η| > 10 |δ|``."""
+FLOOR = Attack().floor
+"""Smallest eigenvalue that counts as within reach: that of attacks in the range of ``A^H``."""
 
 COLUMNS = ["method", "training_sigma", "scenario", "epsilon", "seed", "split", "subject", "slice"]
 COLUMNS += [f"below_{edge:g}" for edge in EDGES]
@@ -100,7 +102,7 @@ def _row(
 ) -> dict[str, object]:
     z = consistency.operator.adjoint(scan.kspace)
     delta = evaluation.perturbed(net, scan, scenario, consistency, seed=seed) - z
-    within = spectrum.apply(lambda g: (g >= FLOOR).to(g), delta)
+    within = Reachable(scan.operator, FLOOR)(delta)
     draws = "score", scan.split, int(scan.slice_index)
 
     def scored(image: Tensor) -> float:
