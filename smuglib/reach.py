@@ -16,7 +16,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from smuglib import checks, evaluation, files, random, records
+from smuglib import checks, evaluation, factors, files, random, records
 from smuglib.consistency import DataConsistency
 from smuglib.data import Scan
 from smuglib.ladder import Attack
@@ -84,7 +84,8 @@ def measure(
     lines = []
     for scan in scans:
         consistency = DataConsistency(scan.operator, net.lam)
-        spectrum = Spectrum.of(scan.operator)
+        # Kept with the operator: the projection below needs the same factors.
+        spectrum = Spectrum(*factors.linewise(scan.operator).eigen())
         place = {"split": scan.split, "subject": int(scan.subject), "slice": int(scan.slice_index)}
         for scenario in scenarios:
             found = _row(net, scan, scenario, consistency, spectrum, seed)
