@@ -9,14 +9,13 @@ what of its damage is left once the component of small eigenvalues is taken out.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
-import pandas as pd
 import torch
 from torch import Tensor
 
-from smuglib import checks, evaluation, factors, files, random, records
+from smuglib import checks, evaluation, factors, random, rows
 from smuglib.consistency import DataConsistency
 from smuglib.data import Scan
 from smuglib.ladder import Attack
@@ -26,16 +25,56 @@ from smuglib.reachable import Reachable
 from smuglib.scenarios import Scenario
 from smuglib.spectrum import Spectrum
 
-EDGES = (1e-4, 1e-3, 1e-2, 1e-1)
-"""Eigenvalues below which the energy of δ is counted."""
+EDGES = {"below_1e_4": 1e-4, "below_1e_3": 1e-3, "below_1e_2": 1e-2, "below_1e_1": 1e-1}
+"""Fields of `Reach`, and the eigenvalues below which they count the energy of δ."""
 
 FLOOR = Attack().floor
 """Smallest eigenvalue that counts as within reach: that of attacks in the range of ``A^H``."""
 
-COLUMNS = ["method", "training_sigma", "scenario", "epsilon", "seed", "split", "subject", "slice"]
-COLUMNS += [f"below_{edge:g}" for edge in EDGES]
-COLUMNS += ["relative_norm", "psnr_clean", "psnr", "psnr_within_reach", "weights_sha256"]
-"""Columns of `measure`."""
+
+@dataclass(frozen=True)
+class Reach(rows.Row):
+    """How one perturbation of a scan lies along the eigenvectors of ``A^H A``.
+
+    Parameters
+    ----------
+    method, training_sigma, weights_sha256
+        The network that was attacked.
+    scenario, epsilon, seed
+        The perturbation δ: its scenario, strength and the seed of its draws.
+    split, subject, slice
+        The scan.
+    below_1e_4, below_1e_3, below_1e_2, below_1e_1
+        Share of the energy of δ along eigenvalues below 0.0001, 0.001, 0.01 and 0.1.
+    relative_norm
+        ``||δ|| / ||z||``.
+    psnr_clean, psnr, psnr_within_reach
+        PSNR in dB of the reconstructions of z, of ``z + δ``, and of z with the component of δ at
+        eigenvalues of at least `FLOOR` alone.
+    """
+
+    RESULTS: ClassVar[tuple[str, ...]] = (
+        *(f"below_1e_{power}" for power in (4, 3, 2, 1)),
+        *("relative_norm", "psnr_clean", "psnr", "psnr_within_reach"),
+    )
+
+    method: str
+    training_sigma: float
+    weights_sha256: str
+    scenario: str
+    epsilon: float
+    seed: int
+    split: str
+    subject: int
+    slice: int
+    below_1e_4: float
+    below_1e_3: float
+    below_1e_2: float
+    below_1e_1: float
+    relative_norm: float
+    psnr_clean: float
+    psnr: float
+    psnr_within_reach: float
 
 
 @torch.no_grad()
@@ -48,7 +87,7 @@ def measure(
     training_sigma: float,
     weights_sha256: str,
     seed: int = 0,
-) -> pd.DataFrame:
+) -> list[Reach]:
     """Take the perturbations of a method's attacks apart by eigenvalue.
 
     Parameters
@@ -64,10 +103,8 @@ def measure(
 
     Returns
     -------
-    pandas.DataFrame
-        One row a scan and scenario. ``below_<g>``: share of the energy of δ along eigenvalues
-        below g; ``relative_norm``: ``||δ|| / ||z||``; PSNR in dB of the reconstructions of z, of
-        ``z + δ`` and of z with the component of δ at eigenvalues of at least `FLOOR` alone.
+    list of Reach
+        Scan by scan, scenario by scenario.
 
     Raises
     ------
@@ -80,27 +117,36 @@ def measure(
         if scenario.attack is None:
             raise ValueError(f"scenario {scenario.name!r} has no perturbation to take apart")
     checks.integer("seed", seed, minimum=0)
-    common = {"method": method, "training_sigma": training_sigma, "seed": seed}
-    lines = []
+    network: dict[str, Any] = {"method": method, "training_sigma": training_sigma, "seed": seed}
+    network["weights_sha256"] = weights_sha256
+    found = []
     for scan in scans:
         consistency = DataConsistency(scan.operator, net.lam)
         # Kept with the operator: the projection below needs the same factors.
         spectrum = Spectrum(*factors.linewise(scan.operator).eigen())
-        place = {"split": scan.split, "subject": int(scan.subject), "slice": int(scan.slice_index)}
+        place: dict[str, Any] = {
+            "split": scan.split,
+            "subject": int(scan.subject),
+            "slice": int(scan.slice_index),
+        }
         for scenario in scenarios:
-            found = _row(net, scan, scenario, consistency, spectrum, seed)
-            lines.append({**common, **place, **found, "weights_sha256": weights_sha256})
-    return pd.DataFrame(lines, columns=COLUMNS)
+            values = _values(net, scan, scenario, consistency, spectrum, seed)
+            settings: dict[str, Any] = {
+                "scenario": scenario.name,
+                "epsilon": float(scenario.epsilon),
+            }
+            found.append(Reach(**network, **place, **settings, **values))
+    return found
 
 
-def _row(
+def _values(
     net: UnrolledNetwork,
     scan: Scan,
     scenario: Scenario,
     consistency: DataConsistency,
     spectrum: Spectrum,
     seed: int,
-) -> dict[str, object]:
+) -> dict[str, Any]:
     z = consistency.operator.adjoint(scan.kspace)
     delta = evaluation.perturbed(net, scan, scenario, consistency, seed=seed) - z
     within = Reachable(scan.operator, FLOOR)(delta)
@@ -111,8 +157,6 @@ def _row(
         return psnr(x, scan.target).item()
 
     return {
-        "scenario": scenario.name,
-        "epsilon": float(scenario.epsilon),
         **below(spectrum, delta),
         "relative_norm": (delta.norm() / z.norm()).item(),
         "psnr_clean": scored(z),
@@ -134,51 +178,8 @@ def below(spectrum: Spectrum, delta: Tensor) -> dict[str, float]:
     Returns
     -------
     dict of str to float
-        Rising shares in [0, 1], named as the columns of `measure`.
+        Rising shares in [0, 1], named as the fields of `Reach`.
     """
-    energy = spectrum.energy(delta, torch.tensor(EDGES, dtype=torch.float64))
+    energy = spectrum.energy(delta, torch.tensor(list(EDGES.values()), dtype=torch.float64))
     shares = energy.cumsum(0) / energy.sum()
-    return {f"below_{edge:g}": share.item() for edge, share in zip(EDGES, shares, strict=False)}
-
-
-def write(path: Path | str, frame: pd.DataFrame, provenance: dict[str, Any]) -> None:
-    """Write rows to a CSV file, whole or not at all, with their provenance beside it.
-
-    Parameters
-    ----------
-    path
-        The CSV file; its folder is created.
-    frame
-        What `measure` returned; frames may be concatenated.
-    provenance
-        Values that `json.dumps` accepts (see `smuglib.provenance.describe`).
-    """
-    path = Path(path)
-    files.write_text(path, frame.to_csv(index=False, lineterminator="\n"))
-    written = {"rows": len(frame), "sha256": files.sha256(path)}
-    files.write_json(path.with_suffix(".json"), {**provenance, **written})
-
-
-def read(path: Path | str) -> pd.DataFrame:
-    """Read rows that `write` wrote.
-
-    Parameters
-    ----------
-    path
-        The CSV file.
-
-    Returns
-    -------
-    pandas.DataFrame
-        With the columns of `measure`.
-
-    Raises
-    ------
-    FileNotFoundError
-        If the file or its provenance is missing.
-    ValueError
-        If the file is not the one that was written.
-    """
-    if files.sha256(path) != records.read_provenance(path)["sha256"]:
-        raise ValueError(f"{path} is truncated or edited: its hash is not that of the file written")
-    return pd.read_csv(path)
+    return {name: share.item() for name, share in zip(EDGES, shares, strict=False)}

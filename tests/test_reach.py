@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
+import pandas as pd
 import pytest
 import torch
 
@@ -19,7 +22,8 @@ DESCRIBED = {"method": "smug", "training_sigma": 0.05, "weights_sha256": "f00"}
 
 @pytest.fixture(scope="module")
 def frame():
-    return reach.measure(network("smug"), [scan(0), scan(1)], [IMAGE, KSPACE], **DESCRIBED)
+    found = reach.measure(network("smug"), [scan(0), scan(1)], [IMAGE, KSPACE], **DESCRIBED)
+    return pd.DataFrame(map(asdict, found))
 
 
 def test_an_eigenvector_counts_where_its_eigenvalue_lies():
@@ -30,12 +34,11 @@ def test_an_eigenvector_counts_where_its_eigenvalue_lies():
         delta[0, 5] = spectrum.vectors[0, 5, :, k]
         shares = reach.below(spectrum, delta)
         value = spectrum.values[0, 5, k].item()
-        expected = [float(value < edge) for edge in reach.EDGES]
+        expected = [float(value < edge) for edge in reach.EDGES.values()]
         assert list(shares.values()) == pytest.approx(expected, abs=1e-12)
 
 
 def test_rows_are_those_of_the_evaluation(frame):
-    assert list(frame.columns) == reach.COLUMNS
     assert frame["scenario"].tolist() == ["transfer", "kspace"] * 2
     net, one = network("smug"), scan(1)
     z, x = evaluation.reconstruct(net, one, IMAGE)
@@ -50,23 +53,14 @@ def test_rows_are_those_of_the_evaluation(frame):
 
 
 def test_shares_rise_and_a_measured_perturbation_lies_within_reach(frame):
-    shares = frame[[f"below_{edge:g}" for edge in reach.EDGES]]
+    shares = frame[list(reach.EDGES)]
     assert ((shares >= 0) & (shares <= 1)).all(axis=None)
     assert (shares.diff(axis=1).iloc[:, 1:] >= 0).all(axis=None)
     image, measured = (frame[frame["scenario"] == name] for name in ("transfer", "kspace"))
     # δ = A^H η has the energy of η times g along every eigenvector.
-    assert (measured["below_0.1"].to_numpy() < 0.1 * image["below_0.1"].to_numpy()).all()
+    assert (measured["below_1e_1"].to_numpy() < 0.1 * image["below_1e_1"].to_numpy()).all()
     shift = (frame["psnr_within_reach"] - frame["psnr"]).abs().groupby(frame["scenario"]).max()
     assert shift["kspace"] < shift["transfer"]
-
-
-def test_what_is_written_is_read_and_an_edit_is_noticed(frame, tmp_path):
-    path = tmp_path / "reach" / "reach_s0.05.csv"
-    reach.write(path, frame, {"code": "abc"})
-    assert reach.read(path).equals(frame)
-    path.write_text(path.read_text().replace("smug", "modl", 1))
-    with pytest.raises(ValueError, match="truncated or edited"):
-        reach.read(path)
 
 
 def test_nothing_to_measure_is_refused():
