@@ -47,7 +47,7 @@ bench: $(PEERS)
 ship:
 	mkdir -p smuglib/shipped/$(PROFILE)
 	cd build/$(PROFILE) && \
-	  cp -r weights logs records harm stability reach ../../smuglib/shipped/$(PROFILE)/
+	  cp -r weights logs records harm stability reach explorer ../../smuglib/shipped/$(PROFILE)/
 	for variant in build/$(PROFILE)/variants/*/; do \
 	  target="smuglib/shipped/$(PROFILE)/variants/$$(basename "$$variant")"; \
 	  for part in logs records; do \

@@ -40,6 +40,10 @@ CODE_LEVEL = f"{min(SIGMAS):g}"
 SHIPPED = "smuglib/shipped/default"
 EVERY_SCENARIO = ", ".join(scenario.name for scenario in table_scenarios())
 EVERY_SWEEP = ", ".join(sweeps.AXES)
+EXPLORER = f"explorer/s{LEVELS[0]}"
+
+# At the smoke profile the explorer is there to be tested, not to be looked at.
+FEW = {"smoke": "--epsilons 1/255,2/255 --sampling-rates 0.25,0.5"}
 
 RUN = f"{sys.executable} -m smuglib"
 BUILD_BOOK = f"{Path(sys.executable).parent}/jupyter-book build -W --keep-going --all"
@@ -121,13 +125,14 @@ rule shipped_book:
         text=book_files,
         settings=["_config.yml", "_toc.yml"],
         notebooks=[f"book/{name}.ipynb" for name in PAGES],
+        images=f"{SHIPPED}/{EXPLORER}",
     output:
         "_build/html/index.html",
     params:
         pages=page_options(SHIPPED_PAGES),
         folder="build/shipped/book",
     shell:
-        "{RUN} assemble -o {params.folder} {params.pages}"
+        "{RUN} assemble -o {params.folder} --images {input.images} {params.pages}"
         " && {BUILD_BOOK} {params.folder} --path-output ."
 
 
@@ -142,13 +147,14 @@ rule book:
         text=book_files,
         settings=["_config.yml", "_toc.yml"],
         notebooks=[f"book/{name}.ipynb" for name in PAGES],
+        images=f"build/{{profile}}/{EXPLORER}",
     output:
         "build/{profile}/_build/html/index.html",
     params:
         pages=lambda wildcards: page_options(pages(wildcards.profile, wildcards.profile)),
         folder="build/{profile}/book",
     shell:
-        "{RUN} assemble -o {params.folder} {params.pages}"
+        "{RUN} assemble -o {params.folder} --images {input.images} {params.pages}"
         " && {BUILD_BOOK} {params.folder} --path-output build/{wildcards.profile}"
 
 
@@ -334,9 +340,27 @@ rule departures:
         " && {RUN} manifest -o {output.manifest} {output.records} {output.reach}"
 
 
+rule explorer:
+    input:
+        weights=expand(
+            f"build/{{{{profile}}}}/manifests/{{method}}_s{LEVELS[0]}.sha256", method=METHODS
+        ),
+    output:
+        directory(f"build/{{profile}}/{EXPLORER}"),
+    params:
+        library=sources.library_hash("explorer"),
+        few=lambda wildcards: FEW.get(wildcards.profile, ""),
+    threads: all_cores
+    shell:
+        "{RUN} explorer --profile {wildcards.profile} --results build --quiet {params.few}"
+
+
 rule chapter:
     input:
         notebook=ancient("book/{chapter}.ipynb"),
+        explorer=lambda wildcards: (
+            f"build/{wildcards.profile}/{EXPLORER}" if wildcards.chapter == "30_explorer" else []
+        ),
         records=expand(
             "build/{{profile}}/manifests/records_{method}_s{sigma}.sha256",
             method=METHODS,

@@ -17,6 +17,9 @@ from smuglib.files import write_text
 AS_WRITTEN = "as_written"
 """Folder of the assembled book for notebooks without outputs, which its pages offer."""
 
+IMAGES = "_static/explorer"
+"""Where the pages find the images of the static explorer."""
+
 _BOX = re.compile(r"(^```\{admonition\} Rerun.*?)(\n```)", re.DOTALL | re.MULTILINE)
 
 
@@ -47,7 +50,11 @@ def _files_in(entry: Mapping[str, Any]) -> list[str]:
 
 
 def assemble(
-    root: Path | str, output: Path | str, pages: Mapping[str, Path | str] | None = None
+    root: Path | str,
+    output: Path | str,
+    pages: Mapping[str, Path | str] | None = None,
+    *,
+    images: Path | str | None = None,
 ) -> None:
     """Gather the settings, pages and executed notebooks of a book in one folder.
 
@@ -60,6 +67,8 @@ def assemble(
     pages
         Executed notebook of each page of the table of contents that is a notebook. Its outputs
         are joined with the prose of ``book/``, so that text may be mended without running again.
+    images
+        Folder whose images the static explorer shows.
 
     Raises
     ------
@@ -79,6 +88,10 @@ def assemble(
     shutil.copytree(book, output, ignore=shutil.ignore_patterns("*.ipynb", ".ipynb_checkpoints"))
     for settings in ("_config.yml", "_toc.yml"):
         shutil.copy2(root / settings, output)
+    if images is not None:
+        (output / IMAGES).mkdir(parents=True)
+        for image in Path(images).glob("*.webp"):
+            shutil.copy2(image, output / IMAGES)
     for name, content in joined.items():
         write_text(output / f"{name}.ipynb", json.dumps(with_downloads(content, name)))
         written = output / AS_WRITTEN / f"{name}.ipynb"

@@ -1,4 +1,4 @@
-"""Command line: ``python -m smuglib chapter|sweep|notebook|simulate|assemble|...``."""
+"""Command line: ``python -m smuglib COMMAND``; ``--help`` lists the commands."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any
 
 from smuglib import chapters, combinations, notebooks
 from smuglib.files import project_root, write_text
+from smuglib.parameters import Parameter
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -81,11 +82,24 @@ def _parser() -> argparse.ArgumentParser:
     simulate.add_argument("-o", "--output", type=Path, required=True)
     simulate.set_defaults(command=_simulate)
 
+    explorer = commands.add_parser("explorer", help="compute the images of the static explorer")
+    explorer.add_argument("--profile", default="default")
+    explorer.add_argument("--results", default="shipped", help="whose weights: shipped or build")
+    explorer.add_argument("--sigma", type=float, default=0.05, help="noise of the training")
+    explorer.add_argument("--epsilons", help="of noise and attack, such as 0.5/255,1/255")
+    explorer.add_argument("--sampling-rates", help="such as 0.25,0.5")
+    explorer.add_argument("--index", type=int, default=0, help="test slice")
+    explorer.add_argument("--seed", type=int, default=0, help="of attacks and smoothing noise")
+    explorer.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    explorer.add_argument("--quiet", action="store_true", help="show no progress")
+    explorer.set_defaults(command=_explorer)
+
     assemble = commands.add_parser("assemble", help="gather the folder that Jupyter Book builds")
     assemble.add_argument("-o", "--output", type=Path, required=True)
     assemble.add_argument(
         "--page", dest="pages", nargs=2, action="append", default=[], metavar=("NAME", "EXECUTED")
     )
+    assemble.add_argument("--images", type=Path, help="folder of the static explorer's images")
     assemble.set_defaults(command=_assemble)
 
     manifest = commands.add_parser("manifest", help="write the SHA-256 hashes of files")
@@ -170,10 +184,39 @@ def _simulate(options: argparse.Namespace) -> None:
     write_text(options.output, "".join(f"{value}  {name}\n" for name, value in hashes))
 
 
+def _explorer(options: argparse.Namespace) -> None:
+    from smuglib import checks, explorer, profiles, provenance
+    from smuglib.store import Store
+
+    device = checks.device("device", options.device)
+    given = {"epsilons": options.epsilons, "sampling_rates": options.sampling_rates}
+    lists: dict[str, Any] = {name: _numbers(name, text) for name, text in given.items() if text}
+    grid = explorer.Grid(**lists)
+    found = explorer.compute(
+        Store.open(options.profile, options.results),
+        profiles.get(options.profile),
+        grid,
+        sigma=options.sigma,
+        index=options.index,
+        seed=options.seed,
+        device=device,
+        progress=not options.quiet,
+    )
+    path = Store.open(options.profile, "build").explorer(options.sigma)
+    explorer.write(found, path, {"profile": options.profile, **provenance.describe(device)})
+    print(path)
+
+
+def _numbers(name: str, text: str) -> tuple[float, ...]:
+    parameter = Parameter(name, [], "list", "float", optional=False, comment="", written="")
+    return tuple(parameter.parsed(text))
+
+
 def _assemble(options: argparse.Namespace) -> None:
     from smuglib.assembly import assemble
 
-    assemble(project_root(), options.output, {name: Path(path) for name, path in options.pages})
+    pages = {name: Path(path) for name, path in options.pages}
+    assemble(project_root(), options.output, pages, images=options.images)
 
 
 def _manifest(options: argparse.Namespace) -> None:

@@ -25,6 +25,7 @@ from smuglib.records import Record
 from smuglib.scenarios import Scenario
 
 Rescan = Callable[[Scan, float], Scan]
+Keep = Callable[[Record, Tensor], None]
 
 
 class ZeroFilled(UnrolledNetwork):
@@ -146,6 +147,7 @@ def evaluate(
     rescan: Rescan | None = None,
     solver: str = "auto",
     partial: Path | str | None = None,
+    keep: Keep | None = None,
     progress: bool = True,
 ) -> list[Record]:
     """Evaluate one method on all scans in all scenarios.
@@ -175,6 +177,9 @@ def evaluate(
     partial
         CSV file that is rewritten after every scan. Rows that it already holds, of the same
         settings, weights and seed, are taken from it: an interrupted evaluation resumes.
+    keep
+        Called with every row that is computed and with its reconstruction, complex,
+        ``[1, height, width]``, on the network's device.
     progress
         Show a progress bar.
 
@@ -210,7 +215,8 @@ def evaluate(
     bar = tqdm(total=len(scans) * len(scenarios), desc=method, disable=not progress)
     with bar, tf32(False):
         for scan in scans:
-            for row in _scan_rows(net, scan, scenarios, common, known, rescan, solver, device):
+            found = _scan_rows(net, scan, scenarios, common, known, rescan, solver, keep, device)
+            for row in found:
                 rows.append(row)
                 bar.update()
             if partial is not None:
@@ -228,6 +234,7 @@ def _scan_rows(
     known: dict[tuple[object, ...], Record],
     rescan: Rescan | None,
     solver: str,
+    keep: Keep | None,
     device: torch.device,
 ) -> Iterator[Record]:
     """Compute or look up the rows of one scan; the factors of its operators are kept."""
@@ -248,7 +255,10 @@ def _scan_rows(
         if scenario.mask_mismatch:
             consistency = mismatched(consistency, found.operator)
         z, x = reconstruct(net, found, scenario, seed=common["seed"], consistency=consistency)
-        yield replace(blank, **_results(z, x, found.target))
+        row = replace(blank, **_results(z, x, found.target))
+        if keep is not None:
+            keep(row, x)
+        yield row
 
 
 def _settings(

@@ -138,6 +138,10 @@ class Store:
         """Return the path of what `smuglib.reach` measured."""
         return self.folder / "reach" / f"reach_s{checks.positive('sigma', sigma):g}.csv"
 
+    def explorer(self, sigma: float) -> Path:
+        """Return the path of the static explorer's records; its images lie beside it."""
+        return self.folder / "explorer" / f"s{checks.positive('sigma', sigma):g}" / "explorer.csv"
+
     def log(self, method: str, sigma: float) -> Path:
         """Return the path of a run's training log; its provenance lies beside it as JSON."""
         return self.folder / "logs" / f"{run_name(method, sigma)}.csv"
