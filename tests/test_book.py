@@ -14,8 +14,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from smuglib import assembly, notebooks
+from smuglib import assembly, explorer, notebooks
+from tests.browser import CHROMIUM, chromium
 from tests.notebook_files import demo, printed, prose, write
+from tests.pages import check_every_page, check_explorer
 
 ROOT = Path(__file__).parents[1]
 JUPYTER_BOOK = Path(sys.executable).parent / "jupyter-book"
@@ -179,6 +181,11 @@ def test_the_smoke_pipeline_makes_a_book_that_reads_offline(tmp_path):
         assert (html / f"{name}.html").is_file()
     check_nothing_is_left_to_do(tmp_path)
     check_no_notebook_warns(tmp_path)
+    if CHROMIUM:
+        shown = explorer.read(tmp_path / "build" / "smoke" / "explorer" / "s0.05" / "explorer.csv")
+        with chromium() as browser:
+            check_every_page(browser, html)
+            check_explorer(browser, html / "30_explorer.html", shown)
     assert list((tmp_path / "cache").rglob("*.safetensors"))
 
 
