@@ -24,7 +24,7 @@ book: $(STAMP)
 	@echo "The book is $(CURDIR)/_build/html/index.html"
 
 test: lint
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(CORES) $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(CORES) --dist loadgroup $(ARGS)
 
 reproduce: $(STAMP)
 	$(SNAKEMAKE) reproduce --quiet rules --config profile=$(PROFILE)

@@ -125,14 +125,14 @@ rule shipped_book:
         text=book_files,
         settings=["_config.yml", "_toc.yml"],
         notebooks=[f"book/{name}.ipynb" for name in PAGES],
-        images=f"{SHIPPED}/{EXPLORER}",
+        explorer=f"{SHIPPED}/{EXPLORER}",
     output:
         "_build/html/index.html",
     params:
         pages=page_options(SHIPPED_PAGES),
         folder="build/shipped/book",
     shell:
-        "{RUN} assemble -o {params.folder} --images {input.images} {params.pages}"
+        "{RUN} assemble -o {params.folder} --card {input.explorer}/explorer.csv {params.pages}"
         " && {BUILD_BOOK} {params.folder} --path-output ."
 
 
@@ -147,14 +147,14 @@ rule book:
         text=book_files,
         settings=["_config.yml", "_toc.yml"],
         notebooks=[f"book/{name}.ipynb" for name in PAGES],
-        images=f"build/{{profile}}/{EXPLORER}",
+        explorer=f"build/{{profile}}/{EXPLORER}",
     output:
         "build/{profile}/_build/html/index.html",
     params:
         pages=lambda wildcards: page_options(pages(wildcards.profile, wildcards.profile)),
         folder="build/{profile}/book",
     shell:
-        "{RUN} assemble -o {params.folder} --images {input.images} {params.pages}"
+        "{RUN} assemble -o {params.folder} --card {input.explorer}/explorer.csv {params.pages}"
         " && {BUILD_BOOK} {params.folder} --path-output build/{wildcards.profile}"
 
 

@@ -17,8 +17,11 @@ from smuglib.files import write_text
 AS_WRITTEN = "as_written"
 """Folder of the assembled book for notebooks without outputs, which its pages offer."""
 
-IMAGES = "_static/explorer"
-"""Where the pages find the images of the static explorer."""
+IMAGES = "images"
+"""Key of an output's metadata: folders with images that it shows, by where its page finds them."""
+
+CARD = "_static/card.png"
+"""Where the pages find the picture that `smuglib.card` draws."""
 
 _BOX = re.compile(r"(^```\{admonition\} Rerun.*?)(\n```)", re.DOTALL | re.MULTILINE)
 
@@ -50,11 +53,7 @@ def _files_in(entry: Mapping[str, Any]) -> list[str]:
 
 
 def assemble(
-    root: Path | str,
-    output: Path | str,
-    pages: Mapping[str, Path | str] | None = None,
-    *,
-    images: Path | str | None = None,
+    root: Path | str, output: Path | str, pages: Mapping[str, Path | str] | None = None
 ) -> None:
     """Gather the settings, pages and executed notebooks of a book in one folder.
 
@@ -67,8 +66,6 @@ def assemble(
     pages
         Executed notebook of each page of the table of contents that is a notebook. Its outputs
         are joined with the prose of ``book/``, so that text may be mended without running again.
-    images
-        Folder whose images the static explorer shows.
 
     Raises
     ------
@@ -88,11 +85,8 @@ def assemble(
     shutil.copytree(book, output, ignore=shutil.ignore_patterns("*.ipynb", ".ipynb_checkpoints"))
     for settings in ("_config.yml", "_toc.yml"):
         shutil.copy2(root / settings, output)
-    if images is not None:
-        (output / IMAGES).mkdir(parents=True)
-        for image in Path(images).glob("*.webp"):
-            shutil.copy2(image, output / IMAGES)
     for name, content in joined.items():
+        copy_images(content, root, output)
         write_text(output / f"{name}.ipynb", json.dumps(with_downloads(content, name)))
         written = output / AS_WRITTEN / f"{name}.ipynb"
         written.parent.mkdir(parents=True, exist_ok=True)
@@ -172,6 +166,35 @@ def with_downloads(content: Mapping[str, Any], name: str) -> dict[str, Any]:
     else:
         cells.append({"cell_type": "markdown", "id": "downloads", "metadata": {}, "source": offer})
     return {**content, "cells": cells}
+
+
+def copy_images(content: Mapping[str, Any], root: Path | str, output: Path | str) -> None:
+    """Copy the images that outputs of an executed notebook show, but do not hold.
+
+    Parameters
+    ----------
+    content
+        The notebook; see `IMAGES`.
+    root
+        What the addresses of folders with images are relative to: the project.
+    output
+        What the addresses on the page are relative to: the folder that Jupyter Book builds.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there are no such images.
+    """
+    for cell in content["cells"]:
+        for made in cell.get("outputs", []):
+            shown = made.get("metadata", {}).get("text/html", {}).get(IMAGES, {})
+            for place, folder in shown.items():
+                images = list((Path(root) / folder).glob("*.webp"))
+                if not images:
+                    raise FileNotFoundError(f"no images in {Path(root) / folder}")
+                (Path(output) / place).mkdir(parents=True, exist_ok=True)
+                for image in images:
+                    shutil.copy2(image, Path(output) / place)
 
 
 def _tags(cell: Mapping[str, Any]) -> list[str]:

@@ -99,7 +99,7 @@ def _parser() -> argparse.ArgumentParser:
     assemble.add_argument(
         "--page", dest="pages", nargs=2, action="append", default=[], metavar=("NAME", "EXECUTED")
     )
-    assemble.add_argument("--images", type=Path, help="folder of the static explorer's images")
+    assemble.add_argument("--card", type=Path, help="explorer.csv: draw the book's picture of it")
     assemble.set_defaults(command=_assemble)
 
     manifest = commands.add_parser("manifest", help="write the SHA-256 hashes of files")
@@ -213,10 +213,12 @@ def _numbers(name: str, text: str) -> tuple[float, ...]:
 
 
 def _assemble(options: argparse.Namespace) -> None:
-    from smuglib.assembly import assemble
+    from smuglib import assembly, card, explorer
 
     pages = {name: Path(path) for name, path in options.pages}
-    assemble(project_root(), options.output, pages, images=options.images)
+    assembly.assemble(project_root(), options.output, pages)
+    if options.card is not None:
+        card.write(explorer.read(options.card), options.output / assembly.CARD)
 
 
 def _manifest(options: argparse.Namespace) -> None:

@@ -83,6 +83,14 @@ class Grid:
         perturbed = [(view, epsilon) for view in VIEWS[1:] for epsilon in self.epsilons]
         return ("clean", 0.0), *perturbed
 
+    def nearest(self, sampling_rate: float, epsilon: float) -> tuple[int, int]:
+        """Return the positions of the sampling rate and of the strength next to the given."""
+
+        def position(values: tuple[float, ...], wanted: float) -> int:
+            return min(range(len(values)), key=lambda place: abs(values[place] - wanted))
+
+        return position(self.sampling_rates, sampling_rate), position(self.epsilons, epsilon)
+
 
 @dataclass(frozen=True)
 class Explorer:

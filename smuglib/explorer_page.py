@@ -8,18 +8,53 @@ from __future__ import annotations
 
 import json
 from html import escape
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from smuglib import checks, sprites
+from smuglib import checks, files, sprites
 from smuglib.assembly import IMAGES
 from smuglib.explorer import KINDS, VIEWS, Explorer
 from smuglib.labels import METHOD_LABELS, SCENARIO_LABELS
 
+if TYPE_CHECKING:
+    from IPython.display import HTML
+
+FOLDER = "_static/explorer"
+"""Where pages find images, relative to their own folder."""
+
 _KIND_LABELS = {"image": "Reconstruction", "error": "Error map"}
 
 
+def show(explorer: Explorer, path: Path | str, **first: Any) -> HTML:  # noqa: ANN401
+    """Return what a cell shows of an explorer, with the way to its images.
+
+    Parameters
+    ----------
+    explorer
+        Numbers and images.
+    path
+        Where `smuglib.explorer.read` found them.
+    first
+        What is shown first, see `to_html`.
+
+    Returns
+    -------
+    IPython.display.HTML
+        The fragment; its metadata tell those who make a page of it which images to copy.
+    """
+    # Present wherever notebooks run, and not needed to import this module.
+    from IPython.display import HTML
+
+    root, found = files.project_root(), Path(path).resolve()
+    folder = found.parent.relative_to(root) if found.is_relative_to(root) else found.parent
+    # Two explorers on the pages of a sweep have images of the same names.
+    place = f"{FOLDER}/{files.sha256(found)[:8]}"
+    metadata = {IMAGES: {place: folder.as_posix()}}
+    return HTML(to_html(explorer, folder=place, **first), metadata=metadata)
+
+
 def to_html(
-    explorer: Explorer, *, method: str, view: str, epsilon: int, rate: int, folder: str = IMAGES
+    explorer: Explorer, *, method: str, view: str, epsilon: int, rate: int, folder: str = FOLDER
 ) -> str:
     """Lay the explorer out for a page.
 
@@ -73,7 +108,7 @@ def to_html(
     return "\n".join(parts)
 
 
-def content(explorer: Explorer, folder: str = IMAGES) -> dict[str, Any]:
+def content(explorer: Explorer, folder: str = FOLDER) -> dict[str, Any]:
     """Return labels, addresses and numbers, as the script reads them.
 
     Parameters

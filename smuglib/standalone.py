@@ -18,7 +18,7 @@ from typing import Any
 
 import yaml
 
-from smuglib import chapters, notebooks
+from smuglib import assembly, chapters, notebooks
 from smuglib.files import write_text
 
 TEXTS = ("conventions", "glossary", "references")
@@ -85,6 +85,7 @@ def build(
     for number, (name, path) in enumerate(executed.items()):
         suffix = f"-{number}" if len(executed) > 1 else ""
         content = reference.notebook(notebooks.read(path), suffix)
+        assembly.copy_images(content, root, source)
         write_text(source / f"{name}.ipynb", json.dumps(content))
     _jupyter_book(source, output)
     return output / "html" / f"{names[0]}.html"

@@ -1,9 +1,24 @@
-"""Settings of every test."""
+"""Settings of every test, and what several of them share."""
 
 from __future__ import annotations
 
 import os
 
+import pytest
+
+from tests.pipeline import run_smoke
+
 # No test may pass because of what an earlier run left in the user's cache, or write there. At
 # import, so that it holds for whatever a test module does while it is collected.
 os.environ["SMUGLIB_CACHE"] = "off"
+
+
+@pytest.fixture(scope="session")
+def smoke_book(tmp_path_factory):
+    """Folder in which the pipeline ran at the smoke profile, from the simulator to the book.
+
+    It takes minutes, and workers share no fixtures: its tests are one ``xdist_group``.
+    """
+    folder = tmp_path_factory.mktemp("smoke")
+    run_smoke(folder)
+    return folder

@@ -112,8 +112,12 @@ def _check_link(page: Path, link: str, anchors: dict[Path, set[str]]) -> None:
 
 
 def check_search(browser: Browser, html: Path, word: str, page: str) -> None:
-    """Search for a word, and find a page."""
-    browser.open(f"{(html / 'search.html').as_uri()}?q={word}")
+    """Search for a word from the first page, as a reader does, and find a page."""
+    browser.resize(1280)
+    browser.open(html / "intro.html")
+    browser.evaluate("document.querySelector('.search-button__button').click()")
+    browser.send("Input.insertText", text=word)
+    browser.evaluate("document.activeElement.form.requestSubmit()")
     deadline = time.monotonic() + 20
     found: list[str] = []
     while not any(page in link for link in found):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -14,14 +13,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from smuglib import assembly, explorer, notebooks
-from tests.browser import CHROMIUM, chromium
+from smuglib import assembly, notebooks
 from tests.notebook_files import demo, printed, prose, write
-from tests.pages import check_every_page, check_explorer
+from tests.pipeline import ROOT, SNAKEMAKE
 
-ROOT = Path(__file__).parents[1]
 JUPYTER_BOOK = Path(sys.executable).parent / "jupyter-book"
-SNAKEMAKE = Path(sys.executable).parent / "snakemake"
 
 
 class _Resources(HTMLParser):
@@ -62,6 +58,8 @@ def check_pages(html: Path) -> None:
 def project(tmp_path):
     """A project with the real settings and a book of one page and one notebook."""
     shutil.copy(ROOT / "_config.yml", tmp_path)
+    for name in ("_static", "_templates"):
+        shutil.copytree(ROOT / "book" / name, tmp_path / "book" / name)
     toc = "format: jb-book\nroot: intro\nchapters:\n  - file: 01_demo\n"
     (tmp_path / "_toc.yml").write_text(toc)
     demo(tmp_path / "book" / "01_demo.ipynb", "print(epsilon)")
@@ -144,19 +142,6 @@ def test_every_page_of_the_book_exists():
         assert sum(path.is_file() for path in files) == 1, f"{name} must be one file in book/"
 
 
-def run_smoke(folder):
-    """Run the whole pipeline at the smoke profile, from the simulator to the book."""
-    for name in ("Snakefile", "_config.yml", "_toc.yml"):
-        shutil.copy(ROOT / name, folder)
-    ignored = shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints")
-    for name in ("smuglib", "book"):
-        shutil.copytree(ROOT / name, folder / name, ignore=ignored)
-    command = [SNAKEMAKE, "reproduce", "--cores", "2", "--config", "profile=smoke"]
-    environment = {**os.environ, "SMUGLIB_CACHE": str(folder / "cache")}
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, env=environment)
-    assert done.returncode == 0, (done.stdout + done.stderr)[-8000:]
-
-
 def check_nothing_is_left_to_do(folder):
     command = [SNAKEMAKE, "reproduce", "-n", "--config", "profile=smoke"]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
@@ -171,22 +156,16 @@ def check_no_notebook_warns(folder):
                 assert "Warning:" not in text, f"{path.name}: {text}"
 
 
-# One test, not one a claim: workers that share the tests would each run the pipeline.
 @pytest.mark.book
-def test_the_smoke_pipeline_makes_a_book_that_reads_offline(tmp_path):
-    run_smoke(tmp_path)
-    html = tmp_path / "build" / "smoke" / "_build" / "html"
+@pytest.mark.xdist_group("smoke_book")
+def test_the_smoke_pipeline_makes_a_book_that_reads_offline(smoke_book):
+    html = smoke_book / "build" / "smoke" / "_build" / "html"
     check_pages(html)
-    for name in assembly.chapter_names(tmp_path / "_toc.yml"):
+    for name in assembly.chapter_names(smoke_book / "_toc.yml"):
         assert (html / f"{name}.html").is_file()
-    check_nothing_is_left_to_do(tmp_path)
-    check_no_notebook_warns(tmp_path)
-    if CHROMIUM:
-        shown = explorer.read(tmp_path / "build" / "smoke" / "explorer" / "s0.05" / "explorer.csv")
-        with chromium() as browser:
-            check_every_page(browser, html)
-            check_explorer(browser, html / "30_explorer.html", shown)
-    assert list((tmp_path / "cache").rglob("*.safetensors"))
+    check_nothing_is_left_to_do(smoke_book)
+    check_no_notebook_warns(smoke_book)
+    assert list((smoke_book / "cache").rglob("*.safetensors"))
 
 
 def test_an_unknown_profile_is_named():

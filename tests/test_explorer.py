@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from smuglib import explorer, explorer_page, live, profiles, sprites
+from smuglib import assembly, card, explorer, explorer_page, live, profiles, records, sprites
 from smuglib.evaluation import reconstruct
 from smuglib.explorer import Grid
 from smuglib.metrics import psnr
+from smuglib.models import METHODS
 from smuglib.random import generator
 from smuglib.scenarios import table_scenarios
 from smuglib.store import Store
@@ -113,9 +116,13 @@ def test_an_impossible_grid_is_refused(change, message):
         Grid(**change)
 
 
+def data_of(html):
+    return json.loads(re.search(r"<script[^>]*>(.*?)</script>", html)[1])
+
+
 def test_the_page_holds_the_numbers_of_the_records(computed):
     html = explorer_page.to_html(computed, method="modl", view="noise", epsilon=2, rate=1)
-    data = json.loads(re.search(r"<script[^>]*>(.*?)</script>", html)[1])
+    data = data_of(html)
     for method in GRID.methods:
         for rate in range(2):
             for state in range(5):
@@ -136,6 +143,47 @@ def test_a_state_outside_the_grid_is_refused(computed, wrong):
         explorer_page.to_html(computed, **{**first, **wrong})
 
 
+def test_an_output_tells_which_images_its_page_needs(computed, tmp_path):
+    path = tmp_path / "explorer.csv"
+    explorer.write(computed, path, {})
+    first = {"method": "modl", "view": "clean", "epsilon": 0, "rate": 0}
+    html, metadata = explorer_page.show(computed, path, **first)._repr_html_()
+    output = {"metadata": {"text/html": metadata}}
+    assembly.copy_images({"cells": [{"outputs": [output]}]}, tmp_path, tmp_path / "page")
+    shown = set(re.findall(r"url\('(.*?)'\)", html))
+    shown |= {name for pair in data_of(html)["sheets"].values() for name in pair.values()}
+    assert len(shown) == 5
+    for name in shown:
+        copied = tmp_path / "page" / name
+        assert copied.read_bytes() == (tmp_path / copied.name).read_bytes()
+    for image in tmp_path.glob("*.webp"):
+        image.unlink()
+    with pytest.raises(FileNotFoundError, match="no images in"):
+        assembly.copy_images({"cells": [{"outputs": [output]}]}, tmp_path, tmp_path / "page")
+
+
+def test_the_card_shows_images_and_numbers_of_the_records(computed, tmp_path):
+    # The zero-filled images stand for those of SMUG, which this small explorer lacks.
+    alias = {"zero_filled": "smug"}
+    shown = replace(
+        computed,
+        grid=replace(GRID, methods=("smug", "modl")),
+        frame=computed.frame.replace({"method": alias}),
+        sheets={k.replace("zero_filled", "smug"): v for k, v in computed.sheets.items()},
+    )
+    figure = card.draw(shown, sampling_rate=0.45, epsilon=9 / 255)
+    expected = [("modl", 0), ("modl", 4), ("smug", 4)]
+    for ax, (method, state) in zip(figure.axes[1:], expected, strict=True):
+        image = shown.cell(method, "image", 1, state)
+        assert np.array_equal(ax.images[0].get_array(), image)
+        assert ax.texts[0].get_text() == f"{shown.row(method, 1, state)['psnr']:.1f} dB"
+    card.write(shown, tmp_path / "card.png")
+    with Image.open(tmp_path / "card.png") as drawn:
+        assert drawn.size == card.SIZE
+    with pytest.raises(ValueError, match="0 records of smug"):
+        card.draw(computed)
+
+
 @pytest.fixture(scope="module")
 def shipped():
     return explorer.read(SHIPPED.explorer(0.05))
@@ -148,6 +196,23 @@ def test_the_shipped_explorer_is_of_the_shipped_weights_and_small(shipped):
         assert set(rows["weights_sha256"]) == {expected}
     files = list(SHIPPED.explorer(0.05).parent.iterdir())
     assert sum(path.stat().st_size for path in files) < 4 * MEGABYTE
+
+
+def test_shipped_numbers_are_those_of_the_shipped_records(shipped):
+    """Slice 0 at the poster's settings was evaluated for Table 1, too."""
+    rate, strength = shipped.grid.nearest(0.25, 1 / 255)
+    attacked = shipped.grid.states.index(("adaptive_image", shipped.grid.epsilons[strength]))
+    for method, state in product(METHODS, (0, attacked)):
+        row = shipped.row(method, rate, state)
+        table = records.read(SHIPPED.records(method, 0.05))
+        same = table[
+            (table["scenario"] == row["scenario"])
+            & np.isclose(table["epsilon"], row["epsilon"])
+            & (table["slice"] == row["slice"])
+            & (table["attack_precision"] == row["attack_precision"])
+        ]
+        assert len(same) == 1
+        assert row["psnr"] == pytest.approx(same["psnr"].item(), abs=live.TOLERANCE)
 
 
 def test_shipped_combinations_are_computed_again(shipped):
