@@ -29,7 +29,7 @@ test: lint
 reproduce: $(STAMP)
 	$(SNAKEMAKE) reproduce --quiet rules --config profile=$(PROFILE)
 	@echo "The book is $(CURDIR)/build/$(PROFILE)/_build/html/index.html"
-	@for kind in records harm stability; do \
+	@for kind in records harm stability transfer; do \
 	  if [ -d smuglib/shipped/$(PROFILE)/$$kind ]; then \
 	    $(BIN)/python -m smuglib compare build/$(PROFILE)/$$kind smuglib/shipped/$(PROFILE)/$$kind; \
 	  fi; \
@@ -47,7 +47,7 @@ bench: $(PEERS)
 ship:
 	mkdir -p smuglib/shipped/$(PROFILE)
 	cd build/$(PROFILE) && \
-	  cp -r weights logs records harm stability reach explorer ../../smuglib/shipped/$(PROFILE)/
+	  cp -r weights logs records harm stability transfer reach explorer ../../smuglib/shipped/$(PROFILE)/
 	for variant in build/$(PROFILE)/variants/*/; do \
 	  target="smuglib/shipped/$(PROFILE)/variants/$$(basename "$$variant")"; \
 	  for part in logs records; do \

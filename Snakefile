@@ -25,8 +25,9 @@ PROFILE = config.get("profile", "default")
 profiles.get(PROFILE)  # refuses an unknown name before anything is planned
 
 STEPS = ("02_pretraining", "03_finetuning", "04_evaluation", "05_harm")
-STEPS += ("06_departures", "07_stability")
-STUDIES = {"harm": "lesion_study", "stability": "stability_study"}
+STEPS += ("06_departures", "07_stability", "08_transfer")
+STUDIES = {name: f"{name}_study" for name in ("stability", "transfer")}
+STUDIES["harm"] = "lesion_study"
 PAGES = [name for name in chapter_names("_toc.yml") if Path(f"book/{name}.ipynb").is_file()]
 CHAPTERS = [name for name in PAGES if name not in STEPS]
 LAST = "how_it_was_made"  # reads how long the other chapters took
@@ -297,10 +298,17 @@ def study_page(study):
     return next(name for name in STEPS if name.endswith(f"_{study}"))
 
 
+def studied_weights(wildcards):
+    """Manifests of the networks that a study measures or scores; transfer scores all of them."""
+    methods = METHODS if wildcards.study == "transfer" else [wildcards.method]
+    folder = f"build/{wildcards.profile}/manifests"
+    return [f"{folder}/{method}_s{wildcards.sigma}.sha256" for method in methods]
+
+
 rule study:
     input:
         notebook=lambda wildcards: ancient(f"book/{study_page(wildcards.study)}.ipynb"),
-        weights="build/{profile}/manifests/{method}_s{sigma}.sha256",
+        weights=studied_weights,
     output:
         notebook="build/{profile}/notebooks/{study}_{method}_s{sigma}.ipynb",
         rows="build/{profile}/{study}/{method}_s{sigma}.csv",

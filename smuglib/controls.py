@@ -2,7 +2,8 @@
 
 Each lies in ``variants/<label>`` of its profile (see `smuglib.store.Store.variant`). A control of
 training is fine-tuned with a stated fraction of the methods' updates, and so is its baseline:
-differences are taken among controls, never to the fully trained methods.
+differences are taken among controls, not to the fully trained methods. A second seed and a longer
+training are compared with these.
 """
 
 from __future__ import annotations
@@ -70,6 +71,7 @@ class Control:
 
 QUESTIONS = {
     "seed": "a second training seed",
+    "length": "MoDL trained for longer than SMUG",
     "smoothing": "smoothing switched off, or on, at test time",
     "budget": "the methods at the controls' budget",
     "pretraining": "without pre-training",
@@ -92,9 +94,11 @@ def of(profile: Profile) -> tuple[Control, ...]:
     tuple of Control
         Grouped by question.
     """
+    twice: dict[str, object] = {"updates": 2 * profile.updates}
     short: dict[str, object] = {"updates": max(1, round(UPDATES_FRACTION * profile.updates))}
     return (
         *(Control("seed", method, method, training={"seed": 1}) for method in METHODS),
+        Control("length", "MoDL, twice the updates", "modl", training=twice),
         Control("smoothing", "SMUG's weights, smoothing off", "smug", placement="none"),
         Control("smoothing", "MoDL's weights, smoothed as SMUG", "modl", placement="denoiser"),
         *(Control("budget", method, method, training=short) for method in METHODS),

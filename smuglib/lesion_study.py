@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import ClassVar
 
 from smuglib import checks, harm, metrics, random, uncertainty
 from smuglib.data import Scan
@@ -64,6 +65,9 @@ class LesionStudy:
     ValueError
         If a setting is out of range.
     """
+
+    companions: ClassVar[tuple[str, ...]] = ()
+    """Methods whose networks `measure` needs beside the one that it measures."""
 
     n_lesions: int = 3
     contrast: float = 0.2

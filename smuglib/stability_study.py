@@ -7,6 +7,7 @@ A scenario is the input that changes: the zero-filled ``image`` or the measured 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -52,6 +53,9 @@ class StabilityStudy:
     ValueError
         If a setting is out of range.
     """
+
+    companions: ClassVar[tuple[str, ...]] = ()
+    """Methods whose networks `measure` needs beside the one that it measures."""
 
     n_samples: int = 2
     tolerance: float = 0.05

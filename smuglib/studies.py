@@ -14,15 +14,20 @@ import torch
 from smuglib import checks, live, measurements, provenance, rows, sources
 from smuglib.lesion_study import LesionStudy
 from smuglib.measurements import Measurement
+from smuglib.models import UnrolledNetwork
 from smuglib.precision import tf32
 from smuglib.profiles import Profile
 from smuglib.remeasure import Again
 from smuglib.stability_study import StabilityStudy
 from smuglib.store import Store
+from smuglib.transfer_study import TransferStudy
 
-STUDIES: dict[str, type[LesionStudy] | type[StabilityStudy]] = {
+Study = LesionStudy | StabilityStudy | TransferStudy
+
+STUDIES: dict[str, type[Study]] = {
     "harm": LesionStudy,
     "stability": StabilityStudy,
+    "transfer": TransferStudy,
 }
 """Kinds of studies, by the name of the folder that keeps their measurements."""
 
@@ -45,7 +50,7 @@ class Run:
         Settings of the scans.
     """
 
-    study: LesionStudy | StabilityStudy
+    study: Study
     method: str
     sigma: float
     weights: Store
@@ -61,6 +66,26 @@ class Run:
     def path(self) -> Path:
         """The file of its measurements."""
         return self.output.measurements(self.name, self.method, self.sigma)
+
+    def networks(self, device: torch.device) -> list[UnrolledNetwork]:
+        """Load the network that is measured, and the companions that its study asks for.
+
+        Parameters
+        ----------
+        device
+            Where they go.
+        """
+        names = (self.method, *self.study.companions)
+        return [live.network(self.weights, name, self.sigma).to(device) for name in names]
+
+    def hashes(self) -> dict[str, str]:
+        """Return the hash of the weights that are measured, and one of its companions', if any."""
+        companions = [
+            live.weights_hash(self.weights, name, self.sigma) for name in self.study.companions
+        ]
+        joined = hashlib.sha256("".join(companions).encode()).hexdigest()
+        own = {"weights_sha256": live.weights_hash(self.weights, self.method, self.sigma)}
+        return {**own, "companions_sha256": joined} if companions else own
 
     def compute(self, n_slices: int, *, device: torch.device, progress: bool = True) -> Path:
         """Measure test slices and write the rows; an interrupted run resumes.
@@ -87,19 +112,19 @@ class Run:
         """
         if checks.integer("n_slices", n_slices) > self.profile.n_test:
             raise ValueError(f"n_slices must be <= n_test {self.profile.n_test}, got {n_slices}")
-        net = live.network(self.weights, self.method, self.sigma).to(device)
+        net, *companions = self.networks(device)
         module = type(self.study).__module__.removeprefix("smuglib.")
         made = {
             "study": self.name,
             "profile": self.profile.name,
             "settings": asdict(self.study),
-            "weights_sha256": live.weights_hash(self.weights, self.method, self.sigma),
+            **self.hashes(),
             "code": sources.library_hash(module, "data"),
         }
         key = hashlib.sha256(json.dumps(made, sort_keys=True).encode()).hexdigest()
         with tf32(False):
             found = measurements.collect(
-                self.study.measure(net),
+                self.study.measure(net, *companions),
                 (live.scan_of(self.profile, index).to(device) for index in range(n_slices)),
                 self.study.scenarios(net),
                 method=self.method,
@@ -114,7 +139,7 @@ class Run:
 
 def read(
     name: str, store: Store, methods: Sequence[str], sigma: float
-) -> tuple[pd.DataFrame, LesionStudy | StabilityStudy]:
+) -> tuple[pd.DataFrame, Study]:
     """Read the measurements of several methods.
 
     Parameters
@@ -130,7 +155,7 @@ def read(
 
     Returns
     -------
-    pandas.DataFrame, LesionStudy or StabilityStudy
+    pandas.DataFrame, Study
         The rows of `smuglib.measurements.Measurement`, and the settings that they share.
 
     Raises
@@ -152,7 +177,7 @@ def read(
     return pd.concat(frames, ignore_index=True), kind(**first)
 
 
-def again(study: LesionStudy | StabilityStudy, store: Store, profile: Profile) -> Again:
+def again(study: Study, store: Store, profile: Profile) -> Again:
     """Return what measures a method anew, for `smuglib.remeasure.recheck`.
 
     Parameters
@@ -172,13 +197,13 @@ def again(study: LesionStudy | StabilityStudy, store: Store, profile: Profile) -
 
     def measure(method: str, sigma: float, scenario: str, index: int) -> list[Measurement]:
         run = Run(study, method, sigma, store, store, profile)
-        weights = live.weights_hash(store, method, sigma)
-        if rows.read_provenance(run.path)["weights_sha256"] != weights:
+        made = rows.read_provenance(run.path)
+        if any(made.get(name) != found for name, found in run.hashes().items()):
             path = store.weights(method, sigma)
             raise RuntimeError(f"{run.path} was not measured with the weights {path}")
-        net = live.network(store, method, sigma)
+        net, *companions = run.networks(torch.device("cpu"))
         return measurements.measured(
-            study.measure(net),
+            study.measure(net, *companions),
             live.scan_of(profile, index),
             scenario,
             method=method,

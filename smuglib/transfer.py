@@ -74,28 +74,64 @@ def transfer_matrix(
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
+def transferred(
+    source: UnrolledNetwork,
+    targets: Mapping[str, UnrolledNetwork],
+    scan: Scan,
+    attack: Attack,
+    *,
+    epsilon: float,
+    seed: int = 0,
+) -> dict[str, float]:
+    """Attack one network at a scan, and let others reconstruct from the result.
+
+    Parameters
+    ----------
+    source
+        The network whose gradient the attack follows.
+    targets
+        Networks by name; the source may be among them.
+    scan
+        A batch of one.
+    attack, epsilon, seed
+        See `transfer_matrix`.
+
+    Returns
+    -------
+    dict of str to float
+        PSNR in dB of every target's reconstruction.
+
+    Raises
+    ------
+    RuntimeError
+        If the attack's gradient vanishes.
+    """
+    key = scan.split, int(scan.slice_index)
+    z = attacks.run(
+        attack,
+        source,
+        scan.kspace,
+        DataConsistency(scan.operator, source.lam),
+        scan.target,
+        epsilon=epsilon,
+        generator=random.generator(seed, "attack", *key),
+    )
+
+    @torch.no_grad()
+    def scored(net: UnrolledNetwork) -> float:
+        step, draws = DataConsistency(scan.operator, net.lam), random.generator(seed, "score", *key)
+        return metrics.psnr(net(z, step, generator=draws), scan.target).item()
+
+    return {name: scored(net) for name, net in targets.items()}
+
+
 def _rows(
     nets: Mapping[str, UnrolledNetwork], scan: Scan, attack: Attack, epsilon: float, seed: int
 ) -> list[dict[str, Any]]:
     """Return the rows of one scan."""
-    key = scan.split, int(scan.slice_index)
-    operator = scan.operator
-    steps = {name: DataConsistency(operator, net.lam) for name, net in nets.items()}
-    rows = []
-    for source, attacked in nets.items():
-        z = attacks.run(
-            attack,
-            attacked,
-            scan.kspace,
-            steps[source],
-            scan.target,
-            epsilon=epsilon,
-            generator=random.generator(seed, "attack", *key),
-        )
-        for target, net in nets.items():
-            with torch.no_grad():
-                x = net(z, steps[target], generator=random.generator(seed, "score", *key))
-            values = source, target, scan.split, int(scan.subject), key[1], seed
-            psnr = metrics.psnr(x, scan.target).item()
-            rows.append(dict(zip(COLUMNS, (*values, psnr), strict=True)))
-    return rows
+    where = scan.split, int(scan.subject), int(scan.slice_index), seed
+    return [
+        dict(zip(COLUMNS, (source, target, *where, psnr), strict=True))
+        for source, net in nets.items()
+        for target, psnr in transferred(net, nets, scan, attack, epsilon=epsilon, seed=seed).items()
+    ]

@@ -37,8 +37,10 @@ def test_controls_ask_for_what_the_fine_tuning_offers():
 @pytest.mark.parametrize("name", profiles.PROFILES)
 def test_the_budget_is_a_fraction_of_the_profile_s(name):
     profile = profiles.get(name)
-    budgets = {c.training["updates"] for c in controls.of(profile) if "updates" in c.training}
-    (updates,) = budgets
+    timed = [c for c in controls.of(profile) if "updates" in c.training]
+    (twice,) = [c.training["updates"] for c in timed if c.question == "length"]
+    assert twice == 2 * profile.updates
+    (updates,) = {c.training["updates"] for c in timed if c.question != "length"}
     assert updates == pytest.approx(controls.UPDATES_FRACTION * profile.updates, abs=0.5)
     assert updates >= 1
 

@@ -15,8 +15,8 @@ from torch import Tensor
 
 from smuglib import data
 from smuglib.consistency import DataConsistency
+from smuglib.data import FastMRIDataset, FastMRIProtocol, load_slice
 from smuglib.data.espirit import Espirit, centre_square
-from smuglib.data.fastmri import FastMRIDataset, FastMRIProtocol, load_slice
 from smuglib.data.field_of_view import acquired_band, crop_field_of_view, is_band
 from smuglib.data.patients import from_the_centre, split_patients
 from smuglib.data.volume import Volume
@@ -526,12 +526,25 @@ def test_dataset_has_the_interface_of_the_embedded_one(folder):
 
 
 def test_dataset_reads_anew_without_cache_and_keeps_maps(folder, tmp_path):
-    options: dict[str, Any] = {"cache": False, "fractions": {"train": 1.0}, "maps_folder": tmp_path}
+    options: dict[str, Any] = {
+        "cache_bytes": 0,
+        "fractions": {"train": 1.0},
+        "maps_folder": tmp_path,
+    }
     dataset = FastMRIDataset(folder, "train", 1, **options, **SMALL)
     first, second = dataset[0], dataset[0]
     assert first is not second
     assert same(first, second)
     assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_dataset_keeps_no_more_scans_than_its_budget_holds(folder):
+    options: dict[str, Any] = {"fractions": {"train": 1.0}, "n_coils": 4, **SMALL}
+    size = FastMRIDataset(folder, "train", 1, **options)[0].nbytes
+    dataset = FastMRIDataset(folder, "train", 3, cache_bytes=2 * size, **options)
+    first, second, third = (dataset[index] for index in range(3))
+    assert dataset[1] is second and dataset[2] is third
+    assert dataset[0] is not first and same(dataset[0], first)
 
 
 def test_splits_of_the_dataset_share_no_subject(folder):

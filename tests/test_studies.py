@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -17,18 +18,20 @@ from smuglib.rows import read_provenance
 from smuglib.smoothing import Smoothing
 from smuglib.stability_study import StabilityStudy
 from smuglib.store import Store
+from smuglib.transfer_study import SCENARIO, TransferStudy
 from smuglib.weights import save_network
 
 TINY = profiles.get("smoke").replace(height=48, width=48, strip_height=32, n_coils=2, n_test=2)
 CPU = torch.device("cpu")
 LESIONS = LesionStudy(n_lesions=1, radius=1.0, attack_steps=1, n_samples=2, n_bins=3)
 QUICK = StabilityStudy(n_iterations=40, tolerance=0.2, n_steps_ascent=1, n_steps_bound=2)
+TRANSFER = TransferStudy(attack_steps=1, attack_samples=1)
 
 
 def trained(folder, seed=0):
-    """Leave untrained weights of two methods."""
+    """Leave untrained weights of all methods."""
     store = Store(folder)
-    for method in ("modl", "smug"):
+    for method in METHODS:
         denoiser = denoisers.seeded({"name": "dncnn", "channels": 4, "blocks": 1}, seed)
         net = UnrolledNetwork(denoiser, n_steps=2, smoothing=Smoothing(METHODS[method], 0.05, 3))
         save_network(store.weights(method, 0.05), net, method=method)
@@ -43,15 +46,19 @@ def run(study, store, method="smug", n_slices=2):
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):
-    """Weights, and both studies of both methods."""
+    """Weights, and all studies of two methods."""
     kept = trained(tmp_path_factory.mktemp("store"))
     for method in ("modl", "smug"):
         run(LESIONS, kept, method)
         run(QUICK, kept, method)
+        run(TRANSFER, kept, method)
     return kept
 
 
-@pytest.mark.parametrize(("name", "study"), [("harm", LESIONS), ("stability", QUICK)])
+ALL = {"harm": LESIONS, "stability": QUICK, "transfer": TRANSFER}
+
+
+@pytest.mark.parametrize(("name", "study"), ALL.items())
 def test_what_is_written_is_read_and_measured_again_to_the_last_digit(store, name, study):
     frame, settings = studies.read(name, store, ["modl", "smug"], 0.05)
     assert settings == study
@@ -68,6 +75,18 @@ def test_provenance_names_code_weights_and_settings(store):
     assert found["settings"]["radius"] == 1.0 and found["study"] == "harm"
     assert found["profile"] == "smoke" and len(found["weights_sha256"]) == len(found["code"]) == 64
     assert {"commit", "versions", "device", "time", "rows", "sha256"} <= set(found)
+
+
+def test_transfer_scores_every_method_and_notices_when_one_of_them_changes(store, tmp_path):
+    frame, study = studies.read("transfer", store, ["smug"], 0.05)
+    assert set(frame["scenario"]) == {SCENARIO} and set(frame["quantity"]) == {"psnr"}
+    assert frame.groupby("slice")["index"].apply(list).tolist() == [[0, 1, 2, 3]] * 2
+    other = Store(tmp_path)
+    shutil.copytree(store.folder, other.folder, dirs_exist_ok=True)
+    denoiser = denoisers.seeded({"name": "dncnn", "channels": 4, "blocks": 1}, 7)
+    save_network(other.weights("modl", 0.05), UnrolledNetwork(denoiser), method="modl")
+    with pytest.raises(RuntimeError, match="was not measured with the weights"):
+        recheck(frame, studies.again(study, other, TINY), generator=generator(0))
 
 
 def test_a_second_run_measures_nothing_and_fewer_slices_lose_none(store, monkeypatch):

@@ -11,8 +11,10 @@ import torch
 from smuglib.data import Scan
 from smuglib.evaluation import evaluate
 from smuglib.ladder import LADDER
+from smuglib.models import METHODS
 from smuglib.scenarios import Scenario
 from smuglib.transfer import COLUMNS, transfer_matrix
+from smuglib.transfer_study import SCENARIO, TransferStudy
 from tests.scans import measurement, network
 
 ATTACK = replace(LADDER["adaptive"], n_steps=3, n_samples=1)
@@ -80,6 +82,25 @@ def test_a_networks_own_attack_hurts_it_most(matrix):
     means = matrix.groupby(["source", "target"])["psnr"].mean().unstack("target")
     for name in ("modl", "other"):
         assert means[name].idxmin() == name
+
+
+def test_the_study_is_a_row_of_the_matrix(scans):
+    nets = {name: network(name, sigma=0.3) for name in METHODS}
+    study = TransferStudy(EPSILON, attack_steps=3, attack_samples=1, precision="float32", seed=2)
+    values = study.measure(nets["smug"], *nets.values())(scans[0], SCENARIO)
+    whole = transfer_matrix(nets, scans[:1], ATTACK, epsilon=EPSILON, seed=2)
+    assert values["psnr"] == whole.loc[whole["source"] == "smug", "psnr"].tolist()
+    with pytest.raises(ValueError, match="scenario must be one of"):
+        study.measure(nets["smug"], *nets.values())(scans[0], "clean")
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [{"epsilon": 0.0}, {"attack_steps": 0}, {"attack_samples": 0}, {"precision": "int8"}],
+)
+def test_impossible_settings_are_refused(setting):
+    with pytest.raises(ValueError, match=next(iter(setting))):
+        TransferStudy(**setting)
 
 
 def test_bad_requests(nets, scans):

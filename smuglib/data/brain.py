@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from torch import Tensor
 from torch.utils.data import Dataset
 
 from smuglib import checks
@@ -101,7 +100,7 @@ class BrainDataset(Dataset[Scan]):
         self.n_slices = checks.integer("n_slices", n_slices)
         self.protocol = Protocol(**protocol)  # type: ignore[arg-type]
         self.cache = cache
-        self._scans = Recent(cache_bytes if cache else 0, size=_n_bytes)
+        self._scans: Recent[Scan] = Recent(cache_bytes if cache else 0, lambda scan: scan.nbytes)
 
     def __len__(self) -> int:
         """Return the number of slices."""
@@ -118,7 +117,3 @@ class BrainDataset(Dataset[Scan]):
         if not 0 <= index < self.n_slices:
             raise IndexError(f"index must lie in [0, {self.n_slices}), got {index}")
         return self._scans.get(index, lambda: cached(self.protocol, self.split, index))
-
-
-def _n_bytes(scan: Scan) -> int:
-    return sum(value.nbytes for value in vars(scan).values() if isinstance(value, Tensor))

@@ -26,19 +26,16 @@ The coils are not whitened: the files hold no noise scan.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset
 
 from smuglib import checks, sampling
 from smuglib.data.espirit import Espirit
 from smuglib.data.field_of_view import acquired_band, crop_field_of_view, is_band
-from smuglib.data.patients import FRACTIONS, from_the_centre, split_patients
 from smuglib.data.scan import Scan
 from smuglib.data.splits import GROUPS
 from smuglib.data.volume import Volume
@@ -174,10 +171,10 @@ def load_slice(
     settings = FastMRIProtocol(**protocol)
     opened = volume if isinstance(volume, Volume) else Volume.open(volume)
     note = index if slice_index is None else slice_index
-    return _load(opened, index, settings, split, note, maps_folder)
+    return slice_of(opened, index, settings, split, note, maps_folder)
 
 
-def _load(
+def slice_of(
     volume: Volume,
     index: int,
     protocol: FastMRIProtocol,
@@ -185,6 +182,18 @@ def _load(
     slice_index: int,
     maps_folder: Path | str | None,
 ) -> Scan:
+    """Read one slice of an opened volume: `load_slice` with its settings made.
+
+    Parameters
+    ----------
+    volume, index, protocol, split, slice_index, maps_folder
+        See `load_slice`.
+
+    Raises
+    ------
+    IndexError, ValueError
+        As `load_slice`.
+    """
     misfit = protocol.misfit(volume)
     if misfit:
         raise ValueError(f"{volume.path} does not fit the protocol: {misfit}")
@@ -212,95 +221,3 @@ def _load(
     return Scan(
         kspace / scale, maps, mask, target / scale, scale, volume.subject, slice_index, split
     )
-
-
-class FastMRIDataset(Dataset[Scan]):
-    """Slices of the fastMRI volumes in a folder, read when first asked for.
-
-    Consecutive indices run over the volumes of the split, from their central slices outwards.
-    Volumes with another number of coils, or smaller than the crop, are left out.
-
-    Parameters
-    ----------
-    folder
-        Folder of ``.h5`` files.
-    split
-        ``"train"``, ``"val"`` or ``"test"``: a split of the patients, see `split_patients`.
-    n_slices
-        Number of slices, or None for all.
-    cache
-        Whether to keep the scans: at 320 x 320 and 15 coils 25 MB each.
-    fractions, split_seed
-        Arguments of `split_patients`.
-    maps_folder
-        Where estimated maps are kept for the next time, see `Espirit.estimate`.
-    **protocol
-        Fields of `FastMRIProtocol`.
-
-    Raises
-    ------
-    FileNotFoundError
-        If the folder has no ``.h5`` file.
-    ImportError
-        If h5py is missing.
-    TypeError
-        If a field of the protocol is unknown.
-    ValueError
-        If an argument is out of range, a file is not a multicoil volume, or the split has fewer
-        slices than asked for.
-    """
-
-    def __init__(
-        self,
-        folder: Path | str,
-        split: str,
-        n_slices: int | None = None,
-        *,
-        cache: bool = True,
-        fractions: Mapping[str, float] = FRACTIONS,
-        split_seed: int = 0,
-        maps_folder: Path | str | None = None,
-        **protocol: Any,  # noqa: ANN401
-    ) -> None:
-        self.split = checks.one_of("split", split, GROUPS)
-        self.protocol = FastMRIProtocol(**protocol)
-        files = sorted(Path(folder).glob("*.h5"))
-        if not files:
-            raise FileNotFoundError(f"folder {folder} has no .h5 file: expected fastMRI volumes")
-        members = split_patients(files, fractions, split_seed)[split]
-        fitting = [volume for volume in members if self.protocol.misfit(volume) is None]
-        slices = from_the_centre(fitting)
-        wanted = len(slices) if n_slices is None else checks.integer("n_slices", n_slices)
-        if not 0 < wanted <= len(slices):
-            raise ValueError(
-                f"split {split!r} of {folder} has {len(slices)} slices in {len(fitting)} volumes "
-                f"({len(members) - len(fitting)} more do not fit {self.protocol}), "
-                f"n_slices asks for {n_slices}"
-            )
-        self.n_slices = wanted
-        self.slices = slices[:wanted]
-        self.cache = cache
-        self.maps_folder = maps_folder
-        self._scans: dict[int, Scan] = {}
-
-    def __len__(self) -> int:
-        """Return the number of slices."""
-        return self.n_slices
-
-    def __getitem__(self, index: int) -> Scan:
-        """Return one scan, a batch of one.
-
-        Raises
-        ------
-        IndexError
-            If the index is not in ``[0, n_slices)``.
-        """
-        if not 0 <= index < self.n_slices:
-            raise IndexError(f"index must lie in [0, {self.n_slices}), got {index}")
-        if index in self._scans:
-            return self._scans[index]
-        volume, number = self.slices[index]
-        scan = _load(volume, number, self.protocol, self.split, index, self.maps_folder)
-        if self.cache:
-            self._scans[index] = scan
-        return scan

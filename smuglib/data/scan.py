@@ -70,6 +70,11 @@ class Scan:
         """Return the number of scans in the batch."""
         return self.kspace.shape[0]
 
+    @property
+    def nbytes(self) -> int:
+        """Number of bytes of all its tensors."""
+        return sum(value.nbytes for value in vars(self).values() if isinstance(value, Tensor))
+
     @cached_property
     def operator(self) -> SenseOperator:
         """The scan's SENSE operator ``A``, one object, so that its factors are found again."""

@@ -1,0 +1,32 @@
+"""Figures of the book: one style, one name and line a method, images with stated grey values.
+
+Every function returns or draws on a figure that pyplot no longer holds, so a notebook shows it
+once, as the value of its cell.
+"""
+
+from smuglib.plots.images import (
+    colour_bar,
+    comparison,
+    gallery,
+    show_error,
+    show_image,
+    show_kspace,
+)
+from smuglib.plots.lines import differences, method_lines, training_curves
+from smuglib.plots.style import OKABE_ITO, SERIES, method_style, new
+
+__all__ = [
+    "OKABE_ITO",
+    "SERIES",
+    "colour_bar",
+    "comparison",
+    "differences",
+    "gallery",
+    "method_lines",
+    "method_style",
+    "new",
+    "show_error",
+    "show_image",
+    "show_kspace",
+    "training_curves",
+]

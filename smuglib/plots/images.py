@@ -1,0 +1,198 @@
+"""Images with stated grey values, and their errors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from smuglib.plots.style import new
+
+
+def show_image(
+    ax: Axes, image: Tensor, *, title: str = "", note: str = "", peak: float | None = None
+) -> ScalarMappable:
+    """Draw the magnitude of an image in grey.
+
+    Parameters
+    ----------
+    ax
+        Where to draw.
+    image
+        Complex or real, ``[height, width]`` or ``[1, height, width]``, in units of the scale.
+    title, note
+        Text above and below the image.
+    peak
+        The magnitude drawn white; the image's own maximum if left out.
+
+    Returns
+    -------
+    ScalarMappable
+        What a colour bar needs.
+    """
+    drawn = ax.imshow(_array(image), cmap="gray", vmin=0, vmax=peak, interpolation="nearest")
+    _frame(ax, title, note)
+    return drawn
+
+
+def show_error(
+    ax: Axes, error: Tensor, *, limit: float, title: str = "", note: str = ""
+) -> ScalarMappable:
+    """Draw the magnitude of an error on a colour scale from 0 to ``limit``.
+
+    Parameters
+    ----------
+    ax
+        Where to draw.
+    error
+        ``x - t``, ``[height, width]`` or ``[1, height, width]``, in units of the scale.
+    limit
+        The error drawn in the brightest colour, in the same units.
+    title, note
+        Text above and below.
+
+    Returns
+    -------
+    ScalarMappable
+        What a colour bar needs.
+    """
+    drawn = ax.imshow(_array(error), cmap="inferno", vmin=0, vmax=limit, interpolation="nearest")
+    _frame(ax, title, note)
+    return drawn
+
+
+def show_kspace(
+    ax: Axes, kspace: Tensor, *, title: str = "", decades: float = 4.0
+) -> ScalarMappable:
+    """Draw the logarithm of k-space magnitudes, relative to the largest.
+
+    Parameters
+    ----------
+    ax
+        Where to draw.
+    kspace
+        Complex k-space of one coil, ``[height, width]``.
+    title
+        Text above.
+    decades
+        Powers of ten below the largest that are told apart; weaker values are drawn black.
+
+    Returns
+    -------
+    ScalarMappable
+        What a colour bar needs; its values are log10 of the relative magnitude.
+    """
+    magnitude = _array(kspace)
+    floor = 10.0**-decades
+    relative = np.log10(np.maximum(magnitude / magnitude.max(), floor))
+    drawn = ax.imshow(relative, cmap="gray", vmin=-decades, vmax=0, interpolation="nearest")
+    _frame(ax, title, "")
+    return drawn
+
+
+def gallery(
+    images: Mapping[str, Tensor], *, notes: Sequence[str] = (), peak: float | None = None
+) -> Figure:
+    """Draw images side by side in one grey scale.
+
+    Parameters
+    ----------
+    images
+        Images by title, each ``[height, width]`` or ``[1, height, width]``.
+    notes
+        Text below each, if any.
+    peak
+        The magnitude drawn white; the largest of all images if left out.
+
+    Returns
+    -------
+    Figure
+        The figure, with a labelled colour bar.
+    """
+    figure, axes = new(1, len(images), width=2.4, height=2.8, squeeze=False)
+    peak = max(float(_array(image).max()) for image in images.values()) if peak is None else peak
+    padded = [*notes, *[""] * (len(images) - len(notes))]
+    for ax, (title, image), note in zip(axes[0], images.items(), padded, strict=True):
+        drawn = show_image(ax, image, title=title, note=note, peak=peak)
+    colour_bar(figure, drawn, axes, "magnitude (units of the scale)")
+    return figure
+
+
+def comparison(
+    images: Mapping[str, Tensor],
+    target: Tensor,
+    *,
+    notes: Sequence[str] = (),
+    limit: float | None = None,
+) -> Figure:
+    """Draw reconstructions above their error maps, the ground truth first.
+
+    Parameters
+    ----------
+    images
+        Reconstructions by title, each ``[height, width]`` or ``[1, height, width]``.
+    target
+        The fully sampled image t, likewise.
+    notes
+        Text below each reconstruction, such as its PSNR.
+    limit
+        Error drawn in the brightest colour; a tenth of ``max |t|`` if left out.
+
+    Returns
+    -------
+    Figure
+        Two rows of panels with a labelled colour bar each.
+    """
+    figure, axes = new(2, len(images) + 1, width=2.1, height=2.3, squeeze=False)
+    peak = float(_array(target).max())
+    limit = 0.1 * peak if limit is None else limit
+    drawn = show_image(axes[0, 0], target, title="Ground truth", peak=peak)
+    axes[1, 0].set_axis_off()
+    padded = [*notes, *[""] * (len(images) - len(notes))]
+    for column, (title, image), note in zip(axes.T[1:], images.items(), padded, strict=True):
+        show_image(column[0], image, title=title, note=note, peak=peak)
+        error = show_error(column[1], image - target, limit=limit)
+    colour_bar(figure, drawn, axes[0], "magnitude")
+    colour_bar(figure, error, axes[1], "error |x − t|")
+    return figure
+
+
+def colour_bar(figure: Figure, drawn: ScalarMappable, axes: Any, label: str) -> None:  # noqa: ANN401
+    """Add a thin, labelled colour bar beside some panels.
+
+    Parameters
+    ----------
+    figure
+        The figure.
+    drawn
+        What `show_image`, `show_error` or `show_kspace` returned.
+    axes
+        The panels it belongs to.
+    label
+        Quantity and unit.
+    """
+    bar = figure.colorbar(drawn, ax=axes, shrink=0.8, aspect=25, pad=0.01)
+    bar.set_label(label)
+    bar.ax.grid(visible=False)
+
+
+def _array(image: Tensor) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Return magnitudes ``[height, width]`` of an image or of a batch of one."""
+    with torch.no_grad():
+        magnitude: np.ndarray[Any, np.dtype[np.float64]] = image.abs().double().cpu().numpy()
+    return magnitude[0] if magnitude.ndim == 3 else magnitude
+
+
+def _frame(ax: Axes, title: str, note: str) -> None:
+    ax.set_title(title)
+    ax.set(xticks=[], yticks=[])
+    ax.grid(visible=False)
+    ax.set_xlabel(note)
+    for spine in ax.spines.values():
+        spine.set_visible(False)
