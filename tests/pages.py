@@ -117,7 +117,9 @@ def check_search(browser: Browser, html: Path, word: str, page: str) -> None:
     browser.open(html / "intro.html")
     browser.evaluate("document.querySelector('.search-button__button').click()")
     browser.send("Input.insertText", text=word)
-    browser.evaluate("document.activeElement.form.requestSubmit()")
+    # Where the form leads: to submit it would end the page while it answers.
+    form = "(f => f.action + '?' + new URLSearchParams(new FormData(f)))"
+    browser.open(browser.evaluate(f"{form}(document.activeElement.form)"))
     deadline = time.monotonic() + 20
     found: list[str] = []
     while not any(page in link for link in found):
