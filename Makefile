@@ -29,7 +29,7 @@ test: lint
 reproduce: $(STAMP)
 	$(SNAKEMAKE) reproduce --quiet rules --config profile=$(PROFILE)
 	@echo "The book is $(CURDIR)/build/$(PROFILE)/_build/html/index.html"
-	@for kind in records harm stability transfer; do \
+	@for kind in records harm stability transfer explorer/s0.05; do \
 	  if [ -d smuglib/shipped/$(PROFILE)/$$kind ]; then \
 	    $(BIN)/python -m smuglib compare build/$(PROFILE)/$$kind smuglib/shipped/$(PROFILE)/$$kind; \
 	  fi; \
