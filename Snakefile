@@ -399,6 +399,7 @@ rule chapter:
             wildcards.chapter,
             profile=wildcards.profile,
             results="build",
+            images="build",
             executed=f"build/{wildcards.profile}/notebooks",
         ),
     shell:

@@ -41,6 +41,7 @@ RANGES: dict[str, Callable[[str, object], object]] = {
     "placement": partial(checks.one_of, allowed=("", *METHODS.values())),
     "profile": partial(checks.one_of, allowed=profiles.PROFILES),
     "results": partial(checks.one_of, allowed=("shipped", "build")),
+    "images": partial(checks.one_of, allowed=("shipped", "build")),
     "sample_counts": _COUNT,
     "sampling_rates": checks.fraction,
     "scenario": _SCENARIO,
