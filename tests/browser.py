@@ -149,11 +149,13 @@ class Browser:
             " return {x, y, width, height}; })()"
         )
 
-    def screenshot(self, selector: str | None = None, *, whole: bool = False) -> bytes:
-        """Return a PNG of the window, of one element, or of the whole page."""
+    def screenshot(
+        self, selector: str | None = None, *, whole: bool = False, scale: float = 1
+    ) -> bytes:
+        """Return a PNG of the window, of one element at a scale, or of the whole page."""
         options: dict[str, Any] = {}
         if selector is not None:
-            options["clip"] = {**self.box(selector), "scale": 1}
+            options["clip"] = {**self.box(selector), "scale": scale}
             # A clip counts from the top of the page.
             options["clip"]["y"] += self.evaluate("window.scrollY")
         if whole:

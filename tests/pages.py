@@ -173,23 +173,23 @@ def check_state(browser: Browser, explorer: Explorer, method: str, rate: int, st
     row = explorer.row(method, rate, state)
     assert f"PSNR {row['psnr']:.2f} dB, SSIM {row['ssim']:.3f}" in said, where
     for kind in ("image", "error"):
-        drawn = _levels(browser, f"[data-kind={kind}]", explorer, coloured=kind == "error")
-        agreement = np.mean(drawn == explorer.cell(method, kind, rate, state))
+        cell = explorer.cell(method, kind, rate, state)
+        expected = sprites.COLOURS[cell] if kind == "error" else np.repeat(cell[..., None], 3, -1)
+        found = _pixels(browser, f".explorer [data-kind={kind}]", cell.shape)
+        agreement = np.mean(np.all(found == expected, axis=-1))
         assert agreement > 0.99, f"{kind} of {where}: {agreement:.3f} of its pixels"
 
 
-def _levels(browser: Browser, selector: str, explorer: Explorer, *, coloured: bool) -> np.ndarray:
-    """Read the levels of a panel from the pixels in the middle of its enlarged pixels."""
-    shot = Image.open(io.BytesIO(browser.screenshot(f".explorer {selector}"))).convert("RGB")
-    height, width = explorer.sheets["target"].shape
-    pixels = np.asarray(shot)
-    rows = ((np.arange(height) + 0.5) * pixels.shape[0] / height).astype(int)
-    columns = ((np.arange(width) + 0.5) * pixels.shape[1] / width).astype(int)
-    sampled = pixels[np.ix_(rows, columns)].astype(int)
-    if not coloured:
-        return sampled[..., 0]
-    distance = np.abs(sampled[..., None, :] - sprites.COLOURS.astype(int)).sum(-1)
-    return distance.argmin(-1)
+def _pixels(browser: Browser, selector: str, shape: tuple[int, ...]) -> np.ndarray:
+    """Return the colours in the middle of a panel's enlarged pixels, ``[height, width, 3]``."""
+    # Enlarged further, for a panel lies between the pixels of the window.
+    shot = Image.open(io.BytesIO(browser.screenshot(selector, scale=3))).convert("RGB")
+    drawn = np.asarray(shot)
+    rows, columns = (
+        ((np.arange(size) + 0.5) * n_drawn / size).astype(int)
+        for size, n_drawn in zip(shape, drawn.shape, strict=False)
+    )
+    return drawn[np.ix_(rows, columns)]
 
 
 def _choose(browser: Browser, name: str, value: str) -> None:
