@@ -20,7 +20,7 @@ from torch import Tensor
 
 Pixels = np.ndarray[Any, np.dtype[np.uint8]]
 
-PANEL = "13em"
+PANEL = "12em"
 """Width of an image."""
 
 _COLOURS: Pixels = np.round(matplotlib.colormaps["inferno"](np.arange(256))[:, :3] * 255).astype(
@@ -209,23 +209,23 @@ def curves(
     strokes = ('stroke-width="1" stroke-dasharray="3 2"', 'stroke-width="1.8"')
     drawn = []
     for number, (name, values) in enumerate(lines.items()):
-        heights = 10 - 20 * values.clamp_min(10.0**-decades).log10()
+        heights = 10 - 40 * values.clamp_min(10.0**-decades).log10()
         points = " ".join(
             f"{40 + 300 * (at - x[0]) / (x[-1] - x[0]):.1f},{height:.1f}"
             for at, height in zip(x, heights.tolist(), strict=True)
         )
         line = f'fill="none" stroke="currentColor" {strokes[number]}'
         drawn.append(f'<polyline points="{points}" {line}/>')
-        key = 10 + 20 * decades + 42 + 14 * number
+        key = 10 + 40 * decades + 42 + 14 * number
         drawn.append(f'<path d="M40 {key - 4}h24" {line}/>{_text(70, key, name)}')
     return _figure(title, _axes("".join(drawn), x, decades, x_label, alt), "")
 
 
 def _axes(drawn: str, x: Sequence[float], decades: float, x_label: str, alt: str) -> str:
-    bottom = 10 + 20 * decades
+    bottom = 10 + 40 * decades
     ticks = [
-        f'<path d="M36 {10 + 20 * k}h304" stroke="currentColor" opacity=".25"/>'
-        + _text(32, 14 + 20 * k, f"1e-{k}" if k else "1", "end")
+        f'<path d="M36 {10 + 40 * k}h304" stroke="currentColor" opacity=".25"/>'
+        + _text(32, 14 + 40 * k, f"1e-{k}" if k else "1", "end")
         for k in range(int(decades) + 1)
     ]
     labels = [_text(40, bottom + 13, f"{x[0]:g}"), _text(340, bottom + 13, f"{x[-1]:g}", "end")]

@@ -77,8 +77,12 @@ class Explorer(ABC, Generic[Request, Result]):
         """Return a result as HTML."""
 
     @abstractmethod
-    def described(self, result: Result, *, final: bool) -> str:
-        """Return what to say of a result, as plain text."""
+    def described(self, result: Result) -> str:
+        """Return the settings of a result and how long it took, as plain text."""
+
+    @abstractmethod
+    def awaited(self, result: Result) -> str:
+        """Return what a preview is, and what it is not, as plain text."""
 
     def arrange(self) -> None:
         """Enable the controls that matter at these settings; by default all of them."""
@@ -110,7 +114,7 @@ class Explorer(ABC, Generic[Request, Result]):
         return self._latest.wait(timeout)
 
     def started(self, request: Request) -> None:
-        """Say that a request is computed; the last pictures stay, with their settings in words."""
+        """Say that a request is computed; the last pictures stay, with their own settings."""
         self._busy(True)
         self.progress.value, self.progress.max = 0, 1
         self._say("computing …")
@@ -124,8 +128,8 @@ class Explorer(ABC, Generic[Request, Result]):
     def shown(self, result: Result, *, final: bool) -> None:
         """Show a result."""
         self.result = result
-        self.pictures.value = self.drawn(result)
-        self._say(self.described(result, final=final))
+        self.pictures.value = f"<p>{escape(self.described(result))}</p>{self.drawn(result)}"
+        self._say("" if final else self.awaited(result))
 
     def failed(self, error: Exception) -> None:
         """Show an error in place of the result."""
@@ -136,7 +140,7 @@ class Explorer(ABC, Generic[Request, Result]):
         """Say that nothing is computed any more."""
         self._busy(False)
         if cancelled:
-            self._say("cancelled: the pictures are those of earlier settings")
+            self._say("cancelled; the pictures are of the settings above them")
 
     def _check(self, start: Request) -> None:
         """Refuse a start that the controls, which clip what they are set to, do not reach."""

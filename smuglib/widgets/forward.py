@@ -12,7 +12,7 @@ from smuglib.widgets.controls import choice, count, decimal, slider
 from smuglib.widgets.explorer import Explorer
 
 DECADES = 4
-"""Powers of ten between black and white in k-space, and along the point-spread function's axis."""
+"""Powers of ten between black and white in k-space."""
 
 
 class ForwardExplorer(Explorer[ForwardRequest, ForwardResult]):
@@ -87,14 +87,17 @@ class ForwardExplorer(Explorer[ForwardRequest, ForwardResult]):
         )
         return pictures.row(*panels) + scales + pictures.row(_spread(result), _eigenvalues(result))
 
-    def described(self, result: ForwardResult, *, final: bool) -> str:
+    def described(self, result: ForwardResult) -> str:
         """Return the settings of a result, and how long it took."""
         request = result.request
-        text = (
+        return (
             f"{request.sampling_rate:.0%} of the columns, {request.center_fraction:.0%} in the "
             f"centre, {request.density} density; computed in {result.seconds:.2f} s"
         )
-        return text if final else f"{text}; eigenvalues follow …"
+
+    def awaited(self, result: ForwardResult) -> str:
+        """Return what a preview is."""
+        return "eigenvalues follow …"
 
 
 def forward(*, profile: str = "default", **start: Any) -> ForwardExplorer:  # noqa: ANN401
@@ -132,7 +135,7 @@ def _spread(result: ForwardResult) -> str:
             "one uniform coil": result.spread_one,
             "all coils together, central pixel": result.spread_all,
         },
-        decades=DECADES,
+        decades=2,
         x_label="distance along the phase encoding (pixels)",
         alt="point-spread function of one coil and of all coils against distance",
     )

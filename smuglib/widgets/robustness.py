@@ -76,8 +76,8 @@ class RobustnessExplorer(Explorer[Request, Result]):
 
     def request(self) -> Request:
         """Return what the controls ask for."""
-        values = {name: control.value for name, control in self.controls.items()}
-        counts = {
+        values: dict[str, Any] = {name: control.value for name, control in self.controls.items()}
+        counts: dict[str, Any] = {
             name: None if self.controls[name].disabled else values[name]
             for name in ("n_steps", "n_samples")
         }
@@ -130,7 +130,7 @@ class RobustnessExplorer(Explorer[Request, Result]):
             pictures.scale("error 0", f"{limit:.3f} = {ERROR_LIMIT:g} max |t|", colour=True),
         )
 
-    def described(self, result: Result, *, final: bool) -> str:
+    def described(self, result: Result) -> str:
         """Return the settings of a result, and how long it took."""
         request = result.request
         words = [METHOD_LABELS[request.method], SCENARIO_LABELS[request.view]]
@@ -143,8 +143,11 @@ class RobustnessExplorer(Explorer[Request, Result]):
             words += [f"σ = {request.sigma:g}", f"{result.n_steps} steps"]
         if result.n_samples:
             words.append(f"{result.n_samples} noise samples")
-        text = f"{', '.join(words)}; computed in {result.seconds:.2f} s"
-        return text if final else f"preview: {text}; refining …"
+        return f"{', '.join(words)}; computed in {result.seconds:.2f} s"
+
+    def awaited(self, result: Result) -> str:
+        """Return what a preview is."""
+        return f"preview with {result.n_samples} noise samples; refining …"
 
     def _view(self) -> str:
         view: str = self.controls["view"].value
