@@ -107,6 +107,7 @@ def until(browser, expression):
     raise TimeoutError(f"{expression} stayed false: {browser.evaluate('document.body.innerText')}")
 
 
+SESSION = "jupyterapp.shell.currentWidget?.sessionContext"
 PICTURE = "document.querySelector('img[alt=\"magnitude, SMUG\"]')?.src"
 WORDS = "[...document.querySelectorAll('.widget-html')].map(e => e.innerText).join(' ')"
 
@@ -128,8 +129,8 @@ def test_the_live_explorer_follows_its_sliders(page):
         browser.resize(1280)
         browser.open(page)
         until(browser, "!!window.jupyterapp && !!document.querySelector('.jp-CodeCell')")
-        until(browser, "jupyterapp.restored.then(() => true)")
-        browser.evaluate("jupyterapp.commands.execute('notebook:run-all-cells').then(() => null)")
+        until(browser, f"{SESSION}?.ready.then(() => !!{SESSION}.session?.kernel)")
+        browser.evaluate("jupyterapp.commands.execute('notebook:run-all-cells') && null")
         before = until(browser, PICTURE)
         until(browser, said("25% of the columns, σ = 0.05, 2 steps, 3 noise samples"))
 

@@ -40,7 +40,13 @@ def slider(
         How far a key moves it.
     """
     return ipywidgets.FloatSlider(
-        description=name, min=least, max=largest, step=step, value=value, **_WIDE
+        description=name,
+        min=least,
+        max=largest,
+        step=step,
+        value=value,
+        readout_format=".1f",
+        **_WIDE,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from html import escape
@@ -10,6 +11,7 @@ from typing import Any, Generic
 
 import ipywidgets
 
+from smuglib.data.template import template
 from smuglib.interactive.latest import Engine, Latest, Request, Result
 
 STILL = (
@@ -66,6 +68,9 @@ class Explorer(ABC, Generic[Request, Result]):
         self.box = ipywidgets.VBox([settings, status, self.pictures])
         for control in self.controls.values():
             control.observe(lambda _: self.update(), names="value")
+        # The first slice that no cache holds needs the brain's template, which takes a second or
+        # two to read: that passes while the first picture is looked at.
+        threading.Thread(target=template, name="template", daemon=True).start()
         self.update()
 
     @abstractmethod
