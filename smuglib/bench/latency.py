@@ -15,6 +15,7 @@ from collections.abc import Iterator
 import pandas as pd
 import torch
 
+from smuglib.data.template import template
 from smuglib.interactive.robustness import ATTACKS
 from smuglib.labels import METHOD_LABELS
 from smuglib.widgets import ForwardExplorer, RobustnessExplorer, forward, robustness
@@ -60,6 +61,7 @@ def moves(profile: str, attack_steps: int) -> Iterator[dict[str, object]]:
     """
     explorer = robustness(profile=profile, method="zero_filled")
     watch = _Stopwatch(explorer)
+    template()  # which the explorer reads, too, while its first picture is looked at
     for method in METHOD_LABELS:
         explorer.controls["view"].value = "clean"
         explorer.controls["method"].value = method

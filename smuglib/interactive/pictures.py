@@ -23,6 +23,9 @@ Pixels = np.ndarray[Any, np.dtype[np.uint8]]
 PANEL = "12em"
 """Width of an image."""
 
+AS_IT_IS = 'class="dark-light"'
+"""Keeps the book's dark theme from dimming an image, whose levels mean something."""
+
 _COLOURS: Pixels = np.round(matplotlib.colormaps["inferno"](np.arange(256))[:, :3] * 255).astype(
     np.uint8
 )
@@ -125,7 +128,7 @@ def magnification(largest: float, peak: float) -> int:
 
 
 def panel(title: str, pixels: Pixels, *, alt: str, note: str = "") -> str:
-    """Return an image with its title and a note, as an HTML figure.
+    """Return an image with its title and a note, as HTML.
 
     Parameters
     ----------
@@ -142,7 +145,7 @@ def panel(title: str, pixels: Pixels, *, alt: str, note: str = "") -> str:
         HTML.
     """
     image = (
-        f'<img src="{_png(pixels)}" alt="{escape(alt)}" '
+        f'<img {AS_IT_IS} src="{_png(pixels)}" alt="{escape(alt)}" '
         f'style="display:block;width:{PANEL};image-rendering:pixelated">'
     )
     return _figure(title, image, note)
@@ -164,9 +167,9 @@ def scale(low: str, high: str, *, colour: bool = False) -> str:
         HTML.
     """
     levels = np.arange(256, dtype=np.uint8)[None]
-    bar = f'<img src="{_png(_COLOURS[levels] if colour else levels)}" alt="" '
-    bar += 'style="width:8em;height:.8em;margin:0 .5em;vertical-align:middle">'
-    return f'<span style="white-space:nowrap">{escape(low)}{bar}{escape(high)}</span>'
+    bar = f'<img {AS_IT_IS} src="{_png(_COLOURS[levels] if colour else levels)}" alt="" '
+    bar += 'style="width:6em;height:.8em;margin:0 .5em;vertical-align:middle">'
+    return f"<span>{escape(low)}{bar}{escape(high)}</span>"
 
 
 def row(*parts: str) -> str:
@@ -184,7 +187,7 @@ def curves(
     x_label: str,
     alt: str,
 ) -> str:
-    """Return lines over a logarithmic axis that ends at 1, as an HTML figure.
+    """Return lines over a logarithmic axis that ends at 1, as HTML.
 
     Parameters
     ----------
@@ -244,8 +247,8 @@ def _text(x: float, y: float, text: str, anchor: str = "start") -> str:
 
 
 def _figure(title: str, content: str, note: str) -> str:
-    lines = f"<figcaption><b>{escape(title)}</b></figcaption>{content}"
-    return f'<figure style="margin:0">{lines}<div>{escape(note)}</div></figure>'
+    # No <figure>: a page's theme has its own margins and colours for those.
+    return f"<div><div><b>{escape(title)}</b></div>{content}<div>{escape(note)}</div></div>"
 
 
 def _png(pixels: Pixels) -> str:

@@ -1,4 +1,6 @@
-"""Explorers for Jupyter: sliders before the engines of `smuglib.interactive`::
+"""Explorers for Jupyter: sliders before the engines of `smuglib.interactive`.
+
+::
 
     from smuglib import widgets
     widgets.robustness()     # methods and perturbations, on a test slice

@@ -15,8 +15,8 @@ from smuglib.data.template import template
 from smuglib.interactive.latest import Engine, Latest, Request, Result
 
 STILL = (
-    "<p><em>This is a picture of the explorer. Open the chapter in JupyterLab "
-    "(<code>make lab</code>) and run it to move its sliders.</em></p>"
+    "<p><em>This is a picture of the explorer. To move its sliders, open the chapter in "
+    "JupyterLab with “make lab” and run it.</em></p>"
 )
 
 PATIENCE = 120.0
