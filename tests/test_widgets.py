@@ -13,7 +13,7 @@ from PIL import Image
 
 from smuglib import assembly, profiles
 from smuglib.interactive.forward import ForwardEngine, ForwardRequest
-from smuglib.interactive.robustness import ATTACKS, Request, RobustnessEngine
+from smuglib.interactive.robustness import RELATIVE, Request, RobustnessEngine
 from smuglib.widgets import ForwardExplorer, RobustnessExplorer, forward, robustness
 from tests.test_interactive import TINY, untrained
 
@@ -108,7 +108,7 @@ def test_controls_that_would_change_nothing_are_disabled(explorer):
         explorer.controls["view"].value = view
         found = {name for name, control in explorer.controls.items() if not control.disabled}
         assert found == expected | always
-    explorer.controls["attack"].value = ATTACKS[-1]
+    explorer.controls["attack"].value = RELATIVE
     assert explorer.controls["epsilon"].disabled and not explorer.controls["strength"].disabled
 
 

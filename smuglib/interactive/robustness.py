@@ -18,6 +18,7 @@ from smuglib.consistency import DataConsistency
 from smuglib.data import Scan
 from smuglib.evaluation import reconstruct
 from smuglib.interactive.watch import Watch, following
+from smuglib.labels import SCENARIO_LABELS
 from smuglib.models import METHODS, UnrolledNetwork
 from smuglib.profiles import Profile
 from smuglib.recent import Recent
@@ -25,10 +26,13 @@ from smuglib.scenarios import Scenario, table_scenarios
 from smuglib.store import Store
 from smuglib.weights import SIGMAS
 
-VIEWS = ("clean", "noise", "transfer", "adaptive_image", "adaptive_kspace_l2")
+VIEWS = tuple(SCENARIO_LABELS)
 """Scenarios that can be asked for; see `smuglib.scenarios.table_scenarios`."""
 
 ATTACKS = VIEWS[2:]
+
+RELATIVE = "adaptive_kspace_l2"
+"""The view whose ε is relative to ``||y||_2``; all others have it in units of the scan's scale."""
 
 PREVIEW_SAMPLES = 2
 """Noise samples of the preview that comes before a smoothed reconstruction."""
@@ -49,7 +53,7 @@ class Request:
         One of `VIEWS`.
     epsilon
         Strength of the perturbation, 0 for ``"clean"``: in units of the scan's scale, or relative
-        to ``||y||_2`` for ``"adaptive_kspace_l2"``.
+        to ``||y||_2`` for `RELATIVE`.
     sampling_rate
         Fraction of sampled columns, in (0, 1].
     index
@@ -97,7 +101,10 @@ class Request:
     def scenario(self) -> Scenario:
         """What the method is put through, as in the records."""
         known = table_scenarios(
-            self.epsilon, epsilon_kspace_l2=self.epsilon, attack_steps=self.attack_steps
+            self.epsilon,
+            epsilon_kspace_l2=self.epsilon,
+            epsilon_kspace_linf=self.epsilon,
+            attack_steps=self.attack_steps,
         )
         chosen = next(scenario for scenario in known if scenario.name == self.view)
         return replace(chosen, n_steps=self.n_steps, n_samples=self.n_samples)

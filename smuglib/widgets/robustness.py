@@ -6,7 +6,7 @@ from typing import Any
 
 from smuglib import profiles
 from smuglib.interactive import pictures
-from smuglib.interactive.robustness import ATTACKS, Request, Result, RobustnessEngine
+from smuglib.interactive.robustness import ATTACKS, RELATIVE, Request, Result, RobustnessEngine
 from smuglib.labels import METHOD_LABELS, SCENARIO_LABELS
 from smuglib.live import BASELINES
 from smuglib.models import METHODS
@@ -36,8 +36,8 @@ class RobustnessExplorer(Explorer[Request, Result]):
         methods = [(label, name) for name, label in METHOD_LABELS.items()]
         attacks = [(SCENARIO_LABELS[name], name) for name in ATTACKS]
         view = "attack" if start.view in ATTACKS else start.view
-        kspace = start.view == ATTACKS[-1]
-        epsilon = 1.0 if kspace or start.view == "clean" else 255 * start.epsilon
+        relative = start.view == RELATIVE
+        epsilon = 1.0 if relative or start.view == "clean" else 255 * start.epsilon
         n_steps = start.n_steps or self._profile.n_steps
         n_samples = start.n_samples or self._profile.n_samples
         self._seed = start.seed
@@ -50,7 +50,7 @@ class RobustnessExplorer(Explorer[Request, Result]):
                 "view": choice("view", ["clean", "noise", "attack"], view),
                 "attack": choice("attack", attacks, start.view if view == "attack" else ATTACKS[0]),
                 "epsilon": slider("ε (1/255 of scale)", 0, 4, epsilon),
-                "strength": slider("ε (% of ‖y‖₂)", 0, 4, 100 * start.epsilon if kspace else 2.0),
+                "strength": slider("ε (% of ‖y‖₂)", 0, 4, 100 * start.epsilon if relative else 2.0),
                 "sampling_rate": slider("columns (%)", 1, 100, 100 * start.sampling_rate, step=1),
                 "index": count("test slice", 0, self._profile.n_test - 1, start.index),
                 "n_steps": count("unrolling steps", 1, 16, n_steps),
@@ -62,13 +62,13 @@ class RobustnessExplorer(Explorer[Request, Result]):
     def arrange(self) -> None:
         """Leave only those controls enabled that change the picture."""
         method, view = self.controls["method"].value, self._view()
-        attacked, kspace = view in ATTACKS, view == ATTACKS[-1]
+        attacked, relative = view in ATTACKS, view == RELATIVE
         for name, used in {
             "sigma": method in METHODS,
             "attack": attacked,
             "attack_steps": attacked,
-            "epsilon": view != "clean" and not kspace,
-            "strength": kspace,
+            "epsilon": view != "clean" and not relative,
+            "strength": relative,
             "n_steps": method in METHODS,
             "n_samples": METHODS.get(method, "none") != "none",
         }.items():
@@ -83,7 +83,7 @@ class RobustnessExplorer(Explorer[Request, Result]):
         }
         view = self._view()
         epsilon = decimal(values["epsilon"]) / 255
-        if view == ATTACKS[-1]:
+        if view == RELATIVE:
             epsilon = decimal(values["strength"]) / 100
         return Request(
             view=view,
@@ -134,7 +134,7 @@ class RobustnessExplorer(Explorer[Request, Result]):
         """Return the settings of a result, and how long it took."""
         request = result.request
         words = [METHOD_LABELS[request.method], SCENARIO_LABELS[request.view]]
-        if request.view == ATTACKS[-1]:
+        if request.view == RELATIVE:
             words.append(f"ε = {request.epsilon:.2%} of ‖y‖₂")
         elif request.view != "clean":
             words.append(f"ε = {255 * request.epsilon:g}/255")
