@@ -133,7 +133,7 @@ def panel(title: str, pixels: Pixels, *, alt: str, note: str = "") -> str:
     Parameters
     ----------
     title, note
-        Plain text above and below the image.
+        Plain text above and below the image; a note may have several lines.
     pixels
         uint8, ``[height, width]`` or ``[height, width, 3]``.
     alt
@@ -248,7 +248,8 @@ def _text(x: float, y: float, text: str, anchor: str = "start") -> str:
 
 def _figure(title: str, content: str, note: str) -> str:
     # No <figure>: a page's theme has its own margins and colours for those.
-    return f"<div><div><b>{escape(title)}</b></div>{content}<div>{escape(note)}</div></div>"
+    below = f'<div style="white-space:pre-line">{escape(note)}</div>'
+    return f"<div><div><b>{escape(title)}</b></div>{content}{below}</div>"
 
 
 def _png(pixels: Pixels) -> str:

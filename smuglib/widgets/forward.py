@@ -77,7 +77,7 @@ class ForwardExplorer(Explorer[ForwardRequest, ForwardResult]):
             (
                 "zero-filled, all coils",
                 pictures.grey(result.zero_filled, peak),
-                f"PSNR {result.psnr:.2f} dB, SSIM {result.ssim:.3f}",
+                f"PSNR {result.psnr:.2f} dB\nSSIM {result.ssim:.3f}",
             ),
         ]
         panels = [pictures.panel(t, pixels, alt=t, note=note) for t, pixels, note in images]

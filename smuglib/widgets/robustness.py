@@ -12,7 +12,7 @@ from smuglib.live import BASELINES
 from smuglib.models import METHODS
 from smuglib.store import Store
 from smuglib.weights import SIGMAS
-from smuglib.widgets.controls import choice, count, decimal, slider
+from smuglib.widgets.controls import choice, count, decimal, slider, switch
 from smuglib.widgets.explorer import Explorer
 
 ERROR_LIMIT = 0.1
@@ -35,7 +35,8 @@ class RobustnessExplorer(Explorer[Request, Result]):
         # Labels of the book, in its order.
         methods = [(label, name) for name, label in METHOD_LABELS.items()]
         attacks = [(SCENARIO_LABELS[name], name) for name in ATTACKS]
-        view = "attack" if start.view in ATTACKS else start.view
+        attacked = start.view in ATTACKS
+        view, attack = ("attack", start.view) if attacked else (start.view, "transfer")
         relative = start.view == RELATIVE
         epsilon = 1.0 if relative or start.view == "clean" else 255 * start.epsilon
         n_steps = start.n_steps or self._profile.n_steps
@@ -47,8 +48,8 @@ class RobustnessExplorer(Explorer[Request, Result]):
             {
                 "method": choice("method", methods, start.method),
                 "sigma": choice("σ of training", SIGMAS, start.sigma),
-                "view": choice("view", ["clean", "noise", "attack"], view),
-                "attack": choice("attack", attacks, start.view if view == "attack" else ATTACKS[0]),
+                "view": switch("view", ["clean", "noise", "attack"], view),
+                "attack": choice("attack", attacks, attack),
                 "epsilon": slider("ε (1/255 of scale)", 0, 4, epsilon),
                 "strength": slider("ε (% of ‖y‖₂)", 0, 4, 100 * start.epsilon if relative else 2.0),
                 "sampling_rate": slider("columns (%)", 1, 100, 100 * start.sampling_rate, step=1),
@@ -200,4 +201,4 @@ def _perturbation(result: Result, peak: float) -> str:
 
 def _scores(result: Result, suffix: str = "") -> str:
     psnr, ssim = getattr(result, f"psnr{suffix}"), getattr(result, f"ssim{suffix}")
-    return f"PSNR {psnr:.2f} dB, SSIM {ssim:.3f}"
+    return f"PSNR {psnr:.2f} dB\nSSIM {ssim:.3f}"
