@@ -3,7 +3,7 @@
 # make reproduce PROFILE=smoke        everything from the simulator on, into build/smoke
 # make chapter NAME=table1 ARGS="-p epsilon 0.008"        one chapter with other parameters
 # make sweep NAME=fragility ARGS="-p sampling_rate 0.125,0.25,0.5"        one chapter at many
-# make lab         the chapters in JupyterLab, with live explorers (make lab APP=notebook: Notebook)
+# make lab         the chapters in JupyterLab, at a live explorer (make lab APP=notebook: Notebook)
 # make bench ARGS=--quick        times and memory against the peers (installs deepinv and sigpy)
 # make ship PROFILE=default           take what `make reproduce` computed as the shipped results
 
@@ -43,9 +43,9 @@ chapter: $(STAMP)
 sweep: $(STAMP)
 	$(BIN)/python -m smuglib sweep $(NAME) -j $(CORES) $(ARGS)
 
-# Of the folder book/, so that the chapters are what the browser lists.
+# In the folder book/, so that the chapters are what the browser lists.
 lab: $(STAMP)
-	cd book && $(BIN)/jupyter $(APP) $(ARGS)
+	cd book && $(BIN)/jupyter $(APP) 31_live_explorer.ipynb $(ARGS)
 
 bench: $(PEERS)
 	$(BIN)/python -m smuglib.bench $(ARGS)

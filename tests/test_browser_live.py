@@ -112,12 +112,20 @@ PICTURE = "document.querySelector('img[alt=\"magnitude, SMUG\"]')?.src"
 WORDS = "[...document.querySelectorAll('.widget-html')].map(e => e.innerText).join(' ')"
 
 
-def focus_slider(browser, label):
-    found = (
+def press(browser, key, *, times=1):
+    """Press a key on the slider of the sampling rate; again where the page took the focus away."""
+    handle = (
         "[...document.querySelectorAll('.widget-slider')].find(e =>"
-        f" e.querySelector('.widget-label').innerText === {json.dumps(label)})"
+        " e.querySelector('.widget-label').innerText === 'columns (%)')"
+        "?.querySelector('.noUi-handle')"
     )
-    until(browser, f"(({found})?.querySelector('.noUi-handle')?.focus(), !!({found}))")
+    for _ in range(times):
+        before = until(browser, f"{handle}?.ariaValueNow")
+        deadline = time.monotonic() + PATIENCE
+        while browser.evaluate(f"{handle}.ariaValueNow") == before:
+            assert time.monotonic() < deadline, f"{key} does not move the slider from {before}"
+            browser.evaluate(f"{handle}.focus()")
+            browser.press(key)
 
 
 def said(text):
@@ -134,21 +142,18 @@ def test_the_live_explorer_follows_its_sliders(page):
         before = until(browser, PICTURE)
         until(browser, said("25% of the columns, σ = 0.05, 2 steps, 3 noise samples"))
 
-        focus_slider(browser, "columns (%)")
-        browser.press("ArrowRight")
+        press(browser, "ArrowRight")
         until(browser, said("26% of the columns, σ = 0.05, 2 steps, 3 noise samples"))
         # 26 % of 32 columns are 8, as 25 % are: another request, the same picture.
         assert browser.evaluate(PICTURE) == before
-        for _ in range(8):
-            browser.press("ArrowRight")
+        press(browser, "ArrowRight", times=8)
         until(browser, said("34% of the columns, σ = 0.05, 2 steps, 3 noise samples"))
         after = browser.evaluate(PICTURE)
         assert after != before
 
-        browser.press("Home")
+        press(browser, "Home")
         until(browser, said("samples no column of width 32"))
         assert browser.evaluate(PICTURE) == after
-        for _ in range(33):
-            browser.press("ArrowRight")
+        press(browser, "ArrowRight", times=33)
         until(browser, f"!{said('samples no column')} && {PICTURE} === {json.dumps(after)}")
         assert not [problem for problem in browser.problems if problem.startswith("request to")]

@@ -174,7 +174,8 @@ def scale(low: str, high: str, *, colour: bool = False) -> str:
 
 def row(*parts: str) -> str:
     """Return parts side by side, in as many lines as the page's width asks for."""
-    style = "display:flex;flex-wrap:wrap;gap:.8em;align-items:flex-start;margin:.5em 0"
+    style = "display:flex;flex-wrap:wrap;gap:.8em;align-items:flex-start"
+    style += ";margin:.5em 0;line-height:1.4"
     return f'<div style="{style}">{"".join(parts)}</div>'
 
 

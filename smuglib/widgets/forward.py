@@ -34,7 +34,7 @@ class ForwardExplorer(Explorer[ForwardRequest, ForwardResult]):
             {
                 "sampling_rate": slider("columns (%)", 1, 100, 100 * start.sampling_rate, step=1),
                 "center_fraction": slider(
-                    "centre (% of columns)", 0, 100, 100 * start.center_fraction, step=1
+                    "centre (%)", 0, 100, 100 * start.center_fraction, step=1
                 ),
                 "density": choice("density of the rest", DENSITIES, start.density),
                 "mask_seed": count("seed of the mask", 0, 20, start.mask_seed),
@@ -60,9 +60,9 @@ class ForwardExplorer(Explorer[ForwardRequest, ForwardResult]):
             (f"sensitivity of {coil}", pictures.grey(result.coil_map, 1.0), "white: 1"),
             (f"{coil} sees", pictures.grey(result.coil_image, peak), ""),
             (
-                f"k-space of {coil}, complete",
+                "its k-space, complete",
                 pictures.logarithmic(result.kspace_full, loudest, DECADES),
-                "logarithm of the magnitude",
+                "log magnitude",
             ),
             (
                 "mask",
@@ -70,9 +70,9 @@ class ForwardExplorer(Explorer[ForwardRequest, ForwardResult]):
                 f"{int(result.mask.sum())} of {len(result.mask)} columns",
             ),
             (
-                f"k-space of {coil}, measured",
+                "its k-space, measured",
                 pictures.logarithmic(result.kspace, loudest, DECADES),
-                "with the noise of the measurement",
+                "log magnitude, with noise",
             ),
             (
                 "zero-filled, all coils",
