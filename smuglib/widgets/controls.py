@@ -25,27 +25,6 @@ def choice(name: str, options: Sequence[Any], value: object) -> ipywidgets.Dropd
     return ipywidgets.Dropdown(description=name, options=options, value=value, **_WIDE)
 
 
-def switch(name: str, options: Sequence[str], value: str) -> ipywidgets.ToggleButtons:
-    """Return buttons side by side, one of which is pressed.
-
-    Parameters
-    ----------
-    name
-        What stands before them.
-    options
-        Their labels, three or so.
-    value
-        The one to begin with.
-    """
-    return ipywidgets.ToggleButtons(
-        description=name,
-        options=options,
-        value=value,
-        style={**_WIDE["style"], "button_width": "4.5em"},
-        layout=_WIDE["layout"],
-    )
-
-
 def slider(
     name: str, least: float, largest: float, value: float, *, step: float = 0.1
 ) -> ipywidgets.FloatSlider:

@@ -12,7 +12,7 @@ from smuglib.live import BASELINES
 from smuglib.models import METHODS
 from smuglib.store import Store
 from smuglib.weights import SIGMAS
-from smuglib.widgets.controls import choice, count, decimal, slider, switch
+from smuglib.widgets.controls import choice, count, decimal, slider
 from smuglib.widgets.explorer import Explorer
 
 ERROR_LIMIT = 0.1
@@ -48,7 +48,7 @@ class RobustnessExplorer(Explorer[Request, Result]):
             {
                 "method": choice("method", methods, start.method),
                 "sigma": choice("σ of training", SIGMAS, start.sigma),
-                "view": switch("view", ["clean", "noise", "attack"], view),
+                "view": choice("view", ["clean", "noise", "attack"], view),
                 "attack": choice("attack", attacks, attack),
                 "epsilon": slider("ε (1/255 of scale)", 0, 4, epsilon),
                 "strength": slider("ε (% of ‖y‖₂)", 0, 4, 100 * start.epsilon if relative else 2.0),
