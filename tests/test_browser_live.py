@@ -112,20 +112,33 @@ PICTURE = "document.querySelector('img[alt=\"magnitude, SMUG\"]')?.src"
 WORDS = "[...document.querySelectorAll('.widget-html')].map(e => e.innerText).join(' ')"
 
 
-def press(browser, key, *, times=1):
-    """Press a key on the slider of the sampling rate; again where the page took the focus away."""
-    handle = (
-        "[...document.querySelectorAll('.widget-slider')].find(e =>"
-        " e.querySelector('.widget-label').innerText === 'columns (%)')"
-        "?.querySelector('.noUi-handle')"
-    )
-    for _ in range(times):
-        before = until(browser, f"{handle}?.ariaValueNow")
-        deadline = time.monotonic() + PATIENCE
-        while browser.evaluate(f"{handle}.ariaValueNow") == before:
-            assert time.monotonic() < deadline, f"{key} does not move the slider from {before}"
-            browser.evaluate(f"{handle}.focus()")
-            browser.press(key)
+SLIDER = (
+    "[...document.querySelectorAll('.widget-slider')].find(e =>"
+    " e.querySelector('.widget-label').innerText === 'columns (%)')"
+)
+HANDLE = f"{SLIDER}.querySelector('.noUi-handle')"
+PLACE = f"""(() => {{
+    {SLIDER}.scrollIntoView({{block: 'center', behavior: 'instant'}});
+    const handle = {HANDLE}.getBoundingClientRect();
+    const track = {SLIDER}.querySelector('.noUi-base').getBoundingClientRect();
+    return [handle.x + handle.width / 2, handle.y + handle.height / 2, track.x, track.width];
+}})()"""
+
+
+def press_right(browser):
+    """Move the slider of the sampling rate by a key; again where the page took the focus away."""
+    before, deadline = browser.evaluate(f"{HANDLE}.ariaValueNow"), time.monotonic() + PATIENCE
+    while browser.evaluate(f"{HANDLE}.ariaValueNow") == before:
+        assert time.monotonic() < deadline, f"the slider stays at {before}"
+        browser.evaluate(f"{HANDLE}.focus()")
+        browser.press("ArrowRight")
+
+
+def drag(browser, percent):
+    """Move the slider by the pointer, to a pixel's precision; return where it is then."""
+    x, y, left, width = browser.evaluate(PLACE)
+    browser.drag((x, y), (left + width * (percent - 1) / 99, y))
+    return round(float(browser.evaluate(f"{HANDLE}.ariaValueNow")))
 
 
 def said(text):
@@ -142,18 +155,22 @@ def test_the_live_explorer_follows_its_sliders(page):
         before = until(browser, PICTURE)
         until(browser, said("25% of the columns, σ = 0.05, 2 steps, 3 noise samples"))
 
-        press(browser, "ArrowRight")
-        until(browser, said("26% of the columns, σ = 0.05, 2 steps, 3 noise samples"))
-        # 26 % of 32 columns are 8, as 25 % are: another request, the same picture.
-        assert browser.evaluate(PICTURE) == before
-        press(browser, "ArrowRight", times=8)
-        until(browser, said("34% of the columns, σ = 0.05, 2 steps, 3 noise samples"))
+        until(browser, f"!!{SLIDER}")
+        if "/lab/" in page:  # Jupyter Notebook keeps the arrow keys for itself
+            press_right(browser)
+            until(browser, said("26% of the columns, σ = 0.05, 2 steps, 3 noise samples"))
+            # 26 % of 32 columns are 8, as 25 % are: another request, the same picture.
+            assert browser.evaluate(PICTURE) == before
+
+        there = drag(browser, 50)
+        assert abs(there - 50) <= 2
+        until(browser, said(f"{there}% of the columns, σ = 0.05, 2 steps, 3 noise samples"))
         after = browser.evaluate(PICTURE)
         assert after != before
 
-        press(browser, "Home")
+        assert drag(browser, -20) == 1
         until(browser, said("samples no column of width 32"))
         assert browser.evaluate(PICTURE) == after
-        press(browser, "ArrowRight", times=33)
+        assert drag(browser, 50) == there
         until(browser, f"!{said('samples no column')} && {PICTURE} === {json.dumps(after)}")
         assert not [problem for problem in browser.problems if problem.startswith("request to")]
