@@ -23,7 +23,7 @@ PATIENCE = 120.0
 """Seconds that the first display waits for its picture."""
 
 
-class Explorer(ABC, Generic[Request, Result]):
+class LiveExplorer(ABC, Generic[Request, Result]):
     """Controls above pictures that follow them.
 
     Subclasses fill ``controls`` and say what a set of controls asks for and how a result looks.

@@ -9,13 +9,13 @@ from smuglib.interactive import pictures
 from smuglib.interactive.forward import RESOLVED, ForwardEngine, ForwardRequest, ForwardResult
 from smuglib.sampling import DENSITIES
 from smuglib.widgets.controls import choice, count, decimal, slider
-from smuglib.widgets.explorer import Explorer
+from smuglib.widgets.explorer import LiveExplorer
 
 DECADES = 4
 """Powers of ten between black and white in k-space."""
 
 
-class ForwardExplorer(Explorer[ForwardRequest, ForwardResult]):
+class ForwardExplorer(LiveExplorer[ForwardRequest, ForwardResult]):
     """Sliders for the mask, and a chooser for the coil.
 
     Parameters

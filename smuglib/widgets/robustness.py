@@ -13,13 +13,13 @@ from smuglib.models import METHODS
 from smuglib.store import Store
 from smuglib.weights import SIGMAS
 from smuglib.widgets.controls import choice, count, decimal, slider
-from smuglib.widgets.explorer import Explorer
+from smuglib.widgets.explorer import LiveExplorer
 
 ERROR_LIMIT = 0.1
 """Error drawn brightest, in units of ``max |t|``."""
 
 
-class RobustnessExplorer(Explorer[Request, Result]):
+class RobustnessExplorer(LiveExplorer[Request, Result]):
     """Sliders for ε and sampling rate, and choosers for all else that a result depends on.
 
     Parameters
