@@ -3,6 +3,7 @@
 # make reproduce PROFILE=smoke        everything from the simulator on, into build/smoke
 # make chapter NAME=table1 ARGS="-p epsilon 0.008"        one chapter with other parameters
 # make sweep NAME=fragility ARGS="-p sampling_rate 0.125,0.25,0.5"        one chapter at many
+# make lab         the chapters in JupyterLab, at a live explorer (make lab APP=notebook: Notebook)
 # make bench ARGS=--quick        times and memory against the peers (installs deepinv and sigpy)
 # make ship PROFILE=default           take what `make reproduce` computed as the shipped results
 
@@ -11,13 +12,14 @@ VENV ?= .venv
 PROFILE ?= default
 CORES ?= $(shell nproc 2>/dev/null || echo 2)
 ARGS ?=
+APP ?= lab
 
 BIN := $(abspath $(VENV))/bin
 STAMP := $(VENV)/.smuglib-installed
 PEERS := $(VENV)/.smuglib-peers-installed
 SNAKEMAKE = $(BIN)/snakemake --cores $(CORES) --rerun-incomplete
 
-.PHONY: book test reproduce chapter sweep bench ship lint format lock clean
+.PHONY: book test reproduce chapter sweep lab bench ship lint format lock clean
 
 book: $(STAMP)
 	$(SNAKEMAKE) shipped_book --quiet rules
@@ -40,6 +42,10 @@ chapter: $(STAMP)
 
 sweep: $(STAMP)
 	$(BIN)/python -m smuglib sweep $(NAME) -j $(CORES) $(ARGS)
+
+# In the folder book/, so that the chapters are what the browser lists.
+lab: $(STAMP)
+	cd book && $(BIN)/jupyter $(APP) 31_live_explorer.ipynb $(ARGS)
 
 bench: $(PEERS)
 	$(BIN)/python -m smuglib.bench $(ARGS)

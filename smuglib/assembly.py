@@ -25,6 +25,9 @@ CARD = "_static/card.png"
 
 _BOX = re.compile(r"(^```\{admonition\} Rerun.*?)(\n```)", re.DOTALL | re.MULTILINE)
 
+WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+"""What a notebook shows of a widget while its kernel lives."""
+
 
 def chapter_names(toc: Path | str) -> list[str]:
     """List the pages of a table of contents, in its order.
@@ -127,12 +130,12 @@ def with_prose(source: Path | str, executed: Path | str) -> dict[str, Any]:
             continue
         if not outputs or notebooks.source(outputs[0]) != notebooks.source(cell):
             raise ValueError(f"{executed} was run from other code than {source} now has: run again")
-        cells.append({**outputs.pop(0), "metadata": cell["metadata"]})
+        cells.append({**_still(outputs.pop(0)), "metadata": cell["metadata"]})
         if outputs and _tags(outputs[0]) == ["injected-parameters"]:
             cells.append({**outputs.pop(0), "metadata": {"tags": ["hide-input"]}})
     if outputs:
         raise ValueError(f"{executed} has cells that {source} has not: run again")
-    metadata = {key: value for key, value in ran["metadata"].items() if key != "papermill"}
+    metadata = {k: v for k, v in ran["metadata"].items() if k not in ("papermill", "widgets")}
     return {**ran, "metadata": metadata, "cells": cells}
 
 
@@ -195,6 +198,17 @@ def copy_images(content: Mapping[str, Any], root: Path | str, output: Path | str
                 (Path(output) / place).mkdir(parents=True, exist_ok=True)
                 for image in images:
                     shutil.copy2(image, Path(output) / place)
+
+
+def _still(cell: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a cell whose outputs need no kernel: the view of a widget would stay empty."""
+    outputs = [
+        {**output, "data": {k: v for k, v in output["data"].items() if k != WIDGET_VIEW}}
+        if "data" in output
+        else output
+        for output in cell["outputs"]
+    ]
+    return {**cell, "outputs": outputs}
 
 
 def _tags(cell: Mapping[str, Any]) -> list[str]:

@@ -34,7 +34,7 @@ VIEWS = ("clean", "noise", "adaptive_image")
 """Scenarios that a reader chooses from; see `smuglib.scenarios.table_scenarios`."""
 
 KINDS = ("image", "error")
-"""What is drawn of a reconstruction x of a target t: ``|x|`` and ``|x - t|``."""
+"""What is drawn of a reconstruction: its magnitude, and that of its difference to the target."""
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ def _device(name: str, value: object) -> object:
 
 
 RANGES: dict[str, Callable[[str, object], object]] = {
+    "density": partial(checks.one_of, allowed=("variable", "uniform")),
     "device": _device,
     "epsilon": checks.non_negative,
     "epsilons": checks.non_negative,
@@ -49,8 +50,12 @@ RANGES: dict[str, Callable[[str, object], object]] = {
     "seeds": _COUNT_OR_ZERO,
     "sigma": checks.non_negative,
     "sigmas": checks.non_negative,
+    "view": _SCENARIO,
 }
 """Check of each name; that of a list's name is for every element."""
+
+SIZES = {"coil": "n_coils", "index": "n_test"}
+"""Names of indices, and the field of a profile that they stay below."""
 
 
 def check(values: Mapping[str, object]) -> None:
@@ -60,7 +65,7 @@ def check(values: Mapping[str, object]) -> None:
     ----------
     values
         All parameters of a notebook. Where one is ``profile``, those that are named like fields
-        of a profile must be possible together.
+        of a profile must be possible together, and an index must be one that the profile has.
 
     Raises
     ------
@@ -75,4 +80,11 @@ def check(values: Mapping[str, object]) -> None:
     if "profile" in given:
         known = {field.name for field in fields(profiles.Profile)} - {"name"}
         overrides = {name: value for name, value in given.items() if name in known}
-        profiles.get(str(given["profile"])).replace(**overrides)
+        profile = profiles.get(str(given["profile"])).replace(**overrides)
+        for name in given.keys() & SIZES:
+            size, index = getattr(profile, SIZES[name]), given[name]
+            if isinstance(index, int) and index >= size:
+                raise ValueError(
+                    f"{name} must be < {SIZES[name]} = {size} of profile {profile.name!r}, "
+                    f"got {index}"
+                )

@@ -105,6 +105,18 @@ def test_prose_and_tags_come_from_the_source(project, executed):
     assert joined[-1]["outputs"][0]["text"] == ["0.5\n"]
 
 
+def test_a_widget_is_shown_as_the_picture_beside_it(project, executed):
+    path = project / "book" / "01_demo.ipynb"
+    ran = notebooks.read(executed)
+    data = {"text/html": "a picture", assembly.WIDGET_VIEW: {"model_id": "1"}}
+    ran["cells"][-1]["outputs"] = [{"output_type": "display_data", "data": data, "metadata": {}}]
+    ran["metadata"]["widgets"] = {"state": {}}
+    executed.write_text(json.dumps(ran))
+    joined = assembly.with_prose(path, executed)
+    assert joined["cells"][-1]["outputs"][0]["data"] == {"text/html": "a picture"}
+    assert "widgets" not in joined["metadata"]
+
+
 @pytest.mark.parametrize("sources", [["print(2)"], [], ["print(epsilon)", "1"]])
 def test_a_notebook_run_from_other_code_is_refused(project, executed, sources):
     path = demo(project / "book" / "01_demo.ipynb", *sources)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from smuglib import labels, ranges
+from smuglib import labels, profiles, ranges, sampling
 from smuglib.scenarios import table_scenarios
 
 
@@ -28,3 +28,19 @@ def test_a_gpu_that_is_not_there_is_refused():
     missing = f"cuda:{torch.cuda.device_count()}"
     with pytest.raises(ValueError, match="CUDA devices"):
         ranges.check({"device": missing})
+
+
+def test_densities_are_those_of_the_masks():
+    for density in sampling.DENSITIES:
+        ranges.check({"density": density})
+    allowed = ", ".join(map(repr, sampling.DENSITIES))
+    with pytest.raises(ValueError, match=f"density must be one of {allowed}, got 'poisson'"):
+        ranges.check({"density": "poisson"})
+
+
+@pytest.mark.parametrize(("name", "field"), ranges.SIZES.items())
+def test_an_index_that_a_profile_lacks_is_refused(name, field):
+    size = getattr(profiles.get("smoke"), field)
+    ranges.check({"profile": "smoke", name: size - 1})
+    with pytest.raises(ValueError, match=f"{name} must be < {field} = {size} of profile 'smoke'"):
+        ranges.check({"profile": "smoke", name: size})

@@ -1,0 +1,272 @@
+"""The robustness explorer's engine: one method on one slice, clean, noisy or attacked.
+
+It computes what `smuglib.evaluation` computes, by the same function and from the same seeds: equal
+settings give the numbers of the records, and the same picture every time.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from smuglib import checks, live, metrics
+from smuglib.consistency import DataConsistency
+from smuglib.data import Scan
+from smuglib.evaluation import reconstruct
+from smuglib.interactive.watch import Watch, following
+from smuglib.labels import SCENARIO_LABELS
+from smuglib.models import METHODS, UnrolledNetwork
+from smuglib.profiles import Profile
+from smuglib.recent import Recent
+from smuglib.scenarios import Scenario, table_scenarios
+from smuglib.store import Store
+from smuglib.weights import SIGMAS
+
+VIEWS = tuple(SCENARIO_LABELS)
+"""Scenarios that can be asked for; see `smuglib.scenarios.table_scenarios`."""
+
+ATTACKS = VIEWS[2:]
+
+RELATIVE = "adaptive_kspace_l2"
+"""The view whose ε is relative to ``||y||_2``; all others have it in units of the scan's scale."""
+
+PREVIEW_SAMPLES = 2
+"""Noise samples of the preview that comes before a smoothed reconstruction."""
+
+KEPT_BYTES = 512 * 2**20
+"""Memory for scans with the factors of their operators; another 64 MiB hold results."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """Settings of one picture.
+
+    Parameters
+    ----------
+    method
+        A name of `smuglib.models.METHODS` or `smuglib.live.BASELINES`.
+    view
+        One of `VIEWS`.
+    epsilon
+        Strength of the perturbation, 0 for ``"clean"``: in units of the scan's scale, or relative
+        to ``||y||_2`` for `RELATIVE`.
+    sampling_rate
+        Fraction of sampled columns, in (0, 1].
+    index
+        Index of the test slice, >= 0.
+    sigma
+        Noise of the method's training and smoothing, one of `smuglib.weights.SIGMAS`.
+    n_steps, n_samples
+        Unrolling steps and noise samples; None: the network's own.
+    attack_steps
+        Steps of gradient ascent.
+    seed
+        Seed of attack and noise.
+
+    Raises
+    ------
+    ValueError
+        If a value is unknown or out of range, whatever the profile.
+    """
+
+    method: str = "smug"
+    view: str = "clean"
+    epsilon: float = 0.0
+    sampling_rate: float = 0.25
+    index: int = 0
+    sigma: float = SIGMAS[0]
+    n_steps: int | None = None
+    n_samples: int | None = None
+    attack_steps: int = 10
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        checks.one_of("method", self.method, (*live.BASELINES, *METHODS))
+        checks.one_of("view", self.view, VIEWS)
+        if self.view == "clean" and self.epsilon != 0:
+            raise ValueError(f"epsilon must be 0 for view 'clean', got {self.epsilon!r}")
+        checks.fraction("sampling_rate", self.sampling_rate)
+        checks.integer("index", self.index, minimum=0)
+        if self.sigma not in SIGMAS:
+            raise ValueError(f"sigma must be one of {SIGMAS}, got {self.sigma!r}")
+        checks.integer("attack_steps", self.attack_steps)
+        checks.integer("seed", self.seed, minimum=0)
+        self.scenario  # noqa: B018  # building it checks the rest
+
+    @property
+    def scenario(self) -> Scenario:
+        """What the method is put through, as in the records."""
+        known = table_scenarios(
+            self.epsilon,
+            epsilon_kspace_l2=self.epsilon,
+            epsilon_kspace_linf=self.epsilon,
+            attack_steps=self.attack_steps,
+        )
+        chosen = next(scenario for scenario in known if scenario.name == self.view)
+        return replace(chosen, n_steps=self.n_steps, n_samples=self.n_samples)
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """Images and numbers of one request.
+
+    Parameters
+    ----------
+    request
+        What was computed.
+    target, zero_filled, reconstruction, perturbation
+        Complex, ``[height, width]``, in units of the scan's scale. The perturbation is part of
+        the zero-filled image, which is what the method was given.
+    mask
+        Sampled columns, boolean, ``[width]``.
+    psnr, ssim
+        Of the reconstruction; PSNR in dB.
+    psnr_zero_filled, ssim_zero_filled
+        Of the zero-filled image.
+    n_steps, n_samples
+        Unrolling steps, and noise samples (0: no smoothing), that were used.
+    seconds
+        Time that it took.
+    """
+
+    request: Request
+    target: Tensor
+    zero_filled: Tensor
+    reconstruction: Tensor
+    perturbation: Tensor
+    mask: Tensor
+    psnr: float
+    ssim: float
+    psnr_zero_filled: float
+    ssim_zero_filled: float
+    n_steps: int
+    n_samples: int
+    seconds: float
+
+
+class RobustnessEngine:
+    """Answers requests on the CPU, and keeps networks, scans, factors and results.
+
+    Parameters
+    ----------
+    store
+        Where the weights lie.
+    profile
+        Settings of the acquisition.
+    """
+
+    def __init__(self, store: Store, profile: Profile) -> None:
+        self.store, self.profile = store, profile
+        self._networks: dict[tuple[str, float], UnrolledNetwork] = {}
+        self._scans = Recent[Scan](KEPT_BYTES, size=_scan_bytes)
+        self._results = Recent[Result](64 * 2**20, size=_result_bytes)
+        self._lock = threading.Lock()
+
+    def stages(self, request: Request) -> tuple[Request, ...]:
+        """Return what to compute: where it costs much less, a preview with few noise samples.
+
+        Parameters
+        ----------
+        request
+            What is asked for.
+
+        Returns
+        -------
+        tuple of Request
+            The request, after its preview if it has one. An attack has none: it takes its time
+            whatever the number of samples of its score.
+        """
+        if request.view in ATTACKS or METHODS.get(request.method, "none") == "none":
+            return (request,)
+        asked = request.n_samples or self.profile.n_samples
+        if asked <= PREVIEW_SAMPLES:
+            return (request,)
+        return replace(request, n_samples=PREVIEW_SAMPLES), request
+
+    def compute(self, request: Request, watch: Watch | None = None) -> Result:
+        """Answer one request.
+
+        Parameters
+        ----------
+        request
+            What to compute.
+        watch
+            Hears of every pass of the network, and may stop the computation.
+
+        Returns
+        -------
+        Result
+            The very object, if the request was answered before and is still kept.
+
+        Raises
+        ------
+        ValueError
+            If the profile has no such slice, or the sampling rate does not cover the fully
+            sampled centre.
+        FileNotFoundError
+            If the method was not trained.
+        RuntimeError
+            If the gradient of an attack vanishes.
+        Cancelled
+            If the watch asked to stop.
+        """
+        watch = Watch() if watch is None else watch
+        with self._lock:
+            return self._results.get(request, lambda: self._computed(request, watch))
+
+    def _computed(self, request: Request, watch: Watch) -> Result:
+        begun = time.perf_counter()
+        watch.check()
+        key = request.index, request.sampling_rate
+        scan = self._scans.get(key, lambda: live.scan_of(self.profile, *key))
+        net = self._network(request.method, request.sigma)
+        watch.check()
+        consistency = DataConsistency(scan.operator, net.lam)
+        with following(net, watch, _passes(request)):
+            z, x = reconstruct(
+                net, scan, request.scenario, seed=request.seed, consistency=consistency
+            )
+        samples = net.smoothing.n_samples if net.smoothing.is_active else 0
+        return Result(
+            request,
+            target=scan.target[0],
+            zero_filled=z[0],
+            reconstruction=x[0],
+            perturbation=(z - scan.operator.adjoint(scan.kspace))[0],
+            mask=scan.mask[0, 0, 0],
+            psnr=metrics.psnr(x, scan.target).item(),
+            ssim=metrics.ssim(x, scan.target).item(),
+            psnr_zero_filled=metrics.psnr(z, scan.target).item(),
+            ssim_zero_filled=metrics.ssim(z, scan.target).item(),
+            n_steps=request.n_steps or net.n_steps,
+            n_samples=samples and (request.n_samples or samples),
+            seconds=time.perf_counter() - begun,
+        )
+
+    def _network(self, method: str, sigma: float) -> UnrolledNetwork:
+        # A baseline is the same at every noise level.
+        key = method, sigma if method in METHODS else 0.0
+        if key not in self._networks:
+            self._networks[key] = live.network(self.store, method, sigma)
+        return self._networks[key]
+
+
+def _passes(request: Request) -> int:
+    """Return how often the network is called: once a step of the attack, and for the score."""
+    attacked = request.view in ATTACKS and request.epsilon > 0
+    return 1 + (request.attack_steps if attacked else 0)
+
+
+def _scan_bytes(scan: Scan) -> int:
+    """Return the memory of a scan and of the factors that live as long as it."""
+    height, width = scan.target.shape[1:]
+    held = sum(value.nbytes for value in vars(scan).values() if isinstance(value, Tensor))
+    return held + height * width**2 * scan.target.element_size()
+
+
+def _result_bytes(result: Result) -> int:
+    return sum(value.nbytes for value in vars(result).values() if isinstance(value, torch.Tensor))
