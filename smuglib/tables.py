@@ -13,8 +13,15 @@ from smuglib.models import METHODS
 from smuglib.scenarios import Scenario
 from smuglib.store import Store
 
-COLUMNS = ("clean", "noise", "transfer_published", "transfer", "adaptive_kspace_l2")
-"""Scenarios of Table 1: the poster's three accuracies, and two attacks that it lacks."""
+COLUMNS = (
+    "clean",
+    "noise",
+    "transfer_published",
+    "transfer",
+    "adaptive_image",
+    "adaptive_kspace_l2",
+)
+"""Scenarios of Table 1: the poster's three accuracies, and three attacks that it lacks."""
 
 METRICS = ("psnr", "ssim")
 """Columns of results that the table shows."""
@@ -183,6 +190,7 @@ def settings(blocks: Mapping[float, pd.DataFrame], scenarios: Sequence[Scenario]
             f"projected gradient ascent of {_values(ascents['attack_steps'])} steps of ε/3 from a "
             f"random start, {_values(ascents['attack_restarts'])} run, last iterate"
         )
+        words.append(f"ascents in {', '.join(sorted(set(ascents['attack_precision'])))}")
     if samples:
         words.append(f"adaptive gradients averaged over {_values(samples)} fresh noise samples")
     return "; ".join(words) + "."
