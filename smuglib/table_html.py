@@ -37,7 +37,7 @@ def to_html(summary: pd.DataFrame, scenarios: Sequence[Scenario], *, caption: st
     counts = summary.groupby("scenario")["n_slices"].max()
     head = "".join(f'<th scope="col">{_heading(s, counts[s.name])}</th>' for s in scenarios)
     lines = [
-        '<table class="table1" style="font-size: 0.75em">',
+        '<table class="table1" style="font-size: 0.72em">',
         f"<caption>{escape(caption)}</caption>",
         f'<thead><tr><th scope="col">Method</th><th scope="col"></th>{head}</tr></thead>',
     ]
@@ -86,7 +86,7 @@ def _method_lines(method: str, rows: pd.DataFrame, scenarios: Sequence[Scenario]
 
 
 def _cell(row: Mapping[Any, Any], method: str, digits: int) -> str:
-    text = f"{row['mean']:.{digits}f} ± {row['std']:.{digits}f}"
+    text = f"{row['mean']:.{digits}f} ± {row['std']:.{digits}f}".replace("-", "−")
     if method == "modl":
         return text
     change = signed(row["difference"], digits)
