@@ -107,7 +107,9 @@ def scenarios(
             )
         )
     if sweep == "strong":
-        return (Scenario("strong_image", "adaptive_strong", epsilon, **few),)
+        return tuple(
+            Scenario("strong_image", "adaptive_strong", strength, **few) for strength in STRENGTHS
+        )
     if sweep == "range":
         return (Scenario("range_image", "adaptive", epsilon, domain="range", **ascent),)
     settings = _settings(sweep)
