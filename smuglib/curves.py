@@ -12,6 +12,7 @@ ANCHORS = {
     "strength_random": ("clean", "epsilon"),
     "strength_transfer": ("clean", "epsilon"),
     "strength_adaptive": ("clean", "epsilon"),
+    "strong_image": ("clean", "epsilon"),
     "kspace_random": ("clean", "epsilon"),
     "kspace_adaptive": ("clean", "epsilon"),
     "rate_clean": ("clean", "sampling_rate"),

@@ -145,8 +145,6 @@ LADDER: dict[str, Attack] = {
 }
 """The rungs of attack, weakest first.
 
-Whether `adaptive_strong` has reached a plateau is a matter of measurement: attack a few slices
-again with ``dataclasses.replace(LADDER["adaptive_strong"], n_steps=40, n_restarts=3)`` under
-another seed; the mean PSNR must not fall by more than that of two seeds of the same attack
-differs.
+Whether `adaptive_strong` has reached a plateau is a matter of measurement: the sweep ``plateau`` of
+`smuglib.sweeps` gives it twice the steps and a third run.
 """

@@ -12,6 +12,7 @@ sweep           column of the axis  curves
 ``steps``       ``n_steps``         unrolling steps, attacked as scored
 ``samples``     ``n_samples``       noise samples of the scored reconstruction
 ``strong``      ``epsilon``         what more steps, restarts and an adaptive step length find
+``plateau``     ``epsilon``         whether twice the steps and a third run would find more
 ``range``       ``epsilon``         image domain, within what a measurement error can cause
 ==============  ==================  ===============================================================
 """
@@ -31,6 +32,7 @@ AXES = {
     "steps": "n_steps",
     "samples": "n_samples",
     "strong": "epsilon",
+    "plateau": "epsilon",
     "range": "epsilon",
 }
 """Sweeps, and the column of the records that each one varies."""
@@ -70,7 +72,7 @@ def scenarios(
         scale.
     attack_steps, attack_samples
         Steps of gradient ascent, and noise samples of an adaptive attack's gradient. The strong
-        attack has its own steps.
+        attacks have their own steps.
     precision
         Arithmetic of the ascent (see `smuglib.ladder.Attack`).
 
@@ -110,6 +112,9 @@ def scenarios(
         return tuple(
             Scenario("strong_image", "adaptive_strong", strength, **few) for strength in STRENGTHS
         )
+    if sweep == "plateau":
+        longer: dict[str, Any] = {"attack_steps": 40, "attack_restarts": 3, **few}
+        return (Scenario("plateau_image", "adaptive_strong", epsilon, **longer),)
     if sweep == "range":
         return (Scenario("range_image", "adaptive", epsilon, domain="range", **ascent),)
     settings = _settings(sweep)
