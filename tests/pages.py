@@ -26,6 +26,14 @@ UNSET = """
   .map(e => e.textContent)
   .concat(document.querySelector('article')?.innerText.match(/\\\\\\(|\\\\\\[|\\$\\$/g) ?? [])
 """
+# Markdown that nothing has rendered, where a reader sees text.
+RAW = """
+[...document.querySelectorAll('article p, article li, article td')].map(e => {
+  const text = e.cloneNode(true);
+  text.querySelectorAll('code, pre, mjx-container').forEach(part => part.remove());
+  return text.textContent;
+}).filter(text => /\\*\\*[^*]+\\*\\*|`|\\|\\s*[-—]+\\s*\\||\\]\\(/.test(text))
+"""
 BROKEN_IMAGES = """
 Promise.all([...document.images].map(i => { i.loading = 'eager'; return i.decode().then(
   () => null, () => i.src); })).then(all => all.filter(src => src))
@@ -53,6 +61,17 @@ FAINT = """
   }).filter(([, ratio]) => ratio < 4.5);
 })()
 """
+# Code that a reader of a chapter has to pass before its first picture or table.
+CODE_FIRST = """
+(() => {
+  const shown = document.querySelector('article .cell_output :is(img, table)');
+  return [...document.querySelectorAll('article .cell_input')]
+    .filter(e => e.offsetHeight && !e.closest('details:not([open])'))
+    .filter(e => shown && e.compareDocumentPosition(shown) & Node.DOCUMENT_POSITION_FOLLOWING)
+    .map(e => e.innerText.slice(0, 40));
+})()
+"""
+CHAPTERS_OF_THE_PAPER = re.compile(r"[12]\d_")
 
 
 class _Anchors(HTMLParser):
@@ -83,11 +102,15 @@ def check_every_page(browser: Browser, html: Path) -> None:
             browser.open(page)
             assert not browser.problems, f"{page.name}: {browser.problems}"
             assert not browser.evaluate(UNSET), f"{page.name}: {browser.evaluate(UNSET)}"
+            assert not browser.evaluate(RAW), f"{page.name}: {browser.evaluate(RAW)}"
             assert not browser.evaluate(BROKEN_IMAGES), page.name
             faint = browser.evaluate(FAINT)
             assert not faint, f"{page.name}, {scheme}: {faint[:5]}"
             wide = browser.evaluate("document.documentElement.scrollWidth")
             assert wide <= width, f"{page.name} is {wide} pixels wide on a screen of {width}"
+        if CHAPTERS_OF_THE_PAPER.match(page.name):
+            code = browser.evaluate(CODE_FIRST)
+            assert not code, f"{page.name} shows code before its first picture: {code}"
         limit = 5 if "explorer" in page.name else 3
         weight = browser.weight()
         assert weight < limit * MEGABYTE, f"{page.name} weighs {weight / MEGABYTE:.1f} MB"
