@@ -32,7 +32,7 @@ RAW = """
   const text = e.cloneNode(true);
   text.querySelectorAll('code, pre, mjx-container').forEach(part => part.remove());
   return text.textContent;
-}).filter(text => /\\*\\*[^*]+\\*\\*|`|\\|\\s*[-—]+\\s*\\||\\]\\(/.test(text))
+}).filter(text => /^\\*[^*]|[^*]\\*$|\\*\\*[^*]+\\*\\*|`|\\|\\s*[-—]+\\s*\\||\\]\\(/.test(text))
 """
 BROKEN_IMAGES = """
 Promise.all([...document.images].map(i => { i.loading = 'eager'; return i.decode().then(
@@ -54,6 +54,7 @@ FAINT = """
     return [255, 255, 255];
   };
   const texts = 'article p, article li, article figcaption span, article td, article th, '
+    + 'article caption, '
     + '.explorer label, .explorer legend, .explorer output, .explorer figcaption';
   return [...document.querySelectorAll(texts)].filter(e => e.innerText).map(e => {
     const pair = [light(parse(getComputedStyle(e).color)), light(behind(e))].sort((a, b) => b - a);
