@@ -174,7 +174,7 @@ def of(
         (
             "SMUG is ahead of MoDL at every strength of an attack.",
             "Figure 6",
-            _along(blocks, "strength_adaptive", "kspace_adaptive"),
+            _along(blocks, "strength_adaptive", "strong_image", "kspace_adaptive"),
         ),
         (
             "SMUG is ahead of MoDL under attack at other sampling rates.",

@@ -13,6 +13,7 @@ ANCHORS = {
     "strength_transfer": ("clean", "epsilon"),
     "strength_adaptive": ("clean", "epsilon"),
     "strong_image": ("clean", "epsilon"),
+    "range_image": ("clean", "epsilon"),
     "kspace_random": ("clean", "epsilon"),
     "kspace_adaptive": ("clean", "epsilon"),
     "rate_clean": ("clean", "sampling_rate"),
