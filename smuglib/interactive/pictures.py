@@ -167,8 +167,8 @@ def scale(low: str, high: str, *, colour: bool = False) -> str:
         HTML.
     """
     levels = np.arange(256, dtype=np.uint8)[None]
-    source, alt = _png(_COLOURS[levels] if colour else levels), "scale of levels"
-    bar = f'<img {AS_IT_IS} src="{source}" alt="{alt}" '
+    source = _png(_COLOURS[levels] if colour else levels)
+    bar = f'<img {AS_IT_IS} src="{source}" alt="scale of levels" '
     bar += 'style="width:6em;height:.8em;margin:0 .5em;vertical-align:middle">'
     return f"<span>{escape(low)}{bar}{escape(high)}</span>"
 
