@@ -145,7 +145,8 @@ def read(store: Store, control: Control) -> pd.DataFrame | None:
     ValueError
         If the file is damaged, or holds rows of another method.
     """
-    path = Store(store.folder / "variants" / control.label).records(control.method, control.sigma)
+    variant = store.named_variant(control.label, missing_ok=True)
+    path = variant.records(control.method, control.sigma)
     if not path.is_file():
         return None
     frame = records.read(path)

@@ -6,7 +6,7 @@ Tables and figures are made from records alone. The files are those of `smuglib.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -16,7 +16,7 @@ import pandas as pd
 from smuglib import rows
 from smuglib.rows import read_provenance
 
-__all__ = ["COLUMNS", "RESULTS", "Record", "read", "read_provenance", "rows_of", "write"]
+__all__ = ["COLUMNS", "RESULTS", "Record", "read", "read_provenance", "rows_of", "update", "write"]
 
 RESULTS = ("psnr", "ssim", "nmse", "ssim_published", "psnr_zero_filled", "ssim_zero_filled")
 """Columns that are measured."""
@@ -114,6 +114,55 @@ def write(
 ) -> None:
     """Write records to a CSV file: `smuglib.rows.write`, which says what is refused."""
     rows.write(path, records, Record, provenance)
+
+
+def update(
+    path: Path | str,
+    records: Iterable[Record],
+    weights: Mapping[str, str],
+    provenance: dict[str, Any],
+) -> pd.DataFrame:
+    """Write records into a file that may hold others already.
+
+    Rows of the same settings are replaced, and rows of a method's other weights are dropped:
+    they are outdated. Rows of methods that are not named in ``weights`` are left alone.
+
+    Parameters
+    ----------
+    path
+        The CSV file; it need not exist.
+    records
+        The new rows.
+    weights
+        Hash of the current weights file, by method.
+    provenance
+        See `smuglib.rows.write`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        What the file holds now, the new rows first.
+
+    Raises
+    ------
+    ValueError
+        If the file is damaged, a new row is of other weights than those named, a result is NaN,
+        or two new rows have the same identity; nothing is written then.
+    """
+    new = list(records)
+    for row in new:
+        if weights.get(row.method) != row.weights_sha256:
+            raise ValueError(
+                f"{row} is of the weights {row.weights_sha256}, not of those of its method: "
+                f"{weights.get(row.method, 'none are named')}"
+            )
+    held = rows_of(read(path)) if Path(path).is_file() else []
+    replaced = {row.identity for row in new}
+    current = [
+        row for row in held if weights.get(row.method, row.weights_sha256) == row.weights_sha256
+    ]
+    write(path, [*new, *(row for row in current if row.identity not in replaced)], provenance)
+    return read(path)
 
 
 def read(path: Path | str, *, verify: bool = True) -> pd.DataFrame:

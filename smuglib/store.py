@@ -85,18 +85,18 @@ class Store:
         Store
             This store if nothing differs.
         """
-        if not changes:
-            return self
         label = ",".join(f"{name}={changes[name]}" for name in sorted(changes))
-        return Store(self.folder / "variants" / label)
+        return self.named_variant(label, missing_ok=True)
 
-    def named_variant(self, label: str) -> Store:
+    def named_variant(self, label: str, *, missing_ok: bool = False) -> Store:
         """Return the store of a variant by the name of its folder.
 
         Parameters
         ----------
         label
             Such as ``"seed=1"``; empty for this store itself.
+        missing_ok
+            Return the store of a folder that is not there yet.
 
         Returns
         -------
@@ -106,13 +106,13 @@ class Store:
         Raises
         ------
         FileNotFoundError
-            If nothing was trained under that name.
+            If nothing was trained under that name, unless that is allowed.
         """
         if not label:
             return self
         folder = self.folder / "variants"
         known = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
-        if label not in known:
+        if label not in known and not missing_ok:
             raise FileNotFoundError(
                 f"no variant {label!r} in {folder}: there are {', '.join(known) or 'none'}"
             )

@@ -106,6 +106,34 @@ def test_a_failed_write_leaves_the_old_file(path):
     assert len(list(path.parent.iterdir())) == 2
 
 
+def test_an_update_leaves_other_methods_alone_and_drops_outdated_weights(path):
+    baseline = replace(ROW, method="tv", weights_sha256="none")
+    records.write(path, [*ROWS, baseline], PROVENANCE)
+    again = replace(ROW, psnr=30.0, commit="later")
+    frame = records.update(path, [again], {"smug": ROW.weights_sha256}, PROVENANCE)
+    assert records.rows_of(frame) == [again, *ROWS[1:], baseline]
+    assert frame.equals(records.read(path))
+    new = replace(ROW, weights_sha256="cd" * 32)
+    frame = records.update(path, [new], {"smug": new.weights_sha256}, PROVENANCE)
+    assert records.rows_of(frame) == [new, baseline]
+
+
+def test_an_update_of_no_file_and_by_no_rows(tmp_path):
+    path = tmp_path / "new.csv"
+    weights = {"smug": ROW.weights_sha256}
+    assert records.rows_of(records.update(path, ROWS, weights, PROVENANCE)) == ROWS
+    assert records.rows_of(records.update(path, [], weights, PROVENANCE)) == ROWS
+    assert len(records.update(path, [], {"smug": "none"}, PROVENANCE)) == 0
+
+
+@pytest.mark.parametrize("weights", [{}, {"smug": "none"}])
+def test_an_update_by_rows_of_other_weights_than_stated(path, weights):
+    before = path.read_bytes()
+    with pytest.raises(ValueError, match=r"smug in scenario .* is of the weights abab"):
+        records.update(path, ROWS, weights, PROVENANCE)
+    assert path.read_bytes() == before
+
+
 def test_missing_file(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"no records file .*none\.csv"):
         records.read(tmp_path / "none.csv")

@@ -57,6 +57,7 @@ def test_a_variant_is_found_by_name_and_an_unknown_one_names_the_known(tmp_path)
     assert own.named_variant("") == own
     with pytest.raises(FileNotFoundError, match="no variant 'seed=1' .*: there are none"):
         own.named_variant("seed=1")
+    assert own.named_variant("seed=1", missing_ok=True) == own.variant({"seed": 1})
     other = own.variant({"seed": 1})
     other.folder.mkdir(parents=True)
     assert own.named_variant("seed=1") == other
