@@ -35,7 +35,7 @@ LEVELS = [f"{sigma:g}" for sigma in SIGMAS]
 CONTROLS = controls.of(profiles.get(PROFILE))
 LABELS = {control.label: control for control in CONTROLS}
 STUDIED = LEVELS[:1]
-"""Noise levels whose networks the studies measure: they cost as much as an evaluation."""
+"""Noise levels with sweeps and studies, which cost as much as an evaluation each."""
 CODE_LEVEL = f"{min(SIGMAS):g}"
 """The published code's noise level, at which its departures are evaluated."""
 SHIPPED = "smuglib/shipped/default"
@@ -231,6 +231,11 @@ def baselines(wildcards):
     return "zero_filled, tv" if wildcards.sigma == LEVELS[0] else "zero_filled"
 
 
+def sweeps_of(wildcards):
+    """Sweeps of the noise levels that are studied."""
+    return EVERY_SWEEP if wildcards.sigma in STUDIED else []
+
+
 rule evaluate:
     input:
         notebook=ancient("book/04_evaluation.ipynb"),
@@ -244,7 +249,7 @@ rule evaluate:
         code=code("04_evaluation"),
         library=sources.library_hash("evaluation"),
         options=lambda wildcards: options(
-            "04_evaluation", results="build", scenarios=EVERY_SCENARIO, sweeps=EVERY_SWEEP,
+            "04_evaluation", results="build", scenarios=EVERY_SCENARIO, sweeps=sweeps_of(wildcards),
             baselines=baselines(wildcards), **wildcards,
         ),
     threads: all_cores

@@ -12,127 +12,20 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from tqdm import tqdm
 
-from smuglib import attacks, checks, metrics, provenance, random, records, sampling
+from smuglib import checks, metrics, provenance, records, sampling
 from smuglib.consistency import DataConsistency, mismatched
 from smuglib.data import Scan
 from smuglib.models import UnrolledNetwork
-from smuglib.operators import SenseOperator
 from smuglib.precision import tf32
 from smuglib.records import Record
 from smuglib.scenarios import Scenario
+from smuglib.trials import check_single, reconstruct
 
 Rescan = Callable[[Scan, float], Scan]
 Keep = Callable[[Record, Tensor], None]
-
-
-class ZeroFilled(UnrolledNetwork):
-    """The baseline: no unrolling step at all, the zero-filled image as it is."""
-
-    def __init__(self) -> None:
-        super().__init__(nn.Identity())
-        self.n_steps = 0
-
-    def forward(self, z: Tensor, A: SenseOperator | DataConsistency, **settings: Any) -> Tensor:  # noqa: ANN401
-        """Return ``z``, complex, ``[batch, height, width]``; all settings are without effect."""
-        return z
-
-
-def reconstruct(
-    net: UnrolledNetwork,
-    scan: Scan,
-    scenario: Scenario,
-    *,
-    seed: int = 0,
-    consistency: DataConsistency | None = None,
-) -> tuple[Tensor, Tensor]:
-    """Put one scan through a scenario.
-
-    Parameters
-    ----------
-    net
-        The method.
-    scan
-        A batch of one, already of the scenario's sampling rate, on the network's device.
-    scenario
-        What to do to it.
-    seed
-        Seed of the attack and of the smoothing noise.
-    consistency
-        The scan's data-consistency step, if it is at hand.
-
-    Returns
-    -------
-    Tensor, Tensor
-        The zero-filled image that the network was given, perturbation included, and the
-        reconstruction, complex, ``[1, height, width]``.
-
-    Raises
-    ------
-    ValueError
-        If the scan is not a batch of one.
-    RuntimeError
-        If the attack's gradient vanishes.
-    """
-    _check_single(scan)
-    if consistency is None:
-        consistency = DataConsistency(scan.operator, net.lam)
-    key = scan.split, int(scan.slice_index)
-    z = perturbed(net, scan, scenario, consistency, seed=seed)
-    with torch.no_grad():
-        x = net(
-            z,
-            consistency,
-            generator=random.generator(seed, "score", *key),
-            n_steps=scenario.n_steps,
-            n_samples=scenario.n_samples,
-        )
-    return z, x
-
-
-def perturbed(
-    net: UnrolledNetwork,
-    scan: Scan,
-    scenario: Scenario,
-    consistency: DataConsistency,
-    *,
-    seed: int,
-    objective: attacks.Objective | None = None,
-) -> Tensor:
-    """Return the zero-filled image that a scenario gives a network, perturbation included.
-
-    Parameters
-    ----------
-    net, scan, scenario, consistency, seed
-        See `reconstruct`.
-    objective
-        What the attacker maximizes; by default the squared error.
-
-    Returns
-    -------
-    Tensor
-        Complex, ``[1, height, width]``.
-
-    Raises
-    ------
-    RuntimeError
-        If the attack's gradient vanishes.
-    """
-    if scenario.attack is None:
-        return consistency.operator.adjoint(scan.kspace)
-    return attacks.run(
-        scenario.attack,
-        net,
-        scan.kspace,
-        consistency,
-        scan.target,
-        epsilon=scenario.epsilon,
-        unrolling_steps=scenario.n_steps,
-        objective=objective,
-        generator=random.generator(seed, "attack", scan.split, int(scan.slice_index)),
-    )
 
 
 def evaluate(
@@ -238,7 +131,7 @@ def _scan_rows(
     device: torch.device,
 ) -> Iterator[Record]:
     """Compute or look up the rows of one scan; the factors of its operators are kept."""
-    _check_single(scan)
+    check_single(scan)
     measured: dict[float | None, Scan] = {None: scan.to(device)}
     for scenario in scenarios:
         rate = scenario.sampling_rate
@@ -298,11 +191,6 @@ def _results(z: Tensor, x: Tensor, target: Tensor) -> dict[str, Any]:
         "psnr_zero_filled": metrics.psnr(z, target).item(),
         "ssim_zero_filled": metrics.ssim(z, target).item(),
     }
-
-
-def _check_single(scan: Scan) -> None:
-    if len(scan) != 1:
-        raise ValueError(f"a scan must be a batch of one, got a batch of {len(scan)}")
 
 
 def _check_request(

@@ -8,7 +8,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from smuglib import evaluation, lesions, random, uncertainty
+from smuglib import lesions, random, trials, uncertainty
 from smuglib.consistency import DataConsistency
 from smuglib.lesions import Planted
 from smuglib.models import UnrolledNetwork
@@ -60,7 +60,7 @@ def observe(
         is about one. ``"create"`` attacks the scan without lesions, all else the one with them.
     seed
         Seed of the attack and of the smoothing noise. Draws are those of
-        `smuglib.evaluation.reconstruct`.
+        `smuglib.trials.reconstruct`.
 
     Returns
     -------
@@ -79,7 +79,7 @@ def observe(
     z, z_free = (consistency.operator.adjoint(scan.kspace) for scan in (planted.scan, planted.free))
     if scenario.attack is not None:
         victim = planted.free if aim == "create" else planted.scan
-        attacked = evaluation.perturbed(
+        attacked = trials.perturbed(
             net, victim, scenario, consistency, seed=seed, objective=objective
         )
         if aim == "create":

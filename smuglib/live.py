@@ -14,8 +14,8 @@ import torch
 
 from smuglib import checks, files, records
 from smuglib.data import Scan, brain
-from smuglib.evaluation import ZeroFilled, evaluate
-from smuglib.models import METHODS, UnrolledNetwork
+from smuglib.evaluation import evaluate
+from smuglib.models import METHODS, UnrolledNetwork, ZeroFilled
 from smuglib.profiles import Profile
 from smuglib.records import Record
 from smuglib.scenarios import Scenario

@@ -13,6 +13,7 @@ placement of E_ν   method    what is averaged
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -163,6 +164,18 @@ class UnrolledNetwork(nn.Module):
             return self.denoiser(x)
         # A denoiser draws nothing, so there is no random state to carry over.
         return checkpoint(self.denoiser, x, use_reentrant=False, preserve_rng_state=False)
+
+
+class ZeroFilled(UnrolledNetwork):
+    """The baseline: no unrolling step at all, the zero-filled image as it is."""
+
+    def __init__(self) -> None:
+        super().__init__(nn.Identity())
+        self.n_steps = 0
+
+    def forward(self, z: Tensor, A: SenseOperator | DataConsistency, **settings: Any) -> Tensor:  # noqa: ANN401
+        """Return ``z``, complex, ``[batch, height, width]``; all settings are without effect."""
+        return z
 
 
 def _checked_smoothing(smoothing: object) -> Smoothing:

@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from smuglib import checks, evaluation, factors, random, rows
+from smuglib import checks, factors, random, rows, trials
 from smuglib.consistency import DataConsistency
 from smuglib.data import Scan
 from smuglib.ladder import Attack
@@ -148,7 +148,7 @@ def _values(
     seed: int,
 ) -> dict[str, Any]:
     z = consistency.operator.adjoint(scan.kspace)
-    delta = evaluation.perturbed(net, scan, scenario, consistency, seed=seed) - z
+    delta = trials.perturbed(net, scan, scenario, consistency, seed=seed) - z
     within = Reachable(scan.operator, FLOOR)(delta)
     draws = "score", scan.split, int(scan.slice_index)
 

@@ -10,10 +10,12 @@ import torch
 from smuglib import data, evaluation, metrics, records
 from smuglib.consistency import DataConsistency
 from smuglib.data import Scan
-from smuglib.evaluation import ZeroFilled, evaluate, reconstruct
+from smuglib.evaluation import evaluate
 from smuglib.ladder import LADDER
+from smuglib.models import ZeroFilled
 from smuglib.records import RESULTS
 from smuglib.scenarios import Scenario, table_scenarios
+from smuglib.trials import reconstruct
 from tests.scans import network, scan
 
 QUICK = {"attack_steps": 2, "attack_samples": 1}

@@ -12,13 +12,13 @@ import pytest
 from PIL import Image
 
 from smuglib import assembly, card, explorer, explorer_page, live, profiles, records, sprites
-from smuglib.evaluation import reconstruct
 from smuglib.explorer import Grid
 from smuglib.metrics import psnr
 from smuglib.models import METHODS
 from smuglib.random import generator
 from smuglib.scenarios import table_scenarios
 from smuglib.store import Store
+from smuglib.trials import reconstruct
 from tests.explorers import GRID, TINY, tiny, untrained
 
 MEGABYTE = 2**20

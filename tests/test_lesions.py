@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from smuglib import harm
 from smuglib.data import Scan, collate
-from smuglib.evaluation import ZeroFilled, reconstruct
 from smuglib.lesions import (
     AIMS,
     Lesion,
@@ -25,8 +24,10 @@ from smuglib.lesions import (
     plant,
 )
 from smuglib.lesions.contrast import mean_in
+from smuglib.models import ZeroFilled
 from smuglib.random import complex_normal, generator
 from smuglib.scenarios import Scenario
+from smuglib.trials import reconstruct
 from tests.helpers import few_examples
 from tests.scans import measurement, network
 

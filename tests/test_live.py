@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from smuglib import denoisers, live, profiles, records, sweeps, tables
-from smuglib.evaluation import ZeroFilled, evaluate
-from smuglib.models import METHODS, UnrolledNetwork
+from smuglib.evaluation import evaluate
+from smuglib.models import METHODS, UnrolledNetwork, ZeroFilled
 from smuglib.random import generator
 from smuglib.scenarios import Scenario, table_scenarios
 from smuglib.smoothing import Smoothing

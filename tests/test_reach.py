@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import torch
 
-from smuglib import evaluation, metrics, random, reach
+from smuglib import metrics, random, reach, trials
 from smuglib.consistency import DataConsistency
 from smuglib.scenarios import Scenario
 from smuglib.spectrum import Spectrum
@@ -41,7 +41,7 @@ def test_an_eigenvector_counts_where_its_eigenvalue_lies():
 def test_rows_are_those_of_the_evaluation(frame):
     assert frame["scenario"].tolist() == ["transfer", "kspace"] * 2
     net, one = network("smug"), scan(1)
-    z, x = evaluation.reconstruct(net, one, IMAGE)
+    z, x = trials.reconstruct(net, one, IMAGE)
     row = frame.iloc[2]
     assert row["psnr"] == pytest.approx(metrics.psnr(x, one.target).item(), abs=1e-4)
     clean = one.operator.adjoint(one.kspace)

@@ -6,7 +6,8 @@ import pandas as pd
 import pytest
 
 from smuglib import records, variants
-from smuglib.evaluation import ZeroFilled, evaluate
+from smuglib.evaluation import evaluate
+from smuglib.models import ZeroFilled
 from smuglib.scenarios import Scenario
 from smuglib.store import Store
 from tests.test_evaluation import scan

@@ -16,7 +16,6 @@ from torch import Tensor
 from smuglib import checks, live, metrics
 from smuglib.consistency import DataConsistency
 from smuglib.data import Scan
-from smuglib.evaluation import reconstruct
 from smuglib.interactive.watch import Watch, following
 from smuglib.labels import SCENARIO_LABELS
 from smuglib.models import METHODS, UnrolledNetwork
@@ -24,6 +23,7 @@ from smuglib.profiles import Profile
 from smuglib.recent import Recent
 from smuglib.scenarios import Scenario, table_scenarios
 from smuglib.store import Store
+from smuglib.trials import reconstruct
 from smuglib.weights import SIGMAS
 
 VIEWS = tuple(SCENARIO_LABELS)
