@@ -198,9 +198,12 @@ def again(study: Study, store: Store, profile: Profile) -> Again:
     def measure(method: str, sigma: float, scenario: str, index: int) -> list[Measurement]:
         run = Run(study, method, sigma, store, store, profile)
         made = rows.read_provenance(run.path)
-        if any(made.get(name) != found for name, found in run.hashes().items()):
-            path = store.weights(method, sigma)
-            raise RuntimeError(f"{run.path} was not measured with the weights {path}")
+        changed = [name for name, found in run.hashes().items() if made.get(name) != found]
+        if changed:
+            own = "weights_sha256" in changed
+            names = (method,) if own else study.companions
+            paths = " or ".join(str(store.weights(name, sigma)) for name in names)
+            raise RuntimeError(f"{run.path} was not measured with the weights {paths}")
         net, *companions = run.networks(torch.device("cpu"))
         return measurements.measured(
             study.measure(net, *companions),
