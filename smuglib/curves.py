@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from smuglib import checks
-from smuglib.statistics import PAIR, Interval, bootstrap
+from smuglib.statistics import PAIR, Interval, over_subjects
 
 ANCHORS = {
     "strength_random": ("clean", "epsilon"),
@@ -104,15 +104,9 @@ def curve(
                     raise ValueError(
                         f"{method} and modl must cover the same slices in {name} at {value:g}"
                     )
-                change = _interval(score - scores["modl"], subjects)
-            mean = _interval(score, subjects)
+                change, _ = over_subjects(score - scores["modl"])
+            mean, _ = over_subjects(score)
             lines.append((method, value, *mean, *change, len(score), subjects.nunique()))
     names = ["method", "value", "mean", "low", "high", "difference"]
     names += ["difference_low", "difference_high", "n_slices", "n_subjects"]
     return pd.DataFrame(lines, columns=names)
-
-
-def _interval(numbers: pd.Series[float], subjects: pd.Index[int]) -> Interval:
-    if subjects.nunique() < 2:
-        return Interval(float(numbers.mean()), float("nan"), float("nan"))
-    return bootstrap(numbers, subjects, n_resamples=2000)

@@ -9,7 +9,7 @@ import pandas as pd
 
 from smuglib.labels import METHOD_LABELS, SCENARIO_LABELS
 from smuglib.scenarios import Scenario
-from smuglib.statistics import PAIR, Interval, bootstrap
+from smuglib.statistics import PAIR, Interval, over_subjects
 from smuglib.table_html import signed
 from smuglib.tables import POSTER, select
 
@@ -47,11 +47,8 @@ def paired(
             "records to compare must be of the same slices, one row each: got "
             f"{len(a)} and {len(b)} rows"
         )
-    difference = a - b
-    subjects = difference.index.get_level_values("subject")
-    if subjects.nunique() < 2:
-        return Interval(float(difference.mean()), float("nan"), float("nan"))
-    return bootstrap(difference, subjects, level=level)
+    interval, _ = over_subjects(a - b, level=level)
+    return interval
 
 
 def worded(interval: Interval, unit: str = "dB", *, digits: int = 2, sign: bool = True) -> str:
