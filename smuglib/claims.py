@@ -1,8 +1,7 @@
 """Claims of the poster, each with the intervals that speak for or against it.
 
 An interval is oriented so that a claim predicts it above a threshold. The verdict follows from the
-intervals and nothing else: ``holds`` if all lie above, ``is contradicted`` if all lie below,
-``depends`` if some lie above and some below, and ``is not decided`` otherwise.
+intervals and nothing else. A claim about *every* case is contradicted by one interval below.
 """
 
 from __future__ import annotations
@@ -12,12 +11,11 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from smuglib import controls, curves
-from smuglib.labels import METHOD_LABELS, SCENARIO_LABELS
+from smuglib import controls, evidence
+from smuglib.evidence import Evidence
 from smuglib.scenarios import Scenario
-from smuglib.statistics import Interval
-from smuglib.tables import POSTER, select
-from smuglib.verdicts import RANKING, fragility, paired
+from smuglib.tables import POSTER
+from smuglib.verdicts import RANKING
 
 ATTACKS = ("transfer_published", "transfer", "adaptive_image", "adaptive_kspace_l2")
 """Attacks under which robustness is judged, from the published code's to the realistic one."""
@@ -26,53 +24,53 @@ SWITCHED_OFF = "SMUG's weights, smoothing off"
 JITTERED = f"MoDL, jitter {controls.JITTER:g}"
 """Names of two controls (see `smuglib.controls.of`)."""
 
-
-@dataclass(frozen=True)
-class Evidence:
-    """One measured difference.
-
-    Parameters
-    ----------
-    what
-        What was compared, in words.
-    interval
-        Mean difference with its ends, oriented as the claim predicts.
-    source
-        The records, or the group of controls, that it rests on.
-    threshold
-        What the claim predicts the difference to exceed.
-    """
-
-    what: str
-    interval: Interval
-    source: str
-    threshold: float = 0.0
-
-    @property
-    def side(self) -> int:
-        """1 if the interval lies above the threshold, -1 if below, 0 if it holds it."""
-        return int(self.interval.low > self.threshold) - int(self.interval.high < self.threshold)
+VERDICTS = {
+    "holds": "every interval lies above",
+    "depends": "some lie above and some below",
+    "is contradicted": "all lie below, or one does and the claim is about every case",
+    "is not supported": "some lie below and none above",
+    "is not decided": "none lies below, and not all above",
+    "was not tested": "no record bears on it",
+}
+"""Verdicts, and what each says of the intervals."""
 
 
 @dataclass(frozen=True)
 class Claim:
-    """A claim, where the poster makes it, and what was measured."""
+    """A claim, where the poster makes it, and what was measured.
+
+    Parameters
+    ----------
+    statement, where
+        What is claimed, as a sentence, and the part of the poster.
+    evidence
+        What was measured.
+    universal
+        The claim is about every case: one that speaks against it contradicts it.
+    """
 
     statement: str
     where: str
     evidence: tuple[Evidence, ...]
+    universal: bool = False
+
+    @property
+    def counts(self) -> tuple[int, int, int]:
+        """Number of intervals above the threshold, below it, and around it."""
+        sides = [item.side for item in self.evidence]
+        return sides.count(1), sides.count(-1), sides.count(0)
 
     @property
     def verdict(self) -> str:
-        """The verdict, from the intervals alone."""
-        sides = {item.side for item in self.evidence}
-        if not sides:
+        """The verdict, of `VERDICTS`, from the intervals alone."""
+        above, below, around = self.counts
+        if not self.evidence:
             return "was not tested"
-        if sides == {1}:
-            return "holds"
-        if sides == {-1}:
+        if below and (self.universal or not above + around):
             return "is contradicted"
-        return "depends" if {1, -1} <= sides else "is not decided"
+        if below:
+            return "depends" if above else "is not supported"
+        return "is not decided" if around else "holds"
 
 
 def of(
@@ -106,39 +104,40 @@ def of(
     ranked = [
         item
         for better, worse in zip(RANKING, RANKING[1:], strict=False)
-        for item in _gains(blocks, robust, better, worse)
+        for item in evidence.gains(blocks, robust, better, worse)
     ]
-    table, sweep = "Table 1, robust accuracy", "Figure 7"
+    table, sweep, chain = "Table 1, robust accuracy", "Figure 7", "SMUG > SMUGv0 > RS-E2E > MoDL"
+    everywhere = "SMUG is ahead of MoDL at every strength of an attack."
     found: list[tuple[str, str, Iterable[Evidence]]] = [
         (
             "MoDL loses accuracy under perturbations that nobody would see.",
             "Lack of robustness",
-            _losses(blocks, [known["noise"], *attacks]),
+            evidence.losses(blocks, [known["noise"], *attacks]),
         ),
         (
             "MoDL becomes worse if more is sampled than in training.",
             "Lack of robustness",
-            _drop(blocks, "rate_clean"),
+            evidence.drop(blocks, "rate_clean"),
         ),
         (
-            "It does so if data consistency keeps the old mask: the published test.",
+            "MoDL does so where data consistency keeps the old mask: the published test.",
             "Lack of robustness",
-            _drop(blocks, "mask_clean"),
+            evidence.drop(blocks, "mask_clean"),
         ),
         (
             "MoDL becomes worse if it is unrolled further than in training.",
             "Lack of robustness",
-            _drop(blocks, "steps_clean"),
+            evidence.drop(blocks, "steps_clean"),
         ),
         (
             "SMUG is more robust than MoDL of the same pre-training.",
             table,
-            _gains(blocks, robust, "smug", "modl"),
+            evidence.gains(blocks, robust, "smug", "modl"),
         ),
         (
             "SMUG, pre-trained, is more robust than MoDL from scratch: the poster's comparison.",
             table,
-            _controlled(
+            evidence.controlled(
                 _member(groups, "budget", "smug"),
                 _member(groups, "pretraining", "modl"),
                 "SMUG pre-trained − MoDL not",
@@ -148,18 +147,18 @@ def of(
         (
             f"SMUG gives up no more than the poster's {-price:.2f} dB of clean PSNR.",
             "Table 1, standard accuracy",
-            _gains(blocks, clean, "smug", "modl", threshold=price),
+            evidence.gains(blocks, clean, "smug", "modl", threshold=price),
         ),
-        ("SMUG > SMUGv0 > RS-E2E > MoDL in robust accuracy.", table, ranked),
+        (f"{chain} in robust accuracy, under every attack.", table, ranked),
         (
             "Smoothing the denoiser at every step protects better than smoothing end to end.",
             "Q1",
-            _gains(blocks, robust, "smug", "rs_e2e"),
+            evidence.gains(blocks, robust, "smug", "rs_e2e"),
         ),
         (
             "Pre-training on noise makes SMUG better.",
             "Q2",
-            _controlled(
+            evidence.controlled(
                 _member(groups, "budget", "smug"),
                 _member(groups, "pretraining", "smug"),
                 "SMUG pre-trained − not",
@@ -169,123 +168,51 @@ def of(
         (
             "The unrolled stability loss makes SMUG more robust than SMUGv0, which lacks it.",
             "Q2",
-            _gains(blocks, robust, "smug", "smug_v0"),
+            evidence.gains(blocks, robust, "smug", "smug_v0"),
         ),
         (
-            "SMUG is ahead of MoDL at every strength of an attack.",
+            everywhere,
             "Figure 6",
-            _along(blocks, "strength_adaptive", "strong_image", "kspace_adaptive"),
+            evidence.along(blocks, "strength_adaptive", "strong_image", "kspace_adaptive"),
         ),
         (
             "SMUG is ahead of MoDL under attack at other sampling rates.",
             sweep,
-            _along(blocks, "rate_adaptive"),
+            evidence.along(blocks, "rate_adaptive", others=True),
         ),
         (
             "SMUG is ahead of MoDL under attack at other numbers of unrolling steps.",
             sweep,
-            _along(blocks, "steps_adaptive"),
+            evidence.along(blocks, "steps_adaptive", others=True),
         ),
         (
-            "What protects is the smoothing at test time.",
+            "What protects is the smoothing at test time: without it, SMUG is nearer to MoDL.",
             "the method's name",
-            _controlled(
-                _smug(blocks),
+            evidence.controlled(
+                evidence.halfway(blocks),
                 _member(groups, "smoothing", SWITCHED_OFF),
-                "SMUG − SMUG with its smoothing off",
-                controlled,
+                "half-way from SMUG to MoDL − SMUG with its smoothing off",
+                controlled[1:],
             ),
         ),
         (
             "Smoothing protects better than noise in training alone.",
             "asked by this book",
-            _controlled(
+            evidence.controlled(
                 _member(groups, "budget", "smug"),
                 _member(groups, "budget", JITTERED),
                 "SMUG − MoDL trained with jitter",
-                controlled,
+                controlled[1:],
             ),
         ),
     ]
-    return [Claim(statement, where, tuple(evidence)) for statement, where, evidence in found]
+    return [
+        Claim(statement, where, tuple(evidence), statement == everywhere or chain in statement)
+        for statement, where, evidence in found
+    ]
 
 
 def _member(
     groups: Mapping[str, Mapping[str, pd.DataFrame]], question: str, name: str
 ) -> pd.DataFrame | None:
     return groups.get(question, {}).get(name)
-
-
-def _smug(blocks: Mapping[float, pd.DataFrame]) -> pd.DataFrame | None:
-    block = blocks.get(controls.BASE_SIGMA)
-    return None if block is None else block[block["method"] == "smug"]
-
-
-def _gains(
-    blocks: Mapping[float, pd.DataFrame],
-    points: Iterable[tuple[float, Scenario]],
-    better: str,
-    worse: str,
-    *,
-    threshold: float = 0.0,
-) -> Iterable[Evidence]:
-    """Compare two methods of a block, scenario by scenario, where both have records."""
-    for sigma, scenario in points:
-        chosen = select(blocks[sigma], scenario)
-        one, other = (chosen[chosen["method"] == name] for name in (better, worse))
-        if len(one) and len(one) == len(other):
-            names = f"{METHOD_LABELS[better]} − {METHOD_LABELS[worse]}"
-            what = f"{names}, {SCENARIO_LABELS[scenario.name]}, σ = {sigma:g}"
-            yield Evidence(what, paired(one, other), f"records, σ = {sigma:g}", threshold)
-
-
-def _losses(
-    blocks: Mapping[float, pd.DataFrame], scenarios: Sequence[Scenario]
-) -> Iterable[Evidence]:
-    for sigma, block in blocks.items():
-        held = [one for one in scenarios if len(select(block, one))]
-        for name, interval in fragility(block, held, "modl").items():
-            what = f"MoDL clean − {SCENARIO_LABELS[name]}, σ = {sigma:g}"
-            yield Evidence(what, interval, f"records, σ = {sigma:g}")
-
-
-def _drop(blocks: Mapping[float, pd.DataFrame], name: str) -> Iterable[Evidence]:
-    """Compare MoDL at the settings of its training with the far end of a curve."""
-    for sigma, block in blocks.items():
-        rows = curves.points(block, name)
-        rows = rows[rows["method"] == "modl"]
-        own, far = rows.loc[rows["scenario"] == "clean", "value"], rows["value"].max()
-        if len(own) and far > own.iloc[0]:
-            change = paired(rows[rows["value"] == own.iloc[0]], rows[rows["value"] == far])
-            what = f"MoDL at {own.iloc[0]:g} − at {far:g}, clean, σ = {sigma:g}"
-            yield Evidence(what, change, f"sweep {name}")
-
-
-def _along(blocks: Mapping[float, pd.DataFrame], *names: str) -> Iterable[Evidence]:
-    """Compare SMUG with MoDL along curves, at every value but an ε of zero."""
-    for sigma, block in blocks.items():
-        for name in names:
-            rows = curves.curve(block, name)
-            rows = rows[(rows["method"] == "smug") & (rows["value"] > 0)]
-            columns = ["value", "difference", "difference_low", "difference_high"]
-            for value, *ends in (
-                rows.dropna(subset=["difference"])[columns].to_numpy(dtype=float).tolist()
-            ):
-                what = f"SMUG − MoDL at {value:.4g}, σ = {sigma:g}"
-                yield Evidence(what, Interval(*ends), f"sweep {name}")
-
-
-def _controlled(
-    first: pd.DataFrame | None,
-    second: pd.DataFrame | None,
-    what: str,
-    scenarios: Iterable[Scenario],
-) -> Iterable[Evidence]:
-    """Compare two sets of records in all scenarios that both hold."""
-    if first is None or second is None:
-        return
-    for scenario in scenarios:
-        one, other = select(first, scenario), select(second, scenario)
-        if len(one) and len(one) == len(other):
-            label = SCENARIO_LABELS[scenario.name]
-            yield Evidence(f"{what}, {label}", paired(one, other), "controls")

@@ -140,16 +140,16 @@ def ranking(block: pd.DataFrame, scenario: Scenario) -> str:
     -------
     str
         A sentence: holds if every neighbour's paired interval lies above zero, is contradicted if
-        one lies below, and is undecided otherwise.
+        one lies below, and is not decided otherwise.
     """
     chosen = select(block, scenario)
     rows = {name: chosen[chosen["method"] == name] for name in RANKING}
     order = sorted(RANKING, key=lambda name: -rows[name]["psnr"].mean())
     pairs = list(zip(RANKING, RANKING[1:], strict=False))
     intervals = [paired(rows[a], rows[b]) for a, b in pairs]
-    words = {"above": "holds", "below": "is contradicted", "between": "is undecided"}
+    words = {"above": "holds", "below": "is contradicted", "between": "is not decided"}
     verdicts = [judged(interval, **words) for interval in intervals]
-    verdict = next((w for w in ("is contradicted", "is undecided") if w in verdicts), "holds")
+    verdict = next((w for w in ("is contradicted", "is not decided") if w in verdicts), "holds")
     steps = ", ".join(
         f"{METHOD_LABELS[a]} − {METHOD_LABELS[b]} {worded(interval)}"
         for (a, b), interval in zip(pairs, intervals, strict=True)

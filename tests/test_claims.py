@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 
-from smuglib import claims
-from smuglib.claims import Claim, Evidence
+from smuglib import claims, evidence, verdicts
+from smuglib.claims import Claim
+from smuglib.evidence import Evidence
 from smuglib.scenarios import table_scenarios
 from smuglib.statistics import Interval
 from tests.test_tables import GAINS, block
@@ -27,13 +30,26 @@ def claim(*intervals, threshold=0.0):
         ((ABOVE, BELOW), "depends"),
         ((ABOVE, BELOW, AROUND), "depends"),
         ((ABOVE, AROUND), "is not decided"),
-        ((BELOW, AROUND), "is not decided"),
+        ((BELOW, AROUND), "is not supported"),
         ((Interval(1, float("nan"), float("nan")),), "is not decided"),
         ((), "was not tested"),
     ],
 )
 def test_verdicts(intervals, verdict):
     assert claim(*intervals).verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("intervals", "verdict"),
+    [((ABOVE, BELOW), "is contradicted"), ((ABOVE, AROUND), "is not decided"), ((ABOVE,), "holds")],
+)
+def test_one_counterexample_is_enough_against_a_claim_about_every_case(intervals, verdict):
+    assert replace(claim(*intervals), universal=True).verdict == verdict
+
+
+def test_every_verdict_is_explained():
+    sides = [(), (ABOVE,), (BELOW,), (AROUND,), (ABOVE, BELOW), (BELOW, AROUND), (ABOVE, AROUND)]
+    assert {claim(*one).verdict for one in sides} == set(claims.VERDICTS)
 
 
 def test_a_threshold_moves_the_verdict():
@@ -48,6 +64,7 @@ def found():
     switched = rows[(rows["method"] == "smug") & (rows["scenario"] == "clean")]
     weaker = switched.assign(psnr=switched["psnr"] - 0.5)
     groups = {"smoothing": {claims.SWITCHED_OFF: weaker}}
+    groups |= {"budget": {"smug": switched}, "pretraining": {"smug": weaker}}
     return {one.statement: one for one in claims.of({0.05: rows}, SCENARIOS, groups)}
 
 
@@ -79,14 +96,32 @@ def test_the_price_is_judged_against_the_posters(found):
 
 
 def test_controls_are_compared_where_both_have_records(found):
-    smoothing = by_words(found, "smoothing at test time")
-    (item,) = smoothing.evidence
-    assert item.what == "SMUG − SMUG with its smoothing off, clean"
+    (item,) = by_words(found, "Pre-training").evidence
+    assert item.what == "SMUG pre-trained − not, clean"
     assert item.interval.mean == pytest.approx(0.5)
 
 
+def test_halfway_lies_between_smug_and_modl():
+    rows = block(scenarios=[s for s in SCENARIOS if s.name in ("clean", "transfer")])
+    between = evidence.halfway({0.05: rows})
+    for name, sign in (("smug", 1), ("modl", -1)):
+        distance = paired(rows[rows["method"] == name], between, name="transfer")
+        assert distance == pytest.approx(sign * (GAINS["smug"] - GAINS["modl"]) / 2)
+    assert evidence.halfway({}) is None
+
+
+def paired(first, second, *, name):
+    one, other = (frame[frame["scenario"] == name] for frame in (first, second))
+    assert len(one) == len(other) > 0
+    return verdicts.paired(one, other).mean
+
+
+def test_clean_scans_say_nothing_of_protection(found):
+    assert by_words(found, "smoothing at test time").verdict == "was not tested"
+
+
 def test_what_was_not_computed_was_not_tested(found):
-    for words in ("Pre-training", "every strength", "sampling rates", "unrolling steps"):
+    for words in ("every strength", "sampling rates", "unrolling steps"):
         assert by_words(found, words).verdict == "was not tested"
 
 
@@ -100,3 +135,15 @@ def test_the_far_end_of_a_curve_is_compared_with_the_training():
     (item,) = one.evidence
     assert item.interval.mean == pytest.approx(2.5)
     assert one.verdict == "holds"
+
+
+def test_other_settings_are_not_those_of_the_training():
+    attacked = block(scenarios=[s for s in SCENARIOS if s.name == "clean"])
+    attacked = attacked.assign(scenario="strength_adaptive", epsilon=1 / 255)
+    fewer = attacked.assign(scenario="steps_adaptive", n_steps=4)
+    rows = pd.concat([attacked, fewer], ignore_index=True)
+    found = {one.statement: one for one in claims.of({0.05: rows}, SCENARIOS, {})}
+    (item,) = by_words(found, "numbers of unrolling steps").evidence
+    assert item.what == "SMUG − MoDL at 4 unrolling steps, adaptive attack, σ = 0.05"
+    (item,) = by_words(found, "every strength").evidence
+    assert item.what == "SMUG − MoDL at ε = 1/255, adaptive attack, σ = 0.05"

@@ -1,0 +1,226 @@
+"""Evidence for and against claims: paired differences of records, with intervals over subjects."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from smuglib import controls, curves, sweeps
+from smuglib.labels import METHOD_LABELS, SCENARIO_LABELS
+from smuglib.readable import SWEEP_LABELS, strength
+from smuglib.scenarios import Scenario
+from smuglib.statistics import PAIR, Interval
+from smuglib.tables import select
+from smuglib.verdicts import fragility, paired
+
+TABLE, SWEEPS, CONTROLS = "13_table1", "16_sweeps", "21_controls"
+"""Chapters that show the evidence."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One measured difference.
+
+    Parameters
+    ----------
+    what
+        What was compared, in words.
+    interval
+        Mean difference with its ends, oriented as the claim predicts.
+    source
+        Chapter of the book that shows it.
+    threshold
+        What the claim predicts the difference to exceed.
+    """
+
+    what: str
+    interval: Interval
+    source: str
+    threshold: float = 0.0
+
+    @property
+    def side(self) -> int:
+        """1 if the interval lies above the threshold, -1 if below, 0 if it holds it."""
+        return int(self.interval.low > self.threshold) - int(self.interval.high < self.threshold)
+
+
+def halfway(blocks: Mapping[float, pd.DataFrame]) -> pd.DataFrame | None:
+    """Return records half-way between SMUG and MoDL, where both have them.
+
+    Parameters
+    ----------
+    blocks
+        Records by noise level, as `smuglib.tables.read_block` gives them.
+
+    Returns
+    -------
+    pandas.DataFrame or None
+        SMUG's rows of the base noise level, with the mean of both PSNRs.
+    """
+    block = blocks.get(controls.BASE_SIGMA)
+    if block is None:
+        return None
+    keys = [*PAIR, "scenario", "epsilon", "sampling_rate", "consistency_rate", "n_steps"]
+    smug, modl = (block[block["method"] == name] for name in ("smug", "modl"))
+    pairs = smug.merge(modl[[*keys, "psnr"]], on=keys, suffixes=("", "_modl"))
+    return pairs.assign(psnr=(pairs["psnr"] + pairs["psnr_modl"]) / 2)
+
+
+def gains(
+    blocks: Mapping[float, pd.DataFrame],
+    points: Iterable[tuple[float, Scenario]],
+    better: str,
+    worse: str,
+    *,
+    threshold: float = 0.0,
+) -> Iterable[Evidence]:
+    """Compare two methods of a block, scenario by scenario, where both have records.
+
+    Parameters
+    ----------
+    blocks
+        Records by noise level, as `smuglib.tables.read_block` gives them.
+    points
+        Noise levels and scenarios.
+    better, worse
+        Methods: differences are the first minus the second.
+    threshold
+        What the difference is claimed to exceed.
+
+    Yields
+    ------
+    Evidence
+        Paired differences of PSNR in dB.
+    """
+    for sigma, scenario in points:
+        chosen = select(blocks[sigma], scenario)
+        one, other = (chosen[chosen["method"] == name] for name in (better, worse))
+        if len(one) and len(one) == len(other):
+            names = f"{METHOD_LABELS[better]} − {METHOD_LABELS[worse]}"
+            what = f"{names}, {SCENARIO_LABELS[scenario.name]}, σ = {sigma:g}"
+            yield Evidence(what, paired(one, other), TABLE, threshold)
+
+
+def losses(
+    blocks: Mapping[float, pd.DataFrame], scenarios: Sequence[Scenario]
+) -> Iterable[Evidence]:
+    """Compare MoDL on clean scans with MoDL in other scenarios, where there are records.
+
+    Parameters
+    ----------
+    blocks
+        Records by noise level, as `smuglib.tables.read_block` gives them.
+    scenarios
+        The scenarios.
+
+    Yields
+    ------
+    Evidence
+        Paired differences of PSNR in dB.
+    """
+    for sigma, block in blocks.items():
+        held = [one for one in scenarios if len(select(block, one))]
+        for name, interval in fragility(block, held, "modl").items():
+            what = f"MoDL clean − {SCENARIO_LABELS[name]}, σ = {sigma:g}"
+            yield Evidence(what, interval, TABLE)
+
+
+def drop(blocks: Mapping[float, pd.DataFrame], name: str) -> Iterable[Evidence]:
+    """Compare MoDL at the settings of its training with the far end of a curve.
+
+    Parameters
+    ----------
+    blocks
+        Records by noise level, as `smuglib.tables.read_block` gives them.
+    name
+        A curve of `smuglib.curves`.
+
+    Yields
+    ------
+    Evidence
+        Paired differences of PSNR in dB.
+    """
+    for sigma, block in blocks.items():
+        rows = curves.points(block, name)
+        rows = rows[rows["method"] == "modl"]
+        own, far = rows.loc[rows["scenario"] == "clean", "value"], rows["value"].max()
+        if len(own) and far > own.iloc[0]:
+            change = paired(rows[rows["value"] == own.iloc[0]], rows[rows["value"] == far])
+            ends = f"{_setting(name, own.iloc[0])} − {_setting(name, far)}"
+            what = f"MoDL at {ends}, {SWEEP_LABELS[name]}, σ = {sigma:g}"
+            yield Evidence(what, change, SWEEPS)
+
+
+def along(
+    blocks: Mapping[float, pd.DataFrame], *names: str, others: bool = False
+) -> Iterable[Evidence]:
+    """Compare SMUG with MoDL along curves, at every value but an ε of zero.
+
+    Parameters
+    ----------
+    blocks
+        Records by noise level, as `smuglib.tables.read_block` gives them.
+    *names
+        Curves of `smuglib.curves`.
+    others
+        Leave out the value of the training itself.
+
+    Yields
+    ------
+    Evidence
+        Paired differences of PSNR in dB.
+    """
+    for sigma, block in blocks.items():
+        for name in names:
+            rows = curves.curve(block, name).dropna(subset=["difference"])
+            rows = rows[(rows["method"] == "smug") & (rows["value"] > 0)]
+            if others:
+                points = curves.points(block, name)
+                rows = rows[~rows["value"].isin(points.loc[points["scenario"] != name, "value"])]
+            columns = ["value", "difference", "difference_low", "difference_high"]
+            for value, *ends in rows[columns].to_numpy(dtype=float).tolist():
+                where = f"{_setting(name, value)}, {SWEEP_LABELS[name]}"
+                yield Evidence(f"SMUG − MoDL at {where}, σ = {sigma:g}", Interval(*ends), SWEEPS)
+
+
+def _setting(name: str, value: float) -> str:
+    """Write a value on the axis of a curve."""
+    kind = name.split("_")[0]
+    axis = sweeps.AXES[kind]
+    if axis == "epsilon":
+        return f"ε = {strength(value, 'kspace' if kind == 'kspace' else 'image')}"
+    steps = "step" if value == 1 else "steps"
+    return f"{value:g} unrolling {steps}" if axis == "n_steps" else f"sampling rate {value:g}"
+
+
+def controlled(
+    first: pd.DataFrame | None,
+    second: pd.DataFrame | None,
+    what: str,
+    scenarios: Iterable[Scenario],
+) -> Iterable[Evidence]:
+    """Compare two sets of records in all scenarios that both hold.
+
+    Parameters
+    ----------
+    first, second
+        The records; without one of them there is no evidence.
+    what
+        The comparison in words.
+    scenarios
+        The scenarios.
+
+    Yields
+    ------
+    Evidence
+        Paired differences of PSNR in dB.
+    """
+    if first is None or second is None:
+        return
+    for scenario in scenarios:
+        one, other = select(first, scenario), select(second, scenario)
+        if len(one) and len(one) == len(other):
+            label = SCENARIO_LABELS[scenario.name]
+            yield Evidence(f"{what}, {label}", paired(one, other), CONTROLS)
