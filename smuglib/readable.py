@@ -96,6 +96,24 @@ def number(value: float, digits: int = 2) -> str:
     return text.lstrip("-") if float(text) == 0 else text.replace("-", "−")
 
 
+def percent(value: float, digits: int = 0) -> str:
+    """Write a fraction as a percentage.
+
+    Parameters
+    ----------
+    value
+        The fraction.
+    digits
+        Decimals.
+
+    Returns
+    -------
+    str
+        Such as ``"25 %"``, whose space does not break.
+    """
+    return f"{number(100 * value, digits)}{NO_BREAK}%"
+
+
 def power(value: float, digits: int = 1) -> str:
     """Write a number of any size in powers of ten.
 
