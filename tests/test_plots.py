@@ -67,14 +67,20 @@ def test_differences_show_every_scenario_and_the_printed_numbers():
         low=lambda t: t.difference - 1, high=lambda t: t.difference + 1
     )
     printed = pd.DataFrame({"clean": {"smug": -0.34}})
-    (ax,) = plots.differences(table, [0.05], printed=printed).axes
+    both = pd.concat([table, table.assign(training_sigma=0.01)])
+    figure = plots.differences(both, [0.05, 0.01], printed=printed, printed_sigma=0.01)
+    ax, other = figure.axes
     assert [tick.get_text() for tick in ax.get_yticklabels()] == ["clean", "transfer attack"]
     assert "dB" in ax.get_xlabel()
     drawn = {line.get_marker(): list(line.get_xdata()) for line in ax.lines}
     assert drawn["D"] == [1.5, 1.5]
-    assert -0.34 in [
-        x for line in ax.lines if line.get_markersize() == 12 for x in line.get_xdata()
-    ]
+    ticks = [x for line in other.lines if line.get_markersize() == 14 for x in line.get_xdata()]
+    assert -0.34 in ticks and all(line.get_markersize() != 14 for line in ax.lines)
+    (legend,) = figure.legends
+    named = [text.get_text() for text in legend.get_texts()]
+    assert named == ["SMUG", "as the poster prints it (σ = 0.01)"]
+    (legend,) = plots.differences(both, [0.05], printed=printed, printed_sigma=0.01).legends
+    assert len(legend.get_texts()) == 1
 
 
 def test_gallery_shares_one_grey_scale(image):

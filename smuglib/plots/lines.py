@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from smuglib.labels import METHOD_LABELS, SCENARIO_LABELS
 from smuglib.models import METHODS
@@ -46,7 +47,11 @@ def method_lines(
 
 
 def differences(
-    table: pd.DataFrame, sigmas: Sequence[float], *, printed: pd.DataFrame | None = None
+    table: pd.DataFrame,
+    sigmas: Sequence[float],
+    *,
+    printed: pd.DataFrame | None = None,
+    printed_sigma: float | None = None,
 ) -> Figure:
     """Draw each method's difference to the reference, scenario by scenario, with its interval.
 
@@ -59,6 +64,8 @@ def differences(
         Training noises, one panel each.
     printed
         Differences to draw as ticks beside them, scenarios in columns, methods in rows.
+    printed_sigma
+        The training noise of these: they are drawn in its panel alone.
 
     Returns
     -------
@@ -77,14 +84,18 @@ def differences(
             heights = np.arange(len(scenarios)) + shift
             ends = [rows["difference"] - rows["low"], rows["high"] - rows["difference"]]
             ax.errorbar(rows["difference"], heights, xerr=ends, capsize=2, **style)
-            if printed is not None and method in printed.index:
+            if printed is not None and sigma == printed_sigma and method in printed.index:
                 ticks = printed.loc[method].reindex(scenarios)
-                ax.plot(ticks, heights, "|", color=style["color"], ms=12, mew=2, alpha=0.5)
+                ax.plot(ticks, heights, "|", color=style["color"], ms=14, mew=3)
         ax.axvline(0, color="black", lw=1)
         ax.set(title=f"σ = {sigma:g}", xlabel="PSNR minus that of MoDL (dB)")
     axes[0, 0].set_yticks(range(len(scenarios)), [SCENARIO_LABELS[name] for name in scenarios])
     axes[0, 0].invert_yaxis()
-    axes[0, 0].legend()
+    handles, names = axes[0, 0].get_legend_handles_labels()
+    if printed is not None and printed_sigma in sigmas:
+        handles.append(Line2D([], [], color="grey", marker="|", ms=14, mew=3, ls="none"))
+        names.append(f"as the poster prints it (σ = {printed_sigma:g})")
+    figure.legend(handles, names, loc="outside upper center", ncols=len(names))
     return figure
 
 
