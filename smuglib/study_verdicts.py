@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 
 import pandas as pd
 
-from smuglib.averages import averages, paired
+from smuglib.averages import averages, cell, paired
 from smuglib.labels import METHOD_LABELS
 from smuglib.statistics import Interval
-from smuglib.verdicts import judged, worded
+from smuglib.verdicts import judged
 
 
 def intervals(
@@ -103,10 +104,14 @@ def extremes(found: Mapping[str, Interval], *, also: str | None = None) -> list[
     return [name for name in order if name in (order[0], order[-1], also)]
 
 
+def written(interval: Interval, *, digits: int = 2, sign: bool = False) -> str:
+    """Write an interval as a table does: see `smuglib.averages.cell`."""
+    n_subjects = 1 if math.isnan(interval.low) else 2
+    return cell(pd.Series({**interval._asdict(), "n_subjects": n_subjects}), digits, sign=sign)
+
+
 def quoted(
     found: Mapping[str, Interval], names: Sequence[str], *, digits: int = 2, sign: bool = False
 ) -> str:
     """Write some of the intervals: ``"MoDL 0.93 [0.91, 0.94], SMUG 0.86 [0.84, 0.88]"``."""
-    return ", ".join(
-        f"{name} {worded(found[name], '', digits=digits, sign=sign)}" for name in names
-    )
+    return ", ".join(f"{name} {written(found[name], digits=digits, sign=sign)}" for name in names)

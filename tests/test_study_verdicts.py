@@ -16,6 +16,7 @@ from smuglib.study_verdicts import (
     quoted,
     sorting,
     which,
+    written,
 )
 
 WORDS = {"above": "up for", "below": "down for", "between": "open for", "every": "every method"}
@@ -45,6 +46,8 @@ def test_the_outermost_are_quoted():
     assert extremes(FOUND) == ["MoDL", "SMUG"]
     assert extremes(FOUND, also="SMUGv0") == ["MoDL", "SMUGv0", "SMUG"]
     assert extremes(FOUND, also="RS-E2E") == ["MoDL", "SMUG"]
+    assert written(Interval(2.0, 2.0, 2.0)) == "2.00"
+    assert written(Interval(-2.0, math.nan, math.nan), digits=0, sign=True) == "−2"
     assert quoted(FOUND, ["SMUGv0", "SMUG"], digits=1, sign=True) == (
         "SMUGv0 +0.5 [+0.2, +1.0], SMUG −1.0 [−1.5, −0.5]"
     )
