@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from smuglib import checks, statistics
+from smuglib import checks, readable, statistics
 
 
 def averages(
@@ -99,8 +99,8 @@ def paired(
     return found.reset_index().assign(**{column: first})
 
 
-def cell(row: pd.Series[float], digits: int = 2) -> str:
-    """Write a mean with its interval, which takes two subjects.
+def cell(row: pd.Series[float], digits: int = 2, *, sign: bool = False) -> str:
+    """Write a mean with its interval, which takes two subjects and has a width.
 
     Parameters
     ----------
@@ -108,13 +108,19 @@ def cell(row: pd.Series[float], digits: int = 2) -> str:
         A row of `averages`.
     digits
         Decimals.
+    sign
+        Write the plus of positive numbers.
 
     Returns
     -------
     str
-        Such as ``"0.93 [0.91, 0.95]"``.
+        Such as ``"0.93 [0.91, 0.95]"``; the mean alone where both ends are written like it.
     """
-    mean = f"{row['mean']:.{digits}f}"
-    if row["n_subjects"] < 2:
-        return mean
-    return f"{mean} [{row['low']:.{digits}f}, {row['high']:.{digits}f}]"
+    names = ["mean"] if row["n_subjects"] < 2 else ["mean", "low", "high"]
+    plus = ["+" if sign and row[name] >= 0.5 * 10**-digits else "" for name in names]
+    texts = [
+        mark + readable.number(row[name], digits) for mark, name in zip(plus, names, strict=True)
+    ]
+    if len(set(texts)) == 1:
+        return texts[0]
+    return f"{texts[0]} [{texts[1]}, {texts[2]}]"

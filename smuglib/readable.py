@@ -11,7 +11,13 @@ from numbers import Integral, Real
 import numpy as np
 import pandas as pd
 
-from smuglib.labels import HARM_LABELS, METHOD_LABELS, RUNG_LABELS, SCENARIO_LABELS
+from smuglib.labels import (
+    HARM_LABELS,
+    METHOD_LABELS,
+    QUANTITY_LABELS,
+    RUNG_LABELS,
+    SCENARIO_LABELS,
+)
 
 NO_BREAK = "\u00a0"
 
@@ -69,6 +75,7 @@ VALUE_LABELS: Mapping[str, Mapping[str, str]] = {
     "scenario": {**HARM_LABELS, **RUNG_LABELS, **SWEEP_LABELS, **SCENARIO_LABELS},
     "weaker": RUNGS,
     "stronger": RUNGS,
+    "quantity": QUANTITY_LABELS,
 }
 """Words for the values of a column."""
 

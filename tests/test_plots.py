@@ -84,6 +84,25 @@ def test_differences_show_every_scenario_and_the_printed_numbers():
 
 
 def test_gallery_shares_one_grey_scale(image):
-    figure = plots.gallery({"a": image, "b": 2 * image}, notes=["x"])
+    figure = plots.gallery({"a": image, "b": 2 * image})
     tops = [ax.images[0].get_clim()[1] for ax in figure.axes if ax.images]
     assert tops == pytest.approx([2 * image.abs().max().item()] * len(tops))
+
+
+def test_images_can_be_lightened_outlined_and_ringed(image):
+    figure = plots.gallery(
+        {"a": image, "b": image}, n_columns=1, exponent=0.5, object_=image, label="fraction"
+    )
+    panels = [ax for ax in figure.axes if ax.images]
+    assert len(panels) == 2 and all(ax.collections for ax in panels)
+    assert "fraction" in [ax.get_ylabel() for ax in figure.axes]
+    drawn = panels[0].images[0]
+    peak = image.abs().max().item()
+    assert drawn.norm(0.25 * peak) == pytest.approx(0.5)
+    _, ax = plots.new()
+    window = plots.show_image(ax, image, floor=0.5, peak=2.0)
+    assert window.get_clim() == (0.5, 2.0)
+    assert window.norm(1.25) == pytest.approx(0.5)
+    plots.ring(ax, 3, 5, radius=4)
+    (ring,) = ax.patches
+    assert ring.center == (3, 5) and ring.radius == 4
