@@ -155,7 +155,11 @@ def answer(table: pd.DataFrame, source: str) -> str:
         _with(name, table["loss"][name], sign=False) for name in map(str, others.index)
     )
     own = worded(table["loss"][source], sign=False)
+    single = math.isnan(table["loss"][source].low)
+    lead = "One subject gives no interval, and no verdict." if single else lead
     lines = [f"- **{lead}** Made for {named}, it costs {named} {own}; {lost}."]
+    if single:
+        return lines[0]
     for word, title in (
         ("more", f"More than {named}"),
         ("less", f"Less than {named}"),

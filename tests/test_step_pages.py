@@ -171,6 +171,9 @@ def test_a_transfer_is_judged_by_losses():
     alone = transfer_pages.losses(clean, attacked, "smug", {})
     assert "own attack (dB)" not in transfer_pages.written(alone)
     assert "Not known here" in transfer_pages.answer(alone, "smug")
+    one, other = (frame[frame["subject"] == 0] for frame in (clean, attacked))
+    single = transfer_pages.answer(transfer_pages.losses(one, other, "smug", {}), "smug")
+    assert single.startswith("- **One subject gives no interval") and "\n" not in single
 
 
 def test_own_attacks_are_those_with_the_same_settings():
