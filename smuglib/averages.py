@@ -99,6 +99,14 @@ def paired(
     return found.reset_index().assign(**{column: first})
 
 
+def intervals(means: pd.DataFrame) -> dict[object, statistics.Interval]:
+    """Return the rows of `averages` as intervals, by group."""
+    ends = means[["mean", "low", "high"]].itertuples(index=False, name=None)
+    return dict(
+        zip(means.index, (statistics.Interval(*map(float, row)) for row in ends), strict=True)
+    )
+
+
 def cell(row: pd.Series[float], digits: int = 2, *, sign: bool = False) -> str:
     """Write a mean with its interval, which takes two subjects and has a width.
 

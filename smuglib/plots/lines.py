@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
 from smuglib.labels import METHOD_LABELS, SCENARIO_LABELS
 from smuglib.models import METHODS
@@ -110,9 +111,9 @@ def training_curves(logs: Mapping[str, pd.DataFrame]) -> Figure:
     Returns
     -------
     Figure
-        Two panels.
+        Two panels, with the legend above them where it hides no curve.
     """
-    figure, axes = new(1, 2)
+    figure, axes = new(1, 2, height=3.6)
     for method, log in logs.items():
         style = style_or_label(method)
         axes[0].plot(log["update"], log["loss"], **style)
@@ -120,5 +121,8 @@ def training_curves(logs: Mapping[str, pd.DataFrame]) -> Figure:
     axes[0].set(xlabel="update", ylabel="mean training loss (squared units of the scale)")
     axes[0].set_yscale("log")
     axes[1].set(xlabel="update", ylabel="validation PSNR (dB)")
-    axes[1].legend()
+    for ax in axes:
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins="auto"))
+    handles, names = axes[1].get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside upper center", ncols=len(names))
     return figure
