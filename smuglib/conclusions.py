@@ -75,11 +75,14 @@ def _bargain(sigma: float, block: pd.DataFrame, clean: Scenario, attack: Scenari
 def _of_all(intervals: Mapping[str, Interval]) -> str:
     """Say which smoothed methods gain on MoDL and which lose."""
     words = {"above": "gain", "below": "lose", "between": "are not told apart from MoDL"}
-    found: dict[str, list[str]] = {}
+    found: dict[str, list[str]] = {word: [] for word in words.values()}
     for method, interval in intervals.items():
-        found.setdefault(judged(interval, **words), []).append(METHOD_LABELS[method])
+        found[judged(interval, **words)].append(METHOD_LABELS[method])
+    found = {word: names for word, names in found.items() if names}
     if len(found) == 1:
-        return f"{EVERY} {next(iter(found))}"
+        word = next(iter(found))
+        every = f"{EVERY} {word}"
+        return "no smoothed method is told apart from MoDL" if word.startswith("are") else every
     told = []
     for word, names in found.items():
         one = {"gain": "gains", "lose": "loses"}.get(word, word.replace("are", "is", 1))
