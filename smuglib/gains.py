@@ -38,7 +38,7 @@ def gain(block: pd.DataFrame, scenario: Scenario, method: str, other: str = "mod
         See `smuglib.verdicts.paired`.
     """
     rows = select(block, scenario)
-    return paired(*(rows[rows["method"] == name] for name in (method, other)))
+    return paired(rows[rows["method"] == method], rows[rows["method"] == other])
 
 
 def gains(blocks: Blocks, scenarios: Sequence[Scenario]) -> pd.DataFrame:

@@ -203,10 +203,10 @@ def memory(peaks: pd.DataFrame) -> str:
     ]
     loop = peaks[costs.PEER_LOOP]
     more = [
-        f"{work} ({name.partition(', ')[2] or 'float32'}), {value:.0f} MiB against {loop[work]:.0f}"
-        for work, row in peaks.iterrows()
-        for name, value in row.items()
-        if value > loop[work]
+        f"{work} ({str(name).partition(', ')[2] or 'float32'}), {value:.0f} MiB against {base:.0f}"
+        for work, base in loop.items()
+        for name, value in peaks.loc[[work]].iloc[0].items()
+        if value > base
     ]
     text = f"Checkpointing shrinks the peak of {'; '.join(saved)}. " if saved else ""
     held = f"more here: {'; '.join(more)}" if more else "nowhere more"
