@@ -1,166 +1,126 @@
-"""What departures of the published code change in SMUG's gain over MoDL, in dB of PSNR."""
+"""Tables of gains over MoDL: by attack, and by rung of the ladder."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import pandas as pd
 
-from smuglib import departure_words, statistics
-from smuglib.effect_tables import with_interval
-from smuglib.effects import SUMMARY
-from smuglib.labels import METHOD_LABELS
-from smuglib.readable import NO_BREAK
-from smuglib.statistics import PAIR
+from smuglib.labels import METHOD_LABELS, RUNG_LABELS, SCENARIO_LABELS
+from smuglib.readable import number
+from smuglib.scenarios import Scenario
+from smuglib.statistics import Interval
+from smuglib.table_html import NOT_TOLD_APART
+from smuglib.tables import select
+from smuglib.verdicts import RANKING, judged, paired, worded
 
-PARTNERS = {"smug": 1, "modl": -1}
-"""Methods of the gain, and their signs in it."""
+SMOOTHED = tuple(name for name in RANKING if name != "modl")
+"""Methods that are compared with MoDL."""
+
+Blocks = Mapping[float, pd.DataFrame]
 
 
-def change(changed: pd.DataFrame, plain: pd.DataFrame, departure: str) -> pd.DataFrame:
-    """Return the change of PSNR of SMUG minus that of MoDL, slice by slice.
+def gain(block: pd.DataFrame, scenario: Scenario, method: str, other: str = "modl") -> Interval:
+    """Return by how much one method is ahead of another in a scenario, PSNR in dB.
 
     Parameters
     ----------
-    changed, plain
-        Records with and without a departure, each of one scenario and one row a slice. A method
-        that ``changed`` lacks is one that the departure leaves as it is.
-    departure
-        What to call the difference.
+    block
+        Records of one block.
+    scenario
+        The scenario.
+    method, other
+        The methods: the result is the first minus the second.
+
+    Returns
+    -------
+    Interval
+        See `smuglib.verdicts.paired`.
+    """
+    rows = select(block, scenario)
+    return paired(rows[rows["method"] == method], rows[rows["method"] == other])
+
+
+def gains(blocks: Blocks, scenarios: Sequence[Scenario]) -> pd.DataFrame:
+    """Return all gains over MoDL as text.
+
+    Parameters
+    ----------
+    blocks
+        Records by the noise level of the block.
+    scenarios
+        Columns of the table.
 
     Returns
     -------
     pandas.DataFrame
-        As `smuglib.effects.compare`, one row a training noise; ``method`` is the one that the
-        departure changes, or ``"both"``. Empty if it changes neither.
-
-    Raises
-    ------
-    ValueError
-        If slices differ, or one has several rows.
+        A row a noise level and method, a column a scenario: gain of PSNR in dB with its interval,
+        and `NOT_TOLD_APART` where that holds zero.
     """
-    lines = []
-    for sigma, rows in changed.groupby("training_sigma", sort=False):
-        base = plain[plain["training_sigma"] == sigma]
-        moved = {}
-        for method, sign in PARTNERS.items():
-            own, other = (_numbers(frame, method) for frame in (rows, base))
-            if len(own) and len(other):
-                moved[method] = sign * (own - other.reindex(own.index))
-        if not moved:
-            continue
-        # Slices that one method lacks would be NaN.
-        total = pd.concat(moved, axis=1).sum(axis=1, skipna=False)
-        if total.isna().any():
-            raise ValueError(f"records of {departure!r} must be of the same slices")
-        interval, subjects = statistics.over_subjects(total)
-        method = "both" if len(moved) > 1 else next(iter(moved))
-        key = departure, method, sigma, base["scenario"].iloc[0]
-        lines.append((*key, *interval, len(total), subjects))
-    return pd.DataFrame(lines, columns=SUMMARY)
+    marks = {"above": "", "below": "", "between": NOT_TOLD_APART}
+    lines = {}
+    for sigma, block in blocks.items():
+        for method in SMOOTHED:
+            found = {s.name: gain(block, s, method) for s in scenarios}
+            lines[sigma, METHOD_LABELS[method]] = {
+                SCENARIO_LABELS.get(name, name): _placed(
+                    worded(interval, ""), judged(interval, **marks)
+                )
+                for name, interval in found.items()
+            }
+    return pd.DataFrame.from_dict(lines, orient="index").rename_axis(["sigma", "over MoDL"])
 
 
-def _numbers(frame: pd.DataFrame, method: str) -> pd.Series[float]:
-    """Return the PSNR of a method by slice; the seed may be what a departure changes."""
-    return frame[frame["method"] == method].assign(seed=0).set_index(PAIR)["psnr"]
+def _placed(text: str, mark: str) -> str:
+    """Put a mark behind the mean."""
+    mean, _, interval = text.partition(" ")
+    return f"{mean}{mark} {interval}".rstrip()
 
 
-def worded(found: pd.DataFrame) -> pd.DataFrame:
-    """Write changes of the gain as text, the largest first.
+def rungs(blocks: Blocks, epsilon: float, epsilon_kspace: float) -> pd.DataFrame:
+    """Return the mean PSNR on every rung of the ladder at one strength, as text.
 
     Parameters
     ----------
-    found
-        What `change` returned, joined.
+    blocks
+        Records by the noise level of the block.
+    epsilon
+        Strength in the image.
+    epsilon_kspace
+        Strength on the samples, relative to ``||y||_2``.
 
     Returns
     -------
     pandas.DataFrame
-        One row a change: the departure, whose training it changes, its attack, and dB.
+        A row a noise level and rung, a column a method: mean in dB, and for smoothed methods the
+        difference to MoDL with its interval. A dash where nothing was computed.
     """
-    ranked = found.sort_values("mean", key=lambda column: column.abs(), ascending=False)
-    called = departure_words.labels(found["departure"])
-    ends = [ranked[name].astype(float) for name in ("mean", "low", "high")]
-    return pd.DataFrame(
-        {
-            "departure": ranked["departure"].map(called),
-            "changes": ranked["method"].map({**METHOD_LABELS, "both": "both"}),
-            "training_sigma": ranked["training_sigma"],
-            "scenario": ranked["scenario"],
-            "change of the gain (dB)": [with_interval(*row) for row in zip(*ends, strict=True)],
-        }
-    ).reset_index(drop=True)
+    lines: dict[str, dict[tuple[float, str], str]] = {}
+    for sigma, block in blocks.items():
+        held = _at_the_strength(block, epsilon, epsilon_kspace)
+        for name, rung in held[held["scenario"].isin(RUNG_LABELS)].groupby("scenario"):
+            of = dict(iter(rung.groupby("method")))
+            for method, rows in of.items():
+                reference = of.get("modl") if method in SMOOTHED else None
+                cells = lines.setdefault(METHOD_LABELS[str(method)], {})
+                cells[sigma, RUNG_LABELS[str(name)]] = _rung(rows, reference)
+    ladder = pd.DataFrame(lines)
+    order = [(sigma, label) for sigma in blocks for label in RUNG_LABELS.values()]
+    names = [label for label in METHOD_LABELS.values() if label in ladder]
+    ladder = ladder.reindex([key for key in order if key in ladder.index])[names].fillna("–")
+    return ladder.rename_axis(["sigma", "PSNR (dB)"])
 
 
-def judged(found: pd.DataFrame, matters: float) -> dict[str, list[str]]:
-    """Sort departures by whether they move the gain.
-
-    Parameters
-    ----------
-    found
-        What `change` returned, joined.
-    matters
-        Smallest change that moves it, in dB.
-
-    Returns
-    -------
-    dict of str to list of str
-        Kinds of departures, the largest change first: under ``"moves"`` those with a change of
-        at least ``matters`` whose interval is on one side of zero, under ``"keeps"`` those whose
-        intervals all lie within ``matters`` of zero, and under ``"open"`` the others.
-    """
-    sorted_out: dict[str, list[str]] = {"moves": [], "keeps": [], "open": []}
-    for what, rows in by_kind(found).items():
-        if len(large(rows, matters)):
-            sorted_out["moves"].append(what)
-        elif ((rows["low"] > -matters) & (rows["high"] < matters)).all():
-            sorted_out["keeps"].append(what)
-        else:
-            sorted_out["open"].append(what)
-    return sorted_out
+def _at_the_strength(block: pd.DataFrame, epsilon: float, epsilon_kspace: float) -> pd.DataFrame:
+    """Return the rows of the table's strengths: clean, ε in the image, ε on the samples."""
+    strengths = block["domain"].map({"none": 0.0, "image": epsilon, "range": epsilon})
+    kspace = (block["domain"] == "kspace") & (block["epsilon"] > 0.9 * epsilon_kspace)
+    linf = (block["domain"] == "kspace") & (block["norm"] == "linf")
+    return block[(block["epsilon"] - strengths).abs().lt(1e-9) | kspace | linf]
 
 
-def large(found: pd.DataFrame, matters: float) -> pd.DataFrame:
-    """Return the changes of at least ``matters`` dB whose interval is on one side of zero."""
-    return found[(found["low"] * found["high"] > 0) & (found["mean"].abs() >= matters)]
-
-
-def by_kind(found: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Return changes by kind of departure, that of the largest first.
-
-    Parameters
-    ----------
-    found
-        What `change` or `smuglib.effects.compare` returned, joined.
-
-    Returns
-    -------
-    dict of str to pandas.DataFrame
-        Rows of each kind: full trainings before shorter ones, then the largest first.
-    """
-    names = found["departure"]
-    ranked = found.assign(
-        size=found["mean"].abs(),
-        kind=names.map(departure_words.kind),
-        n_settings=names.map(lambda name: len(departure_words.settings(name))),
-    ).sort_values("size", ascending=False, kind="stable")
-    return {
-        str(what): rows.sort_values("n_settings", kind="stable")[found.columns]
-        for what, rows in ranked.groupby("kind", sort=False)
-    }
-
-
-def told(row: pd.Series) -> str:
-    """Say by how much one departure changes a number, and at which noise of the training.
-
-    Parameters
-    ----------
-    row
-        A row of what `change` or `smuglib.effects.compare` returned.
-
-    Returns
-    -------
-    str
-        Such as ``"a MoDL that was not pre-trained: +2.95 dB [+2.72, +3.17] at σ = 0.05"``.
-    """
-    numbers = with_interval(row["mean"], row["low"], row["high"], "dB")
-    where = f"σ = {row['training_sigma']:g}".replace(" ", NO_BREAK)
-    return f"{departure_words.phrase(row['departure'])}: {numbers} at {where}"
+def _rung(rows: pd.DataFrame, reference: pd.DataFrame | None) -> str:
+    text = number(rows["psnr"].mean())
+    if reference is not None and len(reference) == len(rows):
+        text += f" ({worded(paired(rows, reference), '')})"
+    return text

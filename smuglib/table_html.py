@@ -10,15 +10,25 @@ from typing import Any
 import pandas as pd
 
 from smuglib.labels import METHOD_LABELS, SCENARIO_LABELS
+from smuglib.models import METHODS
+from smuglib.readable import NO_BREAK, number, strength
 from smuglib.scenarios import Scenario
-from smuglib.tables import METRICS, POSTER, POSTER_CITATION
+from smuglib.tables import POSTER, POSTER_CITATION
 
-ROWS = {"psnr": ("PSNR (dB)", 2), "ssim": ("SSIM", 3)}
-"""Label and number of decimals of each metric."""
+DIGITS = {"psnr": 2, "ssim": 3}
+"""Decimals of each metric."""
+
+BASELINES = {"zero_filled": "Zero-filled", "tv": "Total variation (TV)"}
+"""What the first block calls the methods that were not trained."""
+
+NOT_TOLD_APART = "†"
+"""Stands behind a difference whose interval holds zero."""
 
 
-def to_html(summary: pd.DataFrame, scenarios: Sequence[Scenario], *, caption: str) -> str:
-    """Lay the table out for a page: one column a scenario, two lines a method.
+def to_html(
+    summary: pd.DataFrame, scenarios: Sequence[Scenario], *, metric: str, label: str
+) -> str:
+    """Lay the table of one metric out for a page: a column a scenario, a row a method.
 
     Parameters
     ----------
@@ -26,28 +36,35 @@ def to_html(summary: pd.DataFrame, scenarios: Sequence[Scenario], *, caption: st
         What `table` returned.
     scenarios
         Columns, in order.
-    caption
-        Text above the table, plain.
+    metric
+        ``"psnr"`` or ``"ssim"``.
+    label
+        What the table is called by readers aloud; a page has its caption above it.
 
     Returns
     -------
     str
-        An HTML table without colours of its own, legible in light and dark themes.
+        An HTML table without colours of its own, legible in light and dark themes. First the
+        baselines, then a block a noise level, then the poster's numbers.
     """
     counts = summary.groupby("scenario")["n_slices"].max()
     head = "".join(f'<th scope="col">{_heading(s, counts[s.name])}</th>' for s in scenarios)
     lines = [
-        '<table class="table1" style="font-size: 0.72em">',
-        f"<caption>{escape(caption)}</caption>",
-        f'<thead><tr><th scope="col">Method</th><th scope="col"></th>{head}</tr></thead>',
+        f'<table class="table1" aria-label="{escape(label)}">',
+        f'<thead><tr><th scope="col">Method</th>{head}</tr></thead>',
     ]
-    for sigma, block in summary.groupby("block", sort=False):
+    chosen = summary[summary["metric"] == metric]
+    lines += _baseline_lines(chosen, scenarios, DIGITS[metric])
+    for sigma, block in chosen.groupby("block", sort=False):
         lines += [_title(f"Pre-trained and smoothed with σ = {sigma:g}", len(scenarios))]
-        for method in (name for name in METHOD_LABELS if name in set(block["method"])):
-            lines += _method_lines(method, block[block["method"] == method], scenarios)
+        for method in (name for name in METHOD_LABELS if name in METHODS):
+            rows = block[block["method"] == method]
+            if len(rows):
+                cells = _cells(rows, scenarios, DIGITS[metric], changes=method != "modl")
+                lines.append(_line(METHOD_LABELS[method], cells))
     lines += [_title(POSTER_CITATION, len(scenarios))]
     for method in POSTER:
-        lines += _poster_lines(method, scenarios)
+        lines.append(_line(METHOD_LABELS[method], _poster_cells(method, scenarios, metric)))
     return "\n".join([*lines, "</tbody></table>"])
 
 
@@ -62,64 +79,76 @@ def _strength(scenario: Scenario) -> list[str]:
     if attack is None:
         return []
     if attack.domain == "kspace" and attack.norm == "l2":
-        return [f"{100 * scenario.epsilon:g} % of ‖y‖₂"]
-    return [f"{'σ' if attack.kind == 'gaussian' else 'ε'} = {scenario.epsilon:.3g}"]
+        return [strength(scenario.epsilon, "kspace")]
+    symbol = "σ" if attack.kind == "gaussian" else "ε"
+    return [f"{symbol} = {strength(scenario.epsilon)}".replace(" ", NO_BREAK)]
 
 
 def _title(text: str, n_columns: int) -> str:
     """Return the line that opens a block; a ``tbody`` each keeps blocks apart for readers aloud."""
     return (
-        f'<tbody><tr><th colspan="{n_columns + 2}" scope="rowgroup" style="text-align: left">'
+        f'<tbody><tr class="block"><th colspan="{n_columns + 1}" scope="rowgroup">'
         f"{escape(text)}</th></tr>"
     )
 
 
-def _method_lines(method: str, rows: pd.DataFrame, scenarios: Sequence[Scenario]) -> list[str]:
+def _baseline_lines(rows: pd.DataFrame, scenarios: Sequence[Scenario], digits: int) -> list[str]:
+    """Return the block of methods without weights, each as the first block that has it says."""
     lines = []
-    for metric in METRICS:
-        label, digits = ROWS[metric]
-        chosen = rows[rows["metric"] == metric]
-        found = {row["scenario"]: row for row in chosen.to_dict("records")}
-        cells = [_cell(found[scenario.name], method, digits) for scenario in scenarios]
-        lines.append(_line(method, metric, label, cells))
-    return lines
+    for method, label in BASELINES.items():
+        own = rows[rows["method"] == method]
+        if len(own):
+            own = own[own["block"] == own["block"].iloc[0]]
+            lines.append(_line(label, _cells(own, scenarios, digits, changes=False)))
+    title = _title("Baselines: nothing trained, nothing smoothed", len(scenarios))
+    return [title, *lines] if lines else []
 
 
-def _cell(row: Mapping[Any, Any], method: str, digits: int) -> str:
-    text = f"{row['mean']:.{digits}f} ± {row['std']:.{digits}f}".replace("-", "−")
-    if method == "modl":
-        return text
+def _cells(
+    rows: pd.DataFrame, scenarios: Sequence[Scenario], digits: int, *, changes: bool
+) -> list[str]:
+    """Return mean and spread in every scenario, and where wanted the difference to MoDL."""
+    found = {row["scenario"]: row for row in rows.to_dict("records")}
+    texts = []
+    for scenario in scenarios:
+        row = found[scenario.name]
+        text = _mean(row["mean"], number(row["std"], digits), digits)
+        texts.append(text + (f"<br><small>{_change(row, digits)}</small>" if changes else ""))
+    return texts
+
+
+def _mean(mean: float, spread: str, digits: int) -> str:
+    return f"{number(mean, digits)} <small>± {spread}</small>"
+
+
+def _change(row: Mapping[Any, Any], digits: int) -> str:
     change = signed(row["difference"], digits)
-    if not math.isnan(row["low"]):
-        change += f"<br>[{signed(row['low'], digits)}, {signed(row['high'], digits)}]"
-        # Bold marks an interval that does not hold zero, in either direction.
-        change = f"<strong>{change}</strong>" if row["low"] * row["high"] > 0 else change
-    return f"{text}<br><small>{change}</small>"
+    if math.isnan(row["low"]):
+        return change
+    ends = f"[{signed(row['low'], digits)}, {signed(row['high'], digits)}]".replace(" ", NO_BREAK)
+    if row["low"] * row["high"] > 0:
+        return f"{change}<br>{ends}"
+    return f"<em>{change}{NO_BREAK}{NOT_TOLD_APART}<br>{ends}</em>"
 
 
-def _poster_lines(method: str, scenarios: Sequence[Scenario]) -> list[str]:
-    lines = []
-    for metric in METRICS:
-        label, digits = ROWS[metric]
-        cells = []
-        for scenario in scenarios:
-            if scenario.name not in POSTER[method]:
-                cells.append("—")
-                continue
-            mean, spread = POSTER[method][scenario.name][metric]
-            base = POSTER["modl"][scenario.name][metric][0]
-            value = mean if method == "modl" else base + mean
-            change = "" if method == "modl" else f"<br><small>{signed(mean, digits)}</small>"
-            cells.append(f"{value:.{digits}f} ± {spread:.2f}{change}")
-        lines.append(_line(method, metric, label, cells))
-    return lines
+def _poster_cells(method: str, scenarios: Sequence[Scenario], metric: str) -> list[str]:
+    cells = []
+    for scenario in scenarios:
+        if scenario.name not in POSTER[method]:
+            cells.append("–")
+            continue
+        mean, spread = POSTER[method][scenario.name][metric]
+        base = POSTER["modl"][scenario.name][metric][0]
+        value = mean if method == "modl" else base + mean
+        text = _mean(value, f"{spread:.2f}", DIGITS[metric])
+        change = f"<br><small>{signed(mean, DIGITS[metric])}</small>"
+        cells.append(text if method == "modl" else text + change)
+    return cells
 
 
-def _line(method: str, metric: str, label: str, cells: Sequence[str]) -> str:
-    first = metric == METRICS[0]
-    name = f'<th scope="row" rowspan="{len(METRICS)}">{METHOD_LABELS[method]}</th>' if first else ""
-    values = "".join(f'<td style="white-space: nowrap">{cell}</td>' for cell in cells)
-    return f'<tr>{name}<th scope="row">{label}</th>{values}</tr>'
+def _line(label: str, cells: Sequence[str]) -> str:
+    values = "".join(f"<td>{cell}</td>" for cell in cells)
+    return f'<tr><th scope="row">{label}</th>{values}</tr>'
 
 
 def signed(value: float, digits: int = 2) -> str:

@@ -178,15 +178,18 @@ def settings(blocks: Mapping[float, pd.DataFrame], scenarios: Sequence[Scenario]
         A paragraph of Markdown.
     """
     chosen = pd.concat([select(b, s) for b in blocks.values() for s in scenarios])
-    ascents = chosen[chosen["attack_steps"] > 0]
+    own = chosen[chosen["method"].isin(METHODS)]
+    ascents = own[own["attack_steps"] > 0]
+    iterations = chosen.loc[chosen["method"] == "tv", "n_steps"]
+    steps = f"{_values(own['n_steps'])} unrolling steps"
     samples = sorted(set(ascents["attack_samples"]) - {0})
     words = [
         f"{_values(chosen.groupby('scenario')['slice'].nunique())} slices of "
         f"{_values(chosen.groupby('scenario')['subject'].nunique())} test subjects",
         f"seed {_values(chosen['seed'])}",
         f"sampling rate {_values(chosen['sampling_rate'].round(3))}",
-        f"{_values(chosen.loc[chosen['n_steps'] > 0, 'n_steps'])} unrolling steps",
-        f"{_values(chosen.loc[chosen['n_samples'] > 0, 'n_samples'])} noise samples where smoothed",
+        f"{steps} (TV: {_values(iterations)} iterations)" if len(iterations) else steps,
+        f"{_values(own.loc[own['n_samples'] > 0, 'n_samples'])} noise samples where smoothed",
     ]
     if len(ascents):
         words.append(

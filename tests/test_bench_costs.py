@@ -116,19 +116,6 @@ def test_missing_rows_are_an_error_that_names_them():
         costs.targets(frame[frame.section != "floor"])
 
 
-def test_works_stand_side_by_side_as_text():
-    works = {"one": "solve, 1 right-hand side", "many": "solve, 32 right-hand sides"}
-    frame = records()
-    frame = frame[(frame.work != works["many"]) | (frame.implementation != costs.CG)]
-    table = costs.side_by_side(frame, "solves", works, 128)
-    assert table.loc[costs.LINEWISE].tolist() == [
-        "10 (10 to 10), 1.00 ×",
-        "320 (320 to 320), 1.00 ×",
-    ]
-    assert table.loc["sigpy CG", "many"] == "48000 (48000 to 48000), 150.00 ×"
-    assert table.loc[costs.CG].tolist() == ["500 (500 to 500), 50.00 ×", ""]
-
-
 def test_break_even_counts_the_factorization_once():
     lines = costs.break_even(records(), 128)
     assert list(lines) == [

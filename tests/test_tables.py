@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from smuglib import records, tables, verdicts
+from smuglib import conclusions, gains, records, tables, verdicts
 from smuglib.models import METHODS
 from smuglib.records import Record
 from smuglib.scenarios import Scenario, table_scenarios
@@ -169,11 +169,18 @@ def test_the_settings_are_said():
         "seed 0",
         "sampling rate 0.25",
         "8 unrolling steps",
-        "10 noise samples",
+        "10 noise samples where smoothed; ",
         "10 steps of ε/3",
         "averaged over 2 fresh noise samples",
     ):
         assert said in words
+
+
+def test_the_iterations_of_total_variation_are_no_unrolling_steps():
+    tv = block(methods=("modl",)).assign(method="tv", n_steps=50)
+    words = tables.settings({0.05: pd.concat([block(), tv])}, SCENARIOS)
+    assert "; 8 unrolling steps (TV: 50 iterations); " in words
+    assert "TV" not in tables.settings({0.05: block()}, SCENARIOS)
 
 
 # --- the page -------------------------------------------------------------------------------------
@@ -208,40 +215,63 @@ class Cells(HTMLParser):
             self.text += data
 
 
-def test_the_page_has_a_column_a_scenario_and_two_rows_a_method():
+def page(blocks, columns, metric="psnr"):
+    """Return the rows of the page's table, each a list of texts."""
+    parser = Cells()
+    parser.feed(to_html(tables.table(blocks, columns), columns, metric=metric, label="Table <1>"))
+    assert parser.open == []
+    return parser.rows
+
+
+def test_the_page_has_a_column_a_scenario_and_a_row_a_method():
     columns = [*SCENARIOS, *(s for s in table_scenarios() if s.name == "transfer_published")]
     frame = block(scenarios=SCENARIOS)
     published = frame[frame["scenario"] == "transfer"].assign(scenario="transfer_published")
-    table = tables.table({0.05: pd.concat([frame, published])}, columns)
-    parser = Cells()
-    parser.feed(to_html(table, columns, caption="Table <1>"))
-    assert parser.open == []
-    heads = [row[0] for row in parser.rows]
+    rows = page({0.05: pd.concat([frame, published])}, columns)
+    assert rows[0][0] == "Method" and rows[0][2] == "random noiseσ\u00a0=\u00a01/2556 slices"
+    heads = [row[0] for row in rows]
     assert heads.count("SMUG") == 2  # ours and the poster's
-    ours = parser.rows[heads.index("SMUG")]
-    assert ours[1:3] == ["PSNR (dB)", "30.25 ± 0.17+0.00[+0.00, +0.00]"]
-    assert ours[4] == "25.25 ± 0.17+3.00[+3.00, +3.00]"
-    assert parser.rows[heads.index("MoDL")][2] == "30.25 ± 0.17"
-    posters = parser.rows[len(heads) - 1 - heads[::-1].index("SMUG")]
-    assert posters[2:] == ["29.39 ± 3.06−0.34", "29.23 ± 2.98+0.53", "—", "26.78 ± 2.28+3.87"]
+    ours = rows[heads.index("SMUG")]
+    assert ours[1] == "30.25 ± 0.17+0.00\u00a0†[+0.00,\u00a0+0.00]"
+    assert ours[3] == "25.25 ± 0.17+3.00[+3.00,\u00a0+3.00]"
+    assert rows[heads.index("MoDL")][1] == "30.25 ± 0.17"
+    posters = rows[len(heads) - 1 - heads[::-1].index("SMUG")]
+    assert posters[1:] == ["29.39 ± 3.06−0.34", "29.23 ± 2.98+0.53", "–", "26.78 ± 2.28+3.87"]
+    similarity = page({0.05: frame}, SCENARIOS, "ssim")
+    assert similarity[heads.index("SMUG")][3] == "0.903 ± 0.000+0.003[+0.003,\u00a0+0.003]"
 
 
-def test_the_caption_is_text_and_no_markup():
-    page = to_html(tables.table({0.05: block()}, SCENARIOS), SCENARIOS, caption="a < b")
-    assert "<caption>a &lt; b</caption>" in page
+def test_baselines_stand_once_above_the_blocks():
+    tv = block(methods=("modl",)).assign(method="tv", psnr=-14.8)
+    rows = page({0.05: pd.concat([block(), tv]), 0.01: block(0.01)}, SCENARIOS)
+    heads = [row[0] for row in rows]
+    assert heads[1:5] == [
+        "Baselines: nothing trained, nothing smoothed", "Zero-filled", "Total variation (TV)",
+        "Pre-trained and smoothed with σ = 0.05",
+    ]  # fmt: skip
+    assert heads.count("Zero-filled") == heads.count("Total variation (TV)") == 1
+    assert rows[3][1] == "−14.80 ± 0.00"
+    none = block(methods=("modl", "smug"))
+    assert page({0.05: none}, SCENARIOS)[1][0] == "Pre-trained and smoothed with σ = 0.05"
+
+
+def test_the_label_is_text_and_no_markup():
+    columns = SCENARIOS[:1]
+    table = tables.table({0.05: block(scenarios=columns)}, columns)
+    assert 'aria-label="a &lt; b"' in to_html(table, columns, metric="psnr", label="a < b")
 
 
 @pytest.mark.parametrize(
-    ("shift", "bold"), [(lambda i: 1.0, True), (lambda i: (-1) ** i, False), (lambda i: -1.0, True)]
+    ("shift", "mark"),
+    [(lambda i: 1.0, False), (lambda i: (-1) ** i, True), (lambda i: -1.0, False)],
 )
-def test_bold_marks_intervals_that_do_not_hold_zero(shift, bold):
+def test_a_dagger_marks_intervals_that_hold_zero(shift, mark):
     frame = block(methods=("modl", "smug"), scenarios=SCENARIOS[:1])
     moved = [
         shift(i) if m == "smug" else 0 for m, i in zip(frame["method"], frame["slice"], strict=True)
     ]
-    table = tables.table({0.05: frame.assign(psnr=frame["psnr"] + moved)}, SCENARIOS[:1])
-    page = to_html(table, SCENARIOS[:1], caption="")
-    assert ("<strong>" in page) == bold
+    rows = page({0.05: frame.assign(psnr=frame["psnr"] + moved)}, SCENARIOS[:1])
+    assert ("†" in "".join(rows[3])) == mark
 
 
 def test_signs_are_written_with_a_minus_sign():
@@ -289,28 +319,122 @@ def test_intervals_in_words():
     assert verdicts.worded(Interval(-0.5, float("nan"), float("nan")), "") == "−0.50"
 
 
-def test_the_ranking_holds_is_contradicted_or_is_not_decided():
-    frame, transfer = block(), SCENARIOS[-1]
-    assert "ranking **holds** (means: SMUG > SMUGv0 > RS-E2E > MoDL" in verdicts.ranking(
-        frame, transfer
+# --- what it says ---------------------------------------------------------------------------------
+
+WHOLE = ("modl", "rs_e2e", "smug_v0", "smug")
+
+
+def uneven(seed=0):
+    """Return a block whose differences vary from slice to slice and from subject to subject."""
+    frame = block(methods=WHOLE, n_slices=11)
+    noise = np.random.default_rng(seed).normal(size=len(frame))
+    return frame.assign(psnr=frame["psnr"] + noise, norm="linf")
+
+
+def test_one_difference_has_one_interval_in_table_ladder_and_prose():
+    frame, transfer = uneven(), SCENARIOS[-1]
+    row = line(tables.table({0.05: frame}, SCENARIOS), "smug", "transfer")
+    interval = Interval(*row[["difference", "low", "high"]])
+    written = verdicts.worded(interval, "")
+    assert gains.gain(frame, transfer, "smug") == interval
+    assert gains.gains({0.05: frame}, SCENARIOS).loc[(0.05, "SMUG"), "transfer attack"] == written
+    ladder = gains.rungs({0.05: frame}, transfer.epsilon, 0.02)
+    assert ladder.loc[(0.05, "transfer attack"), "SMUG"] == f"{row['mean']:.2f} ({written})"
+    assert f"{verdicts.worded(interval)} under the transfer" in conclusions.answer(
+        {0.05: frame}, SCENARIOS
     )
+
+
+def test_the_ladder_is_of_one_strength_and_has_dashes_where_nothing_was_computed():
+    frame = block()
+    other = block(epsilon=0.008).assign(psnr=0.0)
+    lacks = ~((frame["method"] == "smug") & (frame["scenario"] == "noise"))
+    ladder = gains.rungs({0.05: pd.concat([frame[lacks], other])}, SCENARIOS[-1].epsilon, 0.02)
+    assert ladder.index.get_level_values(1).tolist() == [
+        "clean", "random noise, σ = ε", "transfer attack",
+    ]  # fmt: skip
+    assert list(ladder) == ["Zero-filled", "MoDL", "RS-E2E", "SMUGv0", "SMUG"]
+    assert ladder.loc[(0.05, "random noise, σ = ε"), "SMUG"] == "–"
+    assert ladder.loc[(0.05, "transfer attack"), "MoDL"] == "22.25"
+    assert ladder.loc[(0.05, "transfer attack"), "Zero-filled"] == "17.25"
+
+
+def test_gains_are_marked_where_they_hold_zero():
+    table = gains.gains({0.05: block(), 0.01: block(0.01)}, SCENARIOS)
+    assert table.loc[(0.01, "SMUGv0"), "transfer attack"] == "+2.00 [+2.00, +2.00]"
+    assert table.loc[(0.05, "SMUG"), "clean"] == "+0.00† [+0.00, +0.00]"
+
+
+def shifted(frame, **shifts):
+    """Return records with the PSNR of methods moved."""
+    return frame.assign(psnr=frame["psnr"] + frame["method"].map(shifts).fillna(0))
+
+
+def test_the_answer_says_loss_price_gain_first_and_ranking():
+    text = conclusions.answer({0.05: shifted(block(), smug=-1, smug_v0=-1, rs_e2e=-0.5)}, SCENARIOS)
+    assert (
+        "**MoDL is fragile.** What the transfer attack takes from its clean PSNR: 8.00 dB" in text
+    )
+    assert "**At σ = 0.05 all smoothed methods gain under the transfer attack, and lose on" in text
+    assert "SMUG against MoDL: +2.00 dB [+2.00, +2.00] under the transfer attack, −1.00 dB" in text
+    assert "(poster, clean: −0.34 dB); largest under the attack: SMUG, +2.00 dB" in text
+    assert "**SMUG is first under the attacks.** At σ = 0.05, SMUG under the transfer" in text
+    assert (
+        "**The poster's ranking, SMUG > SMUGv0 > RS-E2E > MoDL, holds.** It is contradicted "
+        in text
+    )
+    assert "in 0 of 1 cases" in text and text.count("\n- ") == 3
+
+
+def test_the_answer_follows_the_records():
+    frame = block()
     is_smug = frame["method"] == "smug"
-    worse = frame.assign(psnr=frame["psnr"] - 4 * is_smug)
-    assert "ranking **is contradicted** (means: SMUGv0" in verdicts.ranking(worse, transfer)
     mixed = frame.assign(psnr=frame["psnr"] - is_smug * (1 + 3 * (-1.0) ** frame["slice"]))
-    assert "ranking **is not decided**" in verdicts.ranking(mixed, transfer)
+    text = conclusions.answer({0.05: mixed}, SCENARIOS)
+    assert "ranking, SMUG > SMUGv0 > RS-E2E > MoDL, is not decided" in text
+    assert "SMUG (not told apart from SMUGv0)" in text or "SMUGv0 (not told apart" in text
+    worse = conclusions.answer({0.05: mixed, 0.01: shifted(block(0.01), smug=-4)}, SCENARIOS)
+    assert "ranking, SMUG > SMUGv0 > RS-E2E > MoDL, is contradicted" in worse
+    assert (
+        "At σ = 0.01 SMUGv0 and RS-E2E gain and SMUG loses under the transfer attack, and" in worse
+    )
+    assert "and no smoothed method is told apart from MoDL on clean scans.**" in worse
+    calm_block = block().assign(psnr=30.0)
+    calm = conclusions.answer({0.05: calm_block}, SCENARIOS)
+    assert "**Whether MoDL is fragile is not decided.**" in calm
+    attacked = calm_block["scenario"] == "transfer"
+    helped = conclusions.answer({0.05: calm_block.assign(psnr=30.0 + attacked)}, SCENARIOS)
+    assert "**MoDL does not lose everywhere.**" in helped
+    assert conclusions.answer({0.05: block()}, SCENARIOS[:1]).count("- **") == 1
 
 
-def test_the_headline_says_price_loss_and_gain():
-    text = verdicts.headline({0.05: block()}, SCENARIOS)
-    assert "**σ = 0.05.** On clean scans, SMUG against MoDL: **not told apart**" in text
-    assert "(poster: −0.34)" in text
-    assert "transfer attack: MoDL loses 8.00 dB [8.00, 8.00], SMUG 5.00 dB [5.00, 5.00]" in text
-    assert "**better**, +3.00 dB [+3.00, +3.00]" in text
+@pytest.mark.parametrize(
+    ("shifts", "verdict"),
+    [
+        ({}, "smoothing gains.** Compared with MoDL, gains: 3, losses: 0, not told apart: 0"),
+        ({"smug": -3.0}, "some smoothed methods gain, and none loses.**"),
+        ({"smug": -4.0}, "some smoothed methods gain and some lose.**"),
+        (
+            {"modl": 9.0},
+            "no gain is told apart from zero.** Compared with MoDL, gains: 0, losses: 3",
+        ),
+    ],
+)
+def test_the_k_space_attack_has_a_verdict_of_its_own(shifts, verdict):
+    kspace = next(s for s in table_scenarios() if s.name == "adaptive_kspace_l2")
+    transfer = block(methods=WHOLE, scenarios=SCENARIOS[-1:])
+    moved = shifted(transfer, **shifts).assign(
+        scenario=kspace.name, epsilon=kspace.epsilon, domain="kspace", norm="l2",
+        attack_samples=kspace.attack.n_samples or 0, attack_steps=kspace.attack.n_steps,
+    )  # fmt: skip
+    clean = block(methods=WHOLE, scenarios=SCENARIOS[:1])
+    text = conclusions.answer({0.05: pd.concat([clean, moved])}, [SCENARIOS[0], kspace])
+    assert f"**Under the adaptive k-space attack (ℓ2) {verdict}" in text
 
 
-def test_the_other_methods_get_their_verdicts():
-    text = verdicts.others({0.05: block(), 0.01: block(0.01)}, SCENARIOS)
-    assert text.count("- SMUGv0: ") == text.count("- RS-E2E: ") == 2
-    assert "transfer attack **better**, +2.00 dB" in text
-    assert text.count("Under the transfer attack, the poster's ranking **holds**") == 2
+def test_what_runs_away_is_told():
+    tv = block(methods=("modl",)).assign(method="tv")
+    tv.loc[tv["scenario"] == "noise", "psnr"] = -14.0
+    text = conclusions.runaway(tables.table({0.05: pd.concat([block(), tv])}, SCENARIOS))
+    assert "Under the random noise, the error of total variation (TV) is larger" in text
+    assert conclusions.runaway(tables.table({0.05: block()}, SCENARIOS)) == ""

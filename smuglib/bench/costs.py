@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 import pandas as pd
 
@@ -48,50 +48,6 @@ def against(frame: pd.DataFrame, section: str, work: str, width: int) -> pd.Data
             "accuracy": rows.accuracy,
         }
     ).set_index(rows.implementation)
-
-
-def side_by_side(
-    frame: pd.DataFrame, section: str, works: Mapping[str, str], width: int
-) -> pd.DataFrame:
-    """Return works beside one another, as text: ``median (fastest to slowest), ratio ×``.
-
-    Parameters
-    ----------
-    frame, section, width
-        See `against`.
-    works
-        Works by the name of their column.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row an implementation, one column a work; milliseconds, with the ratio to the work's
-        reference behind them. Empty where an implementation does not do a work.
-
-    Raises
-    ------
-    ValueError
-        If the records do not hold a work.
-    """
-    columns = {}
-    for name, work in works.items():
-        rows = against(frame, section, work, width)
-        shown = [rows[part].map(_short) for part in ("milliseconds", "fastest", "slowest")]
-        columns[name] = (
-            shown[0]
-            + " ("
-            + shown[1]
-            + " to "
-            + shown[2]
-            + "), "
-            + rows.ratio.map("{:.2f} ×".format)
-        )
-    return pd.DataFrame(columns).fillna("")
-
-
-def _short(value: float) -> str:
-    """Write a number with three digits at least, and without an exponent."""
-    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
 def select(frame: pd.DataFrame, **values: object) -> pd.DataFrame:

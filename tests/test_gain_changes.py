@@ -5,7 +5,7 @@ import math
 import pandas as pd
 import pytest
 
-from smuglib import departure_words, departures, effects, gains, sweeps, variants
+from smuglib import departure_words, departures, effects, gain_changes, sweeps, variants
 from smuglib.store import Store
 from tests.test_variants import CLEAN, leave
 
@@ -24,7 +24,7 @@ PLAIN = pd.concat([scored("smug", 20.0, 21.0), scored("modl", 17.0, 19.0)])
 
 def test_what_moves_both_alike_leaves_the_gain():
     changed = pd.concat([scored("smug", 15.0, 16.0, seed=1), scored("modl", 12.0, 14.0, seed=1)])
-    (line,) = gains.change(changed, PLAIN, "mask=0.5").itertuples()
+    (line,) = gain_changes.change(changed, PLAIN, "mask=0.5").itertuples()
     assert (line.method, line.mean, line.low, line.high) == ("both", 0, 0, 0)
     assert (line.scenario, line.n_slices, line.n_subjects) == ("transfer", 2, 2)
 
@@ -33,27 +33,27 @@ def test_what_moves_both_alike_leaves_the_gain():
 def test_what_moves_one_moves_the_gain(method, mean):
     own = PLAIN[PLAIN["method"] == method]
     changed = own.assign(psnr=own["psnr"] + [1.0, 2.0])
-    (line,) = gains.change(changed, PLAIN, "cut").itertuples()
+    (line,) = gain_changes.change(changed, PLAIN, "cut").itertuples()
     assert (line.method, line.mean) == (method, mean)
 
 
 def test_what_concerns_neither_is_left_out():
-    assert gains.change(scored("rs_e2e", 1.0, 2.0), PLAIN, "start_only").empty
-    assert gains.change(PLAIN.assign(training_sigma=0.01), PLAIN, "cut").empty
+    assert gain_changes.change(scored("rs_e2e", 1.0, 2.0), PLAIN, "start_only").empty
+    assert gain_changes.change(PLAIN.assign(training_sigma=0.01), PLAIN, "cut").empty
 
 
 def test_slices_that_one_side_lacks_are_refused():
     with pytest.raises(ValueError, match="must be of the same slices"):
-        gains.change(scored("smug", 1.0, 2.0, 3.0), PLAIN, "cut")
+        gain_changes.change(scored("smug", 1.0, 2.0, 3.0), PLAIN, "cut")
 
 
 def test_summaries_and_trainings_can_be_of_the_gain(tmp_path):
     second = PLAIN.assign(psnr=PLAIN["psnr"] - 1, scenario="transfer seed=1")
-    (line,) = effects.summary(pd.concat([PLAIN, second]), gains.change).itertuples()
+    (line,) = effects.summary(pd.concat([PLAIN, second]), gain_changes.change).itertuples()
     assert (line.departure, line.method, line.mean) == ("seed=1", "both", 0)
     leave(tmp_path, 30.0)
     leave(tmp_path / "variants" / "reference=denoised", 28.0, -1.5)
-    options = Store(tmp_path), "reference", [CLEAN], None, gains.change
+    options = Store(tmp_path), "reference", [CLEAN], None, gain_changes.change
     (line,) = variants.trainings(*options).itertuples()
     assert (line.method, line.mean) == ("smug", pytest.approx(-1.5))
 
@@ -71,23 +71,23 @@ FOUND = pd.DataFrame(
 
 
 def test_departures_are_sorted_by_their_intervals():
-    assert gains.judged(FOUND, 0.5) == {
+    assert gain_changes.judged(FOUND, 0.5) == {
         "moves": ["pretrained", "beyond"],
         "keeps": ["cut"],
         "open": ["around", "once", "seed"],
     }
-    assert gains.judged(FOUND.iloc[:0], 0.5) == {"moves": [], "keeps": [], "open": []}
+    assert gain_changes.judged(FOUND.iloc[:0], 0.5) == {"moves": [], "keeps": [], "open": []}
 
 
 def test_full_trainings_are_told_before_shorter_ones():
-    told = gains.told(gains.by_kind(FOUND)["pretrained"].iloc[0])
+    told = gain_changes.told(gain_changes.by_kind(FOUND)["pretrained"].iloc[0])
     assert told == (
         "a MoDL that was not pre-trained: +3.00\u00a0dB [+2.90, +3.10] at σ\u00a0=\u00a00.05"
     )
 
 
 def test_changes_of_the_gain_in_words_start_with_the_largest():
-    text = gains.worded(FOUND)
+    text = gain_changes.worded(FOUND)
     assert text["departure"].tolist()[:3] == [
         "from scratch, 600 updates",
         "beyond a measurement",
