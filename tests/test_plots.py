@@ -81,3 +81,16 @@ def test_gallery_shares_one_grey_scale(image):
     figure = plots.gallery({"a": image, "b": 2 * image}, notes=["x"])
     tops = [ax.images[0].get_clim()[1] for ax in figure.axes if ax.images]
     assert tops == pytest.approx([2 * image.abs().max().item()] * len(tops))
+
+
+def test_a_swept_axis_has_its_values_and_the_training_s_own():
+    _, ax = plots.new()
+    ax.plot([1, 20], [0, 1])
+    plots.swept_axis(ax, [1, 2, 20], ["1", "2", "20"], log=True, trained=10)
+    assert ax.get_xscale() == "log"
+    assert [tick.get_text() for tick in ax.get_xticklabels()] == ["1", "2", "20"]
+    assert ax.get_xticks(minor=True).size == 0
+    assert list(ax.lines[-1].get_xdata()) == [10, 10]
+    _, plain = plots.new()
+    plots.swept_axis(plain, [0.25], ["0.25"])
+    assert plain.get_xscale() == "linear" and not plain.lines
