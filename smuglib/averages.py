@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from smuglib import checks, statistics
+from smuglib import checks, readable, statistics
 
 
 def averages(
@@ -114,7 +114,8 @@ def cell(row: pd.Series[float], digits: int = 2) -> str:
     str
         Such as ``"0.93 [0.91, 0.95]"``.
     """
-    mean = f"{row['mean']:.{digits}f}"
+    mean = readable.number(row["mean"], digits)
     if row["n_subjects"] < 2:
         return mean
-    return f"{mean} [{row['low']:.{digits}f}, {row['high']:.{digits}f}]"
+    low, high = (readable.number(row[end], digits) for end in ("low", "high"))
+    return f"{mean} [{low}, {high}]"

@@ -85,6 +85,6 @@ def test_tables_known_answer():
 
 def test_a_mean_is_written_with_its_interval():
     row = pd.Series({"mean": 0.126, "low": -0.1, "high": 0.349, "n_subjects": 2})
-    assert cell(row) == "0.13 [-0.10, 0.35]"
-    assert cell(row, 1) == "0.1 [-0.1, 0.3]"
+    assert cell(row) == "0.13 [−0.10, 0.35]"
+    assert cell(row, 1) == "0.1 [−0.1, 0.3]"
     assert cell(pd.Series({"mean": 0.126, "n_subjects": 1})) == "0.13"
