@@ -73,21 +73,15 @@ def verdict(table: pd.DataFrame, words: Words, *, method: str = "smug") -> str:
     Returns
     -------
     str
-        Such as ``"SMUG leads at 1 and 2, and is not told apart from the best at 8"``.
+        Such as ``"SMUG leads at 1 and 2"``; ``"nowhere alone"`` where it is only not told apart
+        from others that lead.
     """
-    alone: list[str] = []
-    shared: list[str] = []
-    for value, row in table.iterrows():
-        if method in (row["best"], *row["tied"]):
-            (shared if row["tied"] else alone).append(words(float(str(value))))
-    name = METHOD_LABELS[method]
-    if len(alone) == len(table):
-        return f"{name} leads everywhere"
-    text = f"{name} leads at {_listed(alone)}" if alone else f"{name} leads nowhere"
-    if not shared:
-        return text
-    joint = f"not told apart from the best at {_listed(shared)}"
-    return f"{text}, and is {joint}" if alone else f"{text} alone, and is {joint}"
+    leads = [row["best"] == method and not row["tied"] for _, row in table.iterrows()]
+    shares = any(method in (row["best"], *row["tied"]) for _, row in table.iterrows())
+    places = _listed(words(float(str(value))) for value in table.index[leads]) if any(leads) else ""
+    where = "everywhere" if all(leads) else f"at {places}" if any(leads) else "nowhere"
+    alone = " alone" if shares and not any(leads) else ""
+    return f"{METHOD_LABELS[method]} leads {where}{alone}"
 
 
 def told(table: pd.DataFrame, words: Words) -> str:

@@ -120,7 +120,8 @@ def ordering(
                     "broken": interval.high < 0,
                 }
             )
-    return pd.DataFrame(lines, columns=[*by, *_RESULTS])
+    kinds = {"difference": float, "low": float, "high": float, "broken": bool}
+    return pd.DataFrame(lines, columns=[*by, *_RESULTS]).astype(kinds)
 
 
 def shortfalls(order: pd.DataFrame, rung: str = "adaptive") -> dict[str, float]:

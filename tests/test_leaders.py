@@ -60,9 +60,7 @@ def test_less_is_better_for_the_error_alone():
 def test_sentences():
     first = TABLE.loc[[0.0, 2.0]]
     assert leaders.verdict(first, write) == "SMUG leads nowhere"
-    assert leaders.verdict(TABLE.loc[[0.0, 4.0]], write) == (
-        "SMUG leads nowhere alone, and is not told apart from the best at 4"
-    )
+    assert leaders.verdict(TABLE.loc[[0.0, 4.0]], write) == "SMUG leads nowhere alone"
     assert leaders.verdict(TABLE.drop(index=1.0), write, method="modl") == "MoDL leads at 0"
     only = leaders.leaders(points({1.0: {"smug": 2.0, "modl": 1.0}}))
     assert leaders.verdict(only, write) == "SMUG leads everywhere"

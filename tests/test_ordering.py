@@ -114,3 +114,4 @@ def test_shortfalls_are_the_largest_beyond_chance():
     found = shortfalls(ordering(pd.concat([*records, *stronger, by_chance])))
     assert found == pytest.approx({"transfer": 0.3, "adaptive_strong": 0.8})
     assert shortfalls(ordering(pd.concat([rows("transfer", 30.0), rows("adaptive", 29.0)]))) == {}
+    assert shortfalls(ordering(rows("transfer", 30.0))) == {}
