@@ -71,7 +71,7 @@ def swept_axis(
     if log:
         ax.set_xscale("log")
     ax.set_xticks(values, texts)
-    ax.minorticks_off()
+    ax.xaxis.minorticks_off()
     if trained is not None:
         ax.axvline(trained, color="gray", lw=1, ls="--", zorder=0)
 
