@@ -84,13 +84,15 @@ def verdict(table: pd.DataFrame, words: Words, *, method: str = "smug") -> str:
     return f"{METHOD_LABELS[method]} leads {where}{alone}"
 
 
-def told(table: pd.DataFrame, words: Words) -> str:
+def told(table: pd.DataFrame, words: Words, *, besides: str | None = None) -> str:
     """Name the best methods and where the order changes.
 
     Parameters
     ----------
     table, words
         As for `verdict`.
+    besides
+        A method whose points alone in the lead are left out, as `verdict` has named them.
 
     Returns
     -------
@@ -101,6 +103,7 @@ def told(table: pd.DataFrame, words: Words) -> str:
     for value, row in table.iterrows():
         held.setdefault((row["best"], *row["tied"]), []).append(words(float(str(value))))
     parts: list[str] = []
+    held.pop((besides or "",), None)
     for methods, values in held.items():
         verb = "" if parts else " is best" if len(methods) == 1 else " are best"
         names = _listed(METHOD_LABELS[method] for method in methods)

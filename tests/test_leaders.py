@@ -65,6 +65,10 @@ def test_sentences():
     only = leaders.leaders(points({1.0: {"smug": 2.0, "modl": 1.0}}))
     assert leaders.verdict(only, write) == "SMUG leads everywhere"
     assert leaders.told(first, write) == "MoDL is best at 0; RS-E2E at 2"
+    assert leaders.told(TABLE.drop(index=4.0), write, besides="smug") == (
+        "MoDL is best at 0; RS-E2E at 2"
+    )
+    assert leaders.told(TABLE.loc[[1.0]], write, besides="smug") == ""
     assert leaders.told(TABLE.loc[[4.0]], write) in (
         "RS-E2E and SMUG, not told apart, are best at 4",
         "SMUG and RS-E2E, not told apart, are best at 4",
