@@ -99,8 +99,16 @@ def paired(
     return found.reset_index().assign(**{column: first})
 
 
-def cell(row: pd.Series[float], digits: int = 2) -> str:
-    """Write a mean with its interval, which takes two subjects.
+def intervals(means: pd.DataFrame) -> dict[object, statistics.Interval]:
+    """Return the rows of `averages` as intervals, by group."""
+    ends = means[["mean", "low", "high"]].itertuples(index=False, name=None)
+    return dict(
+        zip(means.index, (statistics.Interval(*map(float, row)) for row in ends), strict=True)
+    )
+
+
+def cell(row: pd.Series[float], digits: int = 2, *, sign: bool = False) -> str:
+    """Write a mean with its interval, which takes two subjects and has a width.
 
     Parameters
     ----------
@@ -108,14 +116,19 @@ def cell(row: pd.Series[float], digits: int = 2) -> str:
         A row of `averages`.
     digits
         Decimals.
+    sign
+        Write the plus of positive numbers.
 
     Returns
     -------
     str
-        Such as ``"0.93 [0.91, 0.95]"``.
+        Such as ``"0.93 [0.91, 0.95]"``; the mean alone where both ends are written like it.
     """
-    mean = readable.number(row["mean"], digits)
-    if row["n_subjects"] < 2:
-        return mean
-    low, high = (readable.number(row[end], digits) for end in ("low", "high"))
-    return f"{mean} [{low}, {high}]"
+    names = ["mean"] if row["n_subjects"] < 2 else ["mean", "low", "high"]
+    plus = ["+" if sign and row[name] >= 0.5 * 10**-digits else "" for name in names]
+    texts = [
+        mark + readable.number(row[name], digits) for mark, name in zip(plus, names, strict=True)
+    ]
+    if len(set(texts)) == 1:
+        return texts[0]
+    return f"{texts[0]} [{texts[1]}, {texts[2]}]"

@@ -20,7 +20,7 @@ from smuglib.verdicts import RANKING
 ATTACKS = ("transfer_published", "transfer", "adaptive_image", "adaptive_kspace_l2")
 """Attacks under which robustness is judged, from the published code's to the realistic one."""
 
-SWITCHED_OFF = "SMUG's weights, smoothing off"
+SWITCHED_OFF = "SMUG’s weights, smoothing off"
 JITTERED = f"MoDL, jitter {controls.JITTER:g}"
 """Names of two controls (see `smuglib.controls.of`)."""
 

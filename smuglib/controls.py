@@ -32,6 +32,13 @@ JITTER = 0.02
 SLOW = 1e-4
 """The poster's learning rate: at the profiles' the stability loss to D(t) diverges."""
 
+REFERENCES = {
+    "target": "target",
+    "denoised": "denoised target",
+    "denoised_detached": "denoised target, no gradient",
+}
+"""References of the stability loss, with their names in a table."""
+
 BASE_SIGMA = 0.05
 SCENARIOS = ("clean", "adaptive_image", "adaptive_kspace_l2")
 """Scenarios of `smuglib.scenarios.table_scenarios` that every control goes through."""
@@ -99,8 +106,8 @@ def of(profile: Profile) -> tuple[Control, ...]:
     return (
         *(Control("seed", method, method, training={"seed": 1}) for method in METHODS),
         Control("length", "MoDL, twice the updates", "modl", training=twice),
-        Control("smoothing", "SMUG's weights, smoothing off", "smug", placement="none"),
-        Control("smoothing", "MoDL's weights, smoothed as SMUG", "modl", placement="denoiser"),
+        Control("smoothing", "SMUG’s weights, smoothing off", "smug", placement="none"),
+        Control("smoothing", "MoDL’s weights, smoothed as SMUG", "modl", placement="denoiser"),
         *(Control("budget", method, method, training=short) for method in METHODS),
         Control("budget", f"MoDL, jitter {JITTER:g}", "modl", training={**short, "jitter": JITTER}),
         *(
@@ -110,17 +117,17 @@ def of(profile: Profile) -> tuple[Control, ...]:
         *(Control("sigma", f"σ = {sigma:g}", "smug", sigma, short) for sigma in SIGMAS),
         *(
             Control(
-                "weight", f"λ_ℓ = {weight:g}", "smug",
+                "weight", f"λ of ℓ = {weight:g}", "smug",
                 training={**short, "reconstruction_weight": weight},
             )
             for weight in WEIGHTS
         ),
         *(
             Control(
-                "reference", reference, "smug",
+                "reference", name, "smug",
                 training={**short, "learning_rate": SLOW, "reference": reference},
             )
-            for reference in ("target", "denoised", "denoised_detached")
+            for reference, name in REFERENCES.items()
         ),
     )  # fmt: skip
 

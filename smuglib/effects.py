@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import pandas as pd
 
-from smuglib import labels, verdicts
+from smuglib import verdicts
 from smuglib.departures import DEPARTURES
-from smuglib.statistics import Interval
 
 SUMMARY = ["departure", "method", "training_sigma", "scenario", "mean", "low", "high"]
 SUMMARY += ["n_slices", "n_subjects"]
 """Columns of all tables of this module."""
+
+Measure = Callable[[pd.DataFrame, pd.DataFrame, str], pd.DataFrame]
+"""Compares records with a departure and without, and knows what to call it: as `compare`."""
 
 
 def compare(changed: pd.DataFrame, plain: pd.DataFrame, departure: str) -> pd.DataFrame:
@@ -52,18 +54,20 @@ def compare(changed: pd.DataFrame, plain: pd.DataFrame, departure: str) -> pd.Da
     return pd.DataFrame(lines, columns=SUMMARY)
 
 
-def summary(rows: pd.DataFrame) -> pd.DataFrame:
+def summary(rows: pd.DataFrame, measure: Measure = compare) -> pd.DataFrame:
     """Return what each departure of `DEPARTURES` changes.
 
     Parameters
     ----------
     rows
         Records of departures, and of the scenarios themselves at the same strength.
+    measure
+        What compares the two: `compare` or `smuglib.gains.change`.
 
     Returns
     -------
     pandas.DataFrame
-        As `compare`, for every departure and scenario that has both sides.
+        As ``measure``, for every departure and scenario that has both sides.
 
     Raises
     ------
@@ -75,7 +79,7 @@ def summary(rows: pd.DataFrame) -> pd.DataFrame:
         base, _, name = str(scenario).partition(" ")
         if name in DEPARTURES:
             plain = rows[(rows["scenario"] == base) & (rows["epsilon"] == epsilon)]
-            parts.append(compare(changed, plain, name))
+            parts.append(measure(changed, plain, name))
     return joined(parts)
 
 
@@ -152,33 +156,6 @@ def spreads(first: pd.DataFrame, second: pd.DataFrame) -> dict[str, float]:
         "half-width unpaired": unpaired,
         "half-width paired": (paired.high - paired.low) / 2,
     }
-
-
-def worded(found: pd.DataFrame) -> pd.DataFrame:
-    """Write effects as text, a row a departure and method, a column a scenario.
-
-    Parameters
-    ----------
-    found
-        As `compare` returns.
-
-    Returns
-    -------
-    pandas.DataFrame
-        dB, such as ``"+0.39 [+0.31, +0.47]"``; a dash where a scenario was not evaluated.
-    """
-    ends = found[["mean", "low", "high"]].astype(float).to_numpy().tolist()
-    rows = found.assign(
-        effect=[verdicts.worded(Interval(*numbers), "") for numbers in ends],
-        method=found["method"].map(labels.METHOD_LABELS),
-        scenario=found["scenario"].map(lambda name: labels.SCENARIO_LABELS.get(name, name)),
-    ).rename(columns={"training_sigma": "σ"})
-    index = ["departure", "method", "σ"]
-    order = list(dict.fromkeys(map(tuple, rows[index].to_numpy())))
-    wide = rows.pivot_table(index=index, columns="scenario", values="effect", aggfunc="first")
-    wide = wide.reindex(index=order, columns=list(dict.fromkeys(rows["scenario"])))
-    wide.columns.name = None
-    return wide.fillna("–")
 
 
 def joined(parts: Iterable[pd.DataFrame]) -> pd.DataFrame:

@@ -53,3 +53,30 @@ HARM_LABELS = {
 
 INPUT_LABELS = {"image": "of z", "kspace": "of y"}
 """Names of the inputs that `smuglib.stability_study` changes."""
+
+QUANTITY_LABELS = {
+    "psnr": "PSNR",
+    "false": "false contrast",
+    "apparent": "apparent contrast",
+    "rank_spread": "rank correlation of the spread",
+    "rank_steepness": "rank correlation of the steepness",
+    "rank_attainable": "attainable rank correlation",
+    "underestimation": "error / spread",
+    "bin_spread": "spread in a bin",
+    "bin_error": "error in a bin",
+    "norm": "norm of the Jacobian",
+    "norm_after": "norm after fewer steps",
+    "identity": "norm with an identity denoiser",
+    "ball_ratio": "largest ratio in the ball",
+    "ball_radius": "radius of the ball",
+    "change": "energy of the change",
+    "response": "energy of the response",
+    "alpha": "α",
+    "operator_norm": "‖A‖",
+    "output_norm": "largest ‖D‖",
+    "bound_ratio": "r",
+    "critical_sigma": "σ at which r = 1",
+    "constant": "Cₙ",
+    "relative_size": "‖z‖ / ‖y‖",
+}
+"""Names of the quantities of `smuglib.lesion_study` and `smuglib.stability_study`."""

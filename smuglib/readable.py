@@ -11,7 +11,13 @@ from numbers import Integral, Real
 import numpy as np
 import pandas as pd
 
-from smuglib.labels import HARM_LABELS, METHOD_LABELS, RUNG_LABELS, SCENARIO_LABELS
+from smuglib.labels import (
+    HARM_LABELS,
+    METHOD_LABELS,
+    QUANTITY_LABELS,
+    RUNG_LABELS,
+    SCENARIO_LABELS,
+)
 
 NO_BREAK = "\u00a0"
 
@@ -70,7 +76,7 @@ VALUE_LABELS: Mapping[str, Mapping[str, str]] = {
     "weaker": RUNGS,
     "stronger": RUNGS,
     "domain": {"kspace": "k-space"},
-    "quantity": {"psnr": "PSNR", "ssim": "SSIM", "nmse": "NMSE"},
+    "quantity": QUANTITY_LABELS,
 }
 """Words for the values of a column."""
 
@@ -96,6 +102,24 @@ def number(value: float, digits: int = 2) -> str:
         return "∞" if value > 0 else "−∞"
     text = f"{value:.{digits}f}"
     return text.lstrip("-") if float(text) == 0 else text.replace("-", "−")
+
+
+def percent(value: float, digits: int = 0) -> str:
+    """Write a fraction as a percentage.
+
+    Parameters
+    ----------
+    value
+        The fraction.
+    digits
+        Decimals.
+
+    Returns
+    -------
+    str
+        Such as ``"25 %"``, whose space does not break.
+    """
+    return f"{number(100 * value, digits)}{NO_BREAK}%"
 
 
 def power(value: float, digits: int = 1) -> str:

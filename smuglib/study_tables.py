@@ -1,13 +1,15 @@
-"""Tables of studies: methods in columns, means with intervals over subjects in the cells."""
+"""Tables of studies: means with intervals over subjects in the cells, in columns or in rows."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from html import escape
 
 import pandas as pd
 
 from smuglib.averages import averages, cell, paired
 from smuglib.labels import METHOD_LABELS
+from smuglib.readable import NO_BREAK
 
 
 def by_method(
@@ -18,6 +20,7 @@ def by_method(
     *,
     root_mean_square: bool = False,
     digits: int = 2,
+    sign: bool = False,
 ) -> pd.DataFrame:
     """Lay out the means of a quantity.
 
@@ -33,8 +36,8 @@ def by_method(
         The columns.
     root_mean_square
         See `smuglib.averages.averages`.
-    digits
-        Decimals.
+    digits, sign
+        See `smuglib.averages.cell`.
 
     Returns
     -------
@@ -43,7 +46,7 @@ def by_method(
     """
     chosen = frame[frame["quantity"] == quantity]
     means = averages(chosen, root_mean_square=root_mean_square)
-    texts = means.apply(cell, axis=1, digits=digits).unstack("method")
+    texts = means.apply(cell, axis=1, digits=digits, sign=sign).unstack("method")
     laid = texts.reindex(index=list(scenarios), columns=list(methods))
     laid = laid.rename(index=dict(scenarios), columns=METHOD_LABELS).fillna("")
     return laid.rename_axis(index=None, columns=None)
@@ -53,7 +56,7 @@ def against(
     frame: pd.DataFrame, quantity: str, scenarios: Mapping[str, str], methods: Sequence[str],
     *, reference: str = "modl", ratio: bool = False, digits: int = 2,
 ) -> pd.DataFrame:  # fmt: skip
-    """Lay out the mean paired differences, or quotients, of methods to a reference.
+    """Lay out the mean paired differences, with their signs, or quotients to a reference.
 
     Parameters
     ----------
@@ -72,9 +75,59 @@ def against(
     others = [name for name in methods if name != reference]
     chosen = frame[(frame["quantity"] == quantity) & frame["scenario"].isin(list(scenarios))]
     parts = [paired(chosen, "method", name, reference, ratio=ratio) for name in others]
-    return by_method(pd.concat(parts), quantity, scenarios, others, digits=digits)
+    laid = pd.concat(parts)
+    return by_method(laid, quantity, scenarios, others, digits=digits, sign=not ratio)
 
 
-def listed(line: pd.Series[str]) -> str:
-    """Write a row of a table as part of a sentence: ``"MoDL 0.95 [0.94, 0.96]; SMUG ..."``."""
-    return "; ".join(f"{name} {text}" for name, text in line.items())
+def side_by_side(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Lay out several quantities for a narrow page: their tables' columns become rows.
+
+    Parameters
+    ----------
+    tables
+        Tables such as those of `by_method`, by the heading of their quantity.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Text, one column a quantity, indexed by row and column of the tables; ``""`` where one
+        lacks them.
+    """
+    columns = {heading: table.stack() for heading, table in tables.items()}
+    return pd.concat(columns, axis=1, sort=False).fillna("")
+
+
+def narrow(frame: pd.DataFrame) -> str:
+    """Write a table of text as HTML that a narrow page can hold.
+
+    Parameters
+    ----------
+    frame
+        Text, with intervals in square brackets, such as `side_by_side` returns. Of two levels of
+        its index the first one gives titles across the table.
+
+    Returns
+    -------
+    str
+        The table, with intervals in small type under their means.
+    """
+    names = "".join(f'<th scope="col">{escape(str(name))}</th>' for name in frame.columns)
+    titled = isinstance(frame.index, pd.MultiIndex)
+    groups = frame.groupby(level=0, sort=False) if titled else [("", frame)]
+    lines = [f"<thead><tr><td></td>{names}</tr></thead><tbody>"]
+    for title, rows in groups:
+        if title:
+            across = f'colspan="{len(frame.columns) + 1}" scope="rowgroup"'
+            lines.append(f"<tr><th {across}><em>{escape(str(title))}</em></th></tr>")
+        for name, row in (rows.droplevel(0) if titled else rows).iterrows():
+            cells = "".join(f"<td>{_stacked(str(text))}</td>" for text in row)
+            lines.append(f'<tr><th scope="row">{escape(str(name))}</th>{cells}</tr>')
+    return "\n".join(['<table border="1" class="dataframe">', *lines, "</tbody></table>"])
+
+
+def _stacked(text: str) -> str:
+    """Put the interval of a cell under its mean, in one piece."""
+    mean, bracket, interval = escape(text).partition(" [")
+    if not bracket:
+        return mean
+    return f"{mean}<br><small>[{interval.replace(' ', NO_BREAK)}</small>"

@@ -29,7 +29,10 @@ METRICS = ("psnr", "ssim")
 RATE_TOLERANCE = 0.02
 """Largest difference of a mask's sampling rate to the one asked for."""
 
-POSTER_CITATION = "The poster's Table 1 (fastMRI, 320 × 320, σ = 0.01)"
+POSTER_SIGMA = 0.01
+"""The poster's noise of pre-training and smoothing."""
+
+POSTER_CITATION = f"The poster's Table 1 (fastMRI, 320 × 320, σ = {POSTER_SIGMA:g})"
 
 POSTER: dict[str, dict[str, dict[str, tuple[float, float]]]] = {
     "modl": {

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import pandas as pd
 
 from smuglib import records
-from smuglib.effects import compare, joined
+from smuglib.effects import Measure, compare, joined
 from smuglib.scenarios import Scenario
 from smuglib.store import Store
 from smuglib.tables import select
@@ -77,7 +77,11 @@ def validations(store: Store, setting: str, default: str | None = None) -> pd.Da
 
 
 def trainings(
-    store: Store, setting: str, scenarios: Sequence[Scenario], default: str | None = None
+    store: Store,
+    setting: str,
+    scenarios: Sequence[Scenario],
+    default: str | None = None,
+    measure: Measure = compare,
 ) -> pd.DataFrame:
     """Compare the records of trainings that differ in one setting.
 
@@ -87,11 +91,14 @@ def trainings(
         See `pairs`.
     scenarios
         Scenarios to compare in.
+    measure
+        What compares two records of one method: `smuglib.effects.compare` or
+        `smuglib.gains.change`.
 
     Returns
     -------
     pandas.DataFrame
-        As `smuglib.effects.compare`; the departure is called as the variant.
+        As ``measure``; the departure is called as the variant.
     """
     parts = []
     for name, own, other in pairs(store, setting, default):
@@ -102,5 +109,5 @@ def trainings(
                 frames = [frame[frame["method"] != "zero_filled"] for frame in frames]
                 for scenario in scenarios:
                     changed, plain = (select(frame, scenario) for frame in frames)
-                    parts.append(compare(changed, plain, name))
+                    parts.append(measure(changed, plain, name))
     return joined(parts)

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from smuglib.labels import METHOD_LABELS, SCENARIO_LABELS
+from smuglib.readable import number
 from smuglib.scenarios import Scenario
 from smuglib.statistics import PAIR, Interval, over_subjects
 from smuglib.table_html import signed
@@ -70,8 +71,8 @@ def worded(interval: Interval, unit: str = "dB", *, digits: int = 2, sign: bool 
     str
         Such as ``"+3.70 dB [+3.21, +4.10]"``.
     """
-    texts = [signed(number, digits) for number in interval]
-    mean, low, high = texts if sign else [text.lstrip("+") for text in texts]
+    write = signed if sign else number
+    mean, low, high = (write(value, digits) for value in interval)
     text = f"{mean} {unit}".rstrip()
     return text if math.isnan(interval.low) else f"{text} [{low}, {high}]"
 

@@ -154,6 +154,18 @@ def test_every_page_of_the_book_exists():
         assert sum(path.is_file() for path in files) == 1, f"{name} must be one file in book/"
 
 
+def test_the_story_has_the_chapters_numbers():
+    """The first page lists the chapters of the numbered part in order, each once."""
+    cells = notebooks.read(ROOT / "book" / "intro.ipynb")["cells"]
+    text = "\n".join(notebooks.source(cell) for cell in cells)
+    listed = re.findall(r"^(\d+)\. \[[^]]*\]\((\w+)\.ipynb\)", text, flags=re.MULTILINE)
+    (part,) = (
+        p for p in yaml.safe_load((ROOT / "_toc.yml").read_text())["parts"] if "numbered" in p
+    )
+    chapters = enumerate((chapter["file"] for chapter in part["chapters"]), 1)
+    assert listed == [(str(number), name) for number, name in chapters]
+
+
 def check_nothing_is_left_to_do(folder):
     command = [SNAKEMAKE, "reproduce", "-n", "--config", "profile=smoke"]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True)

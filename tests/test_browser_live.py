@@ -153,18 +153,18 @@ def test_the_live_explorer_follows_its_sliders(page):
         until(browser, f"{SESSION}?.ready.then(() => !!{SESSION}.session?.kernel)")
         browser.evaluate("jupyterapp.commands.execute('notebook:run-all-cells') && null")
         before = until(browser, PICTURE)
-        until(browser, said("25% of the columns, σ = 0.05, 2 steps, 3 noise samples"))
+        until(browser, said("25\u00a0% of the columns, σ = 0.05, 2 steps, 3 noise samples"))
 
         until(browser, f"!!{SLIDER}")
         if "/lab/" in page:  # Jupyter Notebook keeps the arrow keys for itself
             press_right(browser)
-            until(browser, said("26% of the columns, σ = 0.05, 2 steps, 3 noise samples"))
+            until(browser, said("26\u00a0% of the columns, σ = 0.05, 2 steps, 3 noise samples"))
             # 26 % of 32 columns are 8, as 25 % are: another request, the same picture.
             assert browser.evaluate(PICTURE) == before
 
         there = drag(browser, 50)
         assert abs(there - 50) <= 2
-        until(browser, said(f"{there}% of the columns, σ = 0.05, 2 steps, 3 noise samples"))
+        until(browser, said(f"{there}\u00a0% of the columns, σ = 0.05, 2 steps, 3 noise samples"))
         after = browser.evaluate(PICTURE)
         assert after != before
 

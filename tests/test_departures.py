@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, replace
 
 import pandas as pd
 import pytest
 import torch
 
-from smuglib import denoisers, effects, live, profiles
+from smuglib import denoisers, effect_tables, effects, live, profiles, reach, readable
 from smuglib.departures import DEPARTURES, Departure, evaluate_departure, recheck
 from smuglib.evaluation import evaluate
 from smuglib.models import METHODS, UnrolledNetwork
@@ -193,9 +194,36 @@ def test_a_spread_over_slices_is_no_error_of_a_paired_difference():
 
 def test_effects_in_words_keep_their_order():
     frame = table(("transfer", 0.1, 20.0), ("transfer seed=1", 0.1, 22.0))
-    frame = pd.concat([frame, table(("clean", 0, 30.0), ("clean seed=1", 0, 31.0))])
-    text = effects.worded(pd.concat([effects.summary(frame)]))
-    assert text.loc[("seed=1", "SMUG", 0.05)].to_dict() == {
-        "transfer attack": "+2.00 [+2.00, +2.00]",
-        "clean": "+1.00 [+1.00, +1.00]",
+    frame = pd.concat([frame, table(("clean", 0, 30.0), ("clean seed=1", 0, 30.001))])
+    text = effect_tables.worded(effects.summary(frame))
+    assert text.to_dict() == {
+        "SMUG": {
+            ("seed 1 instead of 0", 0.05, "transfer"): "+2.00 [+2.00, +2.00]",
+            ("seed 1 instead of 0", 0.05, "clean"): "0.00 [0.00, 0.00]",
+        }
     }
+    assert "<td>+2.00 <small>[+2.00,\u00a0+2.00]</small></td>" in readable.html(text)
+
+
+def test_methods_of_a_table_are_in_the_order_of_the_book():
+    one = effects.summary(table(("clean", 0, 3.0), ("clean seed=1", 0, 2.0)))
+    found = pd.concat([one, one.assign(method="modl", scenario="noise"), one.assign(method="tv")])
+    text = effect_tables.worded(found)
+    assert list(text) == ["TV", "MoDL", "SMUG"]
+    assert text.loc[("seed 1 instead of 0", 0.05, "noise"), "SMUG"] == "–"
+
+
+def test_an_effect_without_interval_and_one_with_a_unit():
+    assert effect_tables.with_interval(-1.0, math.nan, math.nan) == "−1.00"
+    assert effect_tables.with_interval(0.5, -0.004, 1, "dB") == "+0.50\u00a0dB [0.00, +1.00]"
+
+
+def test_spectra_are_shares_in_percent():
+    edges = {name: [0.25 * k, 0.5] for k, name in enumerate(reach.EDGES)}
+    scores = {"psnr_clean": 30.0, "psnr": 20.0, "psnr_within_reach": 29.0}
+    key = {"training_sigma": 0.05, "method": "modl", "scenario": "noise"}
+    text = effect_tables.spectra(pd.DataFrame({**edges}).assign(**key, **scores))
+    assert text.loc[(0.05, "modl", "noise")].tolist() == [
+        *(f"{share}\u00a0%" for share in (25, 38, 50, 62)),
+        *("30.00", "20.00", "29.00"),
+    ]

@@ -67,18 +67,24 @@ def test_differences_show_every_scenario_and_the_printed_numbers():
         low=lambda t: t.difference - 1, high=lambda t: t.difference + 1
     )
     printed = pd.DataFrame({"clean": {"smug": -0.34}})
-    (ax,) = plots.differences(table, [0.05], printed=printed).axes
+    both = pd.concat([table, table.assign(training_sigma=0.01)])
+    figure = plots.differences(both, [0.05, 0.01], printed=printed, printed_sigma=0.01)
+    ax, other = figure.axes
     assert [tick.get_text() for tick in ax.get_yticklabels()] == ["clean", "transfer attack"]
     assert "dB" in ax.get_xlabel()
     drawn = {line.get_marker(): list(line.get_xdata()) for line in ax.lines}
     assert drawn["D"] == [1.5, 1.5]
-    assert -0.34 in [
-        x for line in ax.lines if line.get_markersize() == 12 for x in line.get_xdata()
-    ]
+    ticks = [x for line in other.lines if line.get_markersize() == 14 for x in line.get_xdata()]
+    assert -0.34 in ticks and all(line.get_markersize() != 14 for line in ax.lines)
+    (legend,) = figure.legends
+    named = [text.get_text() for text in legend.get_texts()]
+    assert named == ["SMUG", "as the poster prints it (σ = 0.01)"]
+    (legend,) = plots.differences(both, [0.05], printed=printed, printed_sigma=0.01).legends
+    assert len(legend.get_texts()) == 1
 
 
 def test_gallery_shares_one_grey_scale(image):
-    figure = plots.gallery({"a": image, "b": 2 * image}, notes=["x"])
+    figure = plots.gallery({"a": image, "b": 2 * image})
     tops = [ax.images[0].get_clim()[1] for ax in figure.axes if ax.images]
     assert tops == pytest.approx([2 * image.abs().max().item()] * len(tops))
 
@@ -94,3 +100,22 @@ def test_a_swept_axis_has_its_values_and_the_training_s_own():
     _, plain = plots.new()
     plots.swept_axis(plain, [0.25], ["0.25"])
     assert plain.get_xscale() == "linear" and not plain.lines
+
+
+def test_images_can_be_lightened_outlined_and_ringed(image):
+    figure = plots.gallery(
+        {"a": image, "b": image}, n_columns=1, exponent=0.5, object_=image, label="fraction"
+    )
+    panels = [ax for ax in figure.axes if ax.images]
+    assert len(panels) == 2 and all(ax.collections for ax in panels)
+    assert "fraction" in [ax.get_ylabel() for ax in figure.axes]
+    drawn = panels[0].images[0]
+    peak = image.abs().max().item()
+    assert drawn.norm(0.25 * peak) == pytest.approx(0.5)
+    _, ax = plots.new()
+    window = plots.show_image(ax, image, floor=0.5, peak=2.0)
+    assert window.get_clim() == (0.5, 2.0)
+    assert window.norm(1.25) == pytest.approx(0.5)
+    plots.ring(ax, 3, 5, radius=4)
+    (ring,) = ax.patches
+    assert ring.center == (3, 5) and ring.radius == 4

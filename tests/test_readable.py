@@ -28,6 +28,11 @@ def test_powers(value, text):
     assert readable.power(value) == text.replace(" ", NO_BREAK)
 
 
+def test_percentages():
+    assert readable.percent(0.25) == f"25{NO_BREAK}%"
+    assert readable.percent(-0.0118, 2) == f"−1.18{NO_BREAK}%"
+
+
 @pytest.mark.parametrize(
     ("epsilon", "domain", "text"),
     [(1 / 255, "image", "1/255"), (0.5 / 255, "image", "0.5/255"), (0.008, "image", "0.008")]

@@ -80,7 +80,7 @@ def test_every_control_changes_the_picture_and_its_words(explorer):
             not np.array_equal(pictures[-1][key], pictures[-2][key]) for key in pictures[-1]
         ), name
     text = re.sub("<[^>]*>", " ", explorer.pictures.value)
-    assert "MoDL, random noise, ε = 3/255, 50% of the columns, σ = 0.05, 4 steps" in text
+    assert "MoDL, random noise, ε = 3/255, 50\u00a0% of the columns, σ = 0.05, 4 steps" in text
     assert "PSNR" in text and "SSIM" in text and "0.1 max |t|" in text
     assert "16 of 32 columns" in text and re.search(r"perturbation × \d+", text)
 

@@ -9,14 +9,23 @@ import numpy as np
 import torch
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
+from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
+from matplotlib.patches import Circle
 from torch import Tensor
 
-from smuglib.plots.style import new
+from smuglib.plots.style import OKABE_ITO, new
 
 
 def show_image(
-    ax: Axes, image: Tensor, *, title: str = "", note: str = "", peak: float | None = None
+    ax: Axes,
+    image: Tensor,
+    *,
+    title: str = "",
+    note: str = "",
+    peak: float | None = None,
+    floor: float = 0.0,
+    exponent: float = 1.0,
 ) -> ScalarMappable:
     """Draw the magnitude of an image in grey.
 
@@ -30,15 +39,53 @@ def show_image(
         Text above and below the image.
     peak
         The magnitude drawn white; the image's own maximum if left out.
+    floor
+        The magnitude drawn black.
+    exponent
+        Of the grey scale: one below 1 shows more of what is dark.
 
     Returns
     -------
     ScalarMappable
         What a colour bar needs.
     """
-    drawn = ax.imshow(_array(image), cmap="gray", vmin=0, vmax=peak, interpolation="nearest")
+    norm = PowerNorm(exponent, vmin=floor, vmax=peak)
+    drawn = ax.imshow(_array(image), cmap="gray", norm=norm, interpolation="nearest")
     _frame(ax, title, note)
     return drawn
+
+
+def outline(ax: Axes, image: Tensor, *, level: float = 0.1) -> None:
+    """Draw the border of an object over another image.
+
+    Parameters
+    ----------
+    ax
+        Where the other image is.
+    image
+        Image of the object, ``[height, width]`` or ``[1, height, width]``.
+    level
+        Magnitude at the border, relative to the largest.
+    """
+    magnitude = _array(image)
+    border = [level * magnitude.max()]
+    ax.contour(magnitude, levels=border, colors=OKABE_ITO["orange"], linewidths=0.7)
+
+
+def ring(ax: Axes, x: float, y: float, *, radius: float) -> None:
+    """Draw a ring around a place of an image, which it leaves free.
+
+    Parameters
+    ----------
+    ax
+        Where the image is.
+    x, y
+        Column and row of the place.
+    radius
+        Radius in pixels.
+    """
+    edge = {"facecolor": "none", "edgecolor": OKABE_ITO["orange"], "linewidth": 1.2}
+    ax.add_patch(Circle((x, y), radius, **edge))
 
 
 def show_error(
@@ -97,30 +144,46 @@ def show_kspace(
 
 
 def gallery(
-    images: Mapping[str, Tensor], *, notes: Sequence[str] = (), peak: float | None = None
+    images: Mapping[str, Tensor],
+    *,
+    n_columns: int | None = None,
+    peak: float | None = None,
+    exponent: float = 1.0,
+    object_: Tensor | None = None,
+    label: str = "magnitude (units of the scale)",
 ) -> Figure:
-    """Draw images side by side in one grey scale.
+    """Draw images beside each other in one grey scale.
 
     Parameters
     ----------
     images
         Images by title, each ``[height, width]`` or ``[1, height, width]``.
-    notes
-        Text below each, if any.
+    n_columns
+        Images in a line, which must divide their number; all of them if left out.
     peak
         The magnitude drawn white; the largest of all images if left out.
+    exponent
+        See `show_image`.
+    object_
+        Image of an object whose border to draw over all of them.
+    label
+        Quantity and unit of the grey scale.
 
     Returns
     -------
     Figure
         The figure, with a labelled colour bar.
     """
-    figure, axes = new(1, len(images), width=2.4, height=2.8, squeeze=False)
+    columns = n_columns or len(images)
+    rows = len(images) // columns
+    figure, axes = new(rows, columns, width=2.4, height=2.6, squeeze=False)
+    figure.set_layout_engine("compressed")
     peak = max(float(_array(image).max()) for image in images.values()) if peak is None else peak
-    padded = [*notes, *[""] * (len(images) - len(notes))]
-    for ax, (title, image), note in zip(axes[0], images.items(), padded, strict=True):
-        drawn = show_image(ax, image, title=title, note=note, peak=peak)
-    colour_bar(figure, drawn, axes, "magnitude (units of the scale)")
+    for ax, (title, image) in zip(axes.flat, images.items(), strict=True):
+        drawn = show_image(ax, image, title=title, peak=peak, exponent=exponent)
+        if object_ is not None:
+            outline(ax, object_)
+    colour_bar(figure, drawn, axes, label)
     return figure
 
 

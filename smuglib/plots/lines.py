@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
 from smuglib.labels import METHOD_LABELS, SCENARIO_LABELS
 from smuglib.models import METHODS
@@ -77,7 +79,11 @@ def swept_axis(
 
 
 def differences(
-    table: pd.DataFrame, sigmas: Sequence[float], *, printed: pd.DataFrame | None = None
+    table: pd.DataFrame,
+    sigmas: Sequence[float],
+    *,
+    printed: pd.DataFrame | None = None,
+    printed_sigma: float | None = None,
 ) -> Figure:
     """Draw each method's difference to the reference, scenario by scenario, with its interval.
 
@@ -90,6 +96,8 @@ def differences(
         Training noises, one panel each.
     printed
         Differences to draw as ticks beside them, scenarios in columns, methods in rows.
+    printed_sigma
+        The training noise of these: they are drawn in its panel alone.
 
     Returns
     -------
@@ -108,14 +116,18 @@ def differences(
             heights = np.arange(len(scenarios)) + shift
             ends = [rows["difference"] - rows["low"], rows["high"] - rows["difference"]]
             ax.errorbar(rows["difference"], heights, xerr=ends, capsize=2, **style)
-            if printed is not None and method in printed.index:
+            if printed is not None and sigma == printed_sigma and method in printed.index:
                 ticks = printed.loc[method].reindex(scenarios)
-                ax.plot(ticks, heights, "|", color=style["color"], ms=12, mew=2, alpha=0.5)
+                ax.plot(ticks, heights, "|", color=style["color"], ms=14, mew=3)
         ax.axvline(0, color="black", lw=1)
         ax.set(title=f"σ = {sigma:g}", xlabel="PSNR minus that of MoDL (dB)")
     axes[0, 0].set_yticks(range(len(scenarios)), [SCENARIO_LABELS[name] for name in scenarios])
     axes[0, 0].invert_yaxis()
-    axes[0, 0].legend()
+    handles, names = axes[0, 0].get_legend_handles_labels()
+    if printed is not None and printed_sigma in sigmas:
+        handles.append(Line2D([], [], color="grey", marker="|", ms=14, mew=3, ls="none"))
+        names.append(f"as the poster prints it (σ = {printed_sigma:g})")
+    figure.legend(handles, names, loc="outside upper center", ncols=len(names))
     return figure
 
 
@@ -130,9 +142,9 @@ def training_curves(logs: Mapping[str, pd.DataFrame]) -> Figure:
     Returns
     -------
     Figure
-        Two panels.
+        Two panels, with the legend above them where it hides no curve.
     """
-    figure, axes = new(1, 2)
+    figure, axes = new(1, 2, height=3.6)
     for method, log in logs.items():
         style = style_or_label(method)
         axes[0].plot(log["update"], log["loss"], **style)
@@ -140,5 +152,8 @@ def training_curves(logs: Mapping[str, pd.DataFrame]) -> Figure:
     axes[0].set(xlabel="update", ylabel="mean training loss (squared units of the scale)")
     axes[0].set_yscale("log")
     axes[1].set(xlabel="update", ylabel="validation PSNR (dB)")
-    axes[1].legend()
+    for ax in axes:
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins="auto"))
+    handles, names = axes[1].get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside upper center", ncols=len(names))
     return figure

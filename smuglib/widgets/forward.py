@@ -7,6 +7,7 @@ from typing import Any
 from smuglib import profiles
 from smuglib.interactive import pictures
 from smuglib.interactive.forward import RESOLVED, ForwardEngine, ForwardRequest, ForwardResult
+from smuglib.readable import percent
 from smuglib.sampling import DENSITIES
 from smuglib.widgets.controls import choice, count, decimal, slider
 from smuglib.widgets.explorer import LiveExplorer
@@ -90,9 +91,10 @@ class ForwardExplorer(LiveExplorer[ForwardRequest, ForwardResult]):
     def described(self, result: ForwardResult) -> str:
         """Return the settings of a result, and how long it took."""
         request = result.request
+        columns, centre = percent(request.sampling_rate), percent(request.center_fraction)
         return (
-            f"{request.sampling_rate:.0%} of the columns, {request.center_fraction:.0%} in the "
-            f"centre, {request.density} density; computed in {result.seconds:.2f} s"
+            f"{columns} of the columns, {centre} in the centre, {request.density} density; "
+            f"computed in {result.seconds:.2f} s"
         )
 
     def awaited(self, result: ForwardResult) -> str:
@@ -152,5 +154,5 @@ def _eigenvalues(result: ForwardResult) -> str:
         "<p>Eigenvalues of A<sup>H</sup>A<br>"
         f"largest: {found.largest:.3f}<br>smallest: {smallest}<br>"
         f"condition number: {'' if resolved else 'above '}{condition}<br>"
-        f"below 0.01: {found.weak:.0%} of the directions</p>"
+        f"below 0.01: {percent(found.weak)} of the directions</p>"
     )

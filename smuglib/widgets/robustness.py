@@ -10,6 +10,7 @@ from smuglib.interactive.robustness import ATTACKS, RELATIVE, Request, Result, R
 from smuglib.labels import METHOD_LABELS, SCENARIO_LABELS
 from smuglib.live import BASELINES
 from smuglib.models import METHODS
+from smuglib.readable import percent
 from smuglib.store import Store
 from smuglib.weights import SIGMAS
 from smuglib.widgets.controls import choice, count, decimal, slider
@@ -136,10 +137,10 @@ class RobustnessExplorer(LiveExplorer[Request, Result]):
         request = result.request
         words = [METHOD_LABELS[request.method], SCENARIO_LABELS[request.view]]
         if request.view == RELATIVE:
-            words.append(f"ε = {request.epsilon:.2%} of ‖y‖₂")
+            words.append(f"ε = {percent(request.epsilon, 2)} of ‖y‖₂")
         elif request.view != "clean":
             words.append(f"ε = {255 * request.epsilon:g}/255")
-        words.append(f"{request.sampling_rate:.0%} of the columns")
+        words.append(f"{percent(request.sampling_rate)} of the columns")
         if request.method not in BASELINES:
             words += [f"σ = {request.sigma:g}", f"{result.n_steps} steps"]
         if result.n_samples:

@@ -1,0 +1,166 @@
+"""What departures of the published code change in SMUG's gain over MoDL, in dB of PSNR."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from smuglib import departure_words, statistics
+from smuglib.effect_tables import with_interval
+from smuglib.effects import SUMMARY
+from smuglib.labels import METHOD_LABELS
+from smuglib.readable import NO_BREAK
+from smuglib.statistics import PAIR
+
+PARTNERS = {"smug": 1, "modl": -1}
+"""Methods of the gain, and their signs in it."""
+
+
+def change(changed: pd.DataFrame, plain: pd.DataFrame, departure: str) -> pd.DataFrame:
+    """Return the change of PSNR of SMUG minus that of MoDL, slice by slice.
+
+    Parameters
+    ----------
+    changed, plain
+        Records with and without a departure, each of one scenario and one row a slice. A method
+        that ``changed`` lacks is one that the departure leaves as it is.
+    departure
+        What to call the difference.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As `smuglib.effects.compare`, one row a training noise; ``method`` is the one that the
+        departure changes, or ``"both"``. Empty if it changes neither.
+
+    Raises
+    ------
+    ValueError
+        If slices differ, or one has several rows.
+    """
+    lines = []
+    for sigma, rows in changed.groupby("training_sigma", sort=False):
+        base = plain[plain["training_sigma"] == sigma]
+        moved = {}
+        for method, sign in PARTNERS.items():
+            own, other = (_numbers(frame, method) for frame in (rows, base))
+            if len(own) and len(other):
+                moved[method] = sign * (own - other.reindex(own.index))
+        if not moved:
+            continue
+        # Slices that one method lacks would be NaN.
+        total = pd.concat(moved, axis=1).sum(axis=1, skipna=False)
+        if total.isna().any():
+            raise ValueError(f"records of {departure!r} must be of the same slices")
+        interval, subjects = statistics.over_subjects(total)
+        method = "both" if len(moved) > 1 else next(iter(moved))
+        key = departure, method, sigma, base["scenario"].iloc[0]
+        lines.append((*key, *interval, len(total), subjects))
+    return pd.DataFrame(lines, columns=SUMMARY)
+
+
+def _numbers(frame: pd.DataFrame, method: str) -> pd.Series[float]:
+    """Return the PSNR of a method by slice; the seed may be what a departure changes."""
+    return frame[frame["method"] == method].assign(seed=0).set_index(PAIR)["psnr"]
+
+
+def worded(found: pd.DataFrame) -> pd.DataFrame:
+    """Write changes of the gain as text, the largest first.
+
+    Parameters
+    ----------
+    found
+        What `change` returned, joined.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a change: the departure, whose training it changes, its attack, and dB.
+    """
+    ranked = found.sort_values("mean", key=lambda column: column.abs(), ascending=False)
+    called = departure_words.labels(found["departure"])
+    ends = [ranked[name].astype(float) for name in ("mean", "low", "high")]
+    return pd.DataFrame(
+        {
+            "departure": ranked["departure"].map(called),
+            "changes": ranked["method"].map({**METHOD_LABELS, "both": "both"}),
+            "training_sigma": ranked["training_sigma"],
+            "scenario": ranked["scenario"],
+            "change of the gain (dB)": [with_interval(*row) for row in zip(*ends, strict=True)],
+        }
+    ).reset_index(drop=True)
+
+
+def judged(found: pd.DataFrame, matters: float) -> dict[str, list[str]]:
+    """Sort departures by whether they move the gain.
+
+    Parameters
+    ----------
+    found
+        What `change` returned, joined.
+    matters
+        Smallest change that moves it, in dB.
+
+    Returns
+    -------
+    dict of str to list of str
+        Kinds of departures, the largest change first: under ``"moves"`` those with a change of
+        at least ``matters`` whose interval is on one side of zero, under ``"keeps"`` those whose
+        intervals all lie within ``matters`` of zero, and under ``"open"`` the others.
+    """
+    sorted_out: dict[str, list[str]] = {"moves": [], "keeps": [], "open": []}
+    for what, rows in by_kind(found).items():
+        if len(large(rows, matters)):
+            sorted_out["moves"].append(what)
+        elif ((rows["low"] > -matters) & (rows["high"] < matters)).all():
+            sorted_out["keeps"].append(what)
+        else:
+            sorted_out["open"].append(what)
+    return sorted_out
+
+
+def large(found: pd.DataFrame, matters: float) -> pd.DataFrame:
+    """Return the changes of at least ``matters`` dB whose interval is on one side of zero."""
+    return found[(found["low"] * found["high"] > 0) & (found["mean"].abs() >= matters)]
+
+
+def by_kind(found: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Return changes by kind of departure, that of the largest first.
+
+    Parameters
+    ----------
+    found
+        What `change` or `smuglib.effects.compare` returned, joined.
+
+    Returns
+    -------
+    dict of str to pandas.DataFrame
+        Rows of each kind: full trainings before shorter ones, then the largest first.
+    """
+    names = found["departure"]
+    ranked = found.assign(
+        size=found["mean"].abs(),
+        kind=names.map(departure_words.kind),
+        n_settings=names.map(lambda name: len(departure_words.settings(name))),
+    ).sort_values("size", ascending=False, kind="stable")
+    return {
+        str(what): rows.sort_values("n_settings", kind="stable")[found.columns]
+        for what, rows in ranked.groupby("kind", sort=False)
+    }
+
+
+def told(row: pd.Series) -> str:
+    """Say by how much one departure changes a number, and at which noise of the training.
+
+    Parameters
+    ----------
+    row
+        A row of what `change` or `smuglib.effects.compare` returned.
+
+    Returns
+    -------
+    str
+        Such as ``"a MoDL that was not pre-trained: +2.95 dB [+2.72, +3.17] at σ = 0.05"``.
+    """
+    numbers = with_interval(row["mean"], row["low"], row["high"], "dB")
+    where = f"σ = {row['training_sigma']:g}".replace(" ", NO_BREAK)
+    return f"{departure_words.phrase(row['departure'])}: {numbers} at {where}"

@@ -1,0 +1,204 @@
+"""Which part of SMUG protects: conclusions about controls, each worded from its differences.
+
+A difference counts where it is larger than what the training's seed changes (see
+`smuglib.comparisons.counts`); where no second seed is known, its interval alone decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from smuglib.comparisons import Changes, counts
+from smuglib.labels import SCENARIO_LABELS
+from smuglib.readable import NO_BREAK, number
+from smuglib.statistics import Interval
+from smuglib.verdicts import worded
+
+ATTACK = "adaptive_image"
+"""The scenario that conclusions about protection are drawn from."""
+
+_WHERE = f"under the {SCENARIO_LABELS[ATTACK]}"
+
+Seeds = Mapping[str, float]
+
+
+def yardstick(seeds: Seeds, reference: Changes) -> str:
+    """Say what the training's seed changes.
+
+    Parameters
+    ----------
+    seeds
+        What `smuglib.comparisons.seed_changes` returned.
+    reference
+        What MoDL itself changes from one seed to the other.
+
+    Returns
+    -------
+    str
+        A sentence or two of Markdown.
+    """
+    if not seeds:
+        return "*No second seed was evaluated here: intervals over subjects decide alone.*"
+    parts = [f"{number(seeds[name])} dB ({SCENARIO_LABELS[name]})" for name in seeds]
+    own = [f"{number(change.mean)} dB" for change in reference.values()]
+    return (
+        "**The seed's change**, against which this chapter holds every difference, is the largest "
+        "change between the two seeds, over the methods, of the difference to MoDL in that "
+        f"scenario: {_and(parts)}. MoDL itself changes by {_and(own)}."
+    )
+
+
+def smoothing(added: Changes, seeds: Seeds) -> str:
+    """Conclude what smoothing at test time adds.
+
+    Parameters
+    ----------
+    added
+        SMUG minus the same weights without smoothing.
+    seeds
+        What the seed changes.
+
+    Returns
+    -------
+    str
+        An item of a Markdown list, as for all functions below.
+    """
+    helps = [name for name in added if _counts(added, name, seeds) > 0]
+    lead = "Smoothing at test time adds nothing."
+    if helps:
+        lead = f"Smoothing at test time helps ({_labels(helps)})."
+    return f"- **{lead}** With it, the PSNR of SMUG's weights changes by {_spelled(added)}."
+
+
+def weights(off: Changes, on: Changes, seeds: Seeds) -> str:
+    """Conclude whether trained weights or smoothing at test time carry the gain.
+
+    Parameters
+    ----------
+    off
+        SMUG's weights without smoothing, minus MoDL.
+    on
+        MoDL's weights with SMUG's smoothing, minus MoDL.
+    seeds
+        What the seed changes.
+    """
+    lead = {
+        (True, False): "The weights carry the gain.",
+        (False, True): "The smoothing carries the gain.",
+        (True, True): "Weights and smoothing protect, each without the other.",
+        (False, False): "Neither the weights nor the smoothing protect alone.",
+    }[_counts(off, ATTACK, seeds) > 0, _counts(on, ATTACK, seeds) > 0]
+    return (
+        f"- **{lead}** {_WHERE.capitalize()}, SMUG's weights without smoothing stand "
+        f"{worded(off[ATTACK])} against MoDL; MoDL's weights with it, {worded(on[ATTACK])}."
+    )
+
+
+def jitter(gaps: Changes, seeds: Seeds, name: str) -> str:
+    """Conclude whether noise in training alone does as well as SMUG.
+
+    Parameters
+    ----------
+    gaps
+        The jittered MoDL minus SMUG.
+    seeds
+        What the seed changes.
+    name
+        What the jittered MoDL is called.
+    """
+    sides = {key: _counts(gaps, key, seeds) for key in gaps}
+    verdict = {
+        (False, False): "does as well as SMUG",
+        (True, False): "does better than SMUG",
+        (False, True): "does worse than SMUG",
+        (True, True): "does better than SMUG in one respect and worse in another",
+    }[1 in sides.values(), -1 in sides.values()]
+    if verdict == "does as well as SMUG" and all(gap.mean >= 0 for gap in gaps.values()):
+        verdict = "does at least as well as SMUG"
+    larger = [key for key, side in sides.items() if side]
+    said = f"beyond what the seed changes: {_labels(larger)}" if larger else ""
+    said = said or "all of it within what the seed changes"
+    return (
+        f"- **Plain noise in training {verdict}.** {name}, which costs no more than MoDL, minus "
+        f"SMUG: {_spelled(gaps)}{f'; {said}' if seeds else ''}."
+    )
+
+
+def start(budgets: Mapping[str, tuple[Interval, Interval]]) -> str:
+    """Conclude how much of the poster's gap is the pre-training that its MoDL lacks.
+
+    Parameters
+    ----------
+    budgets
+        By the words for a number of updates: pre-trained SMUG minus MoDL from scratch, and minus a
+        MoDL pre-trained as SMUG is, under the attack `ATTACK`.
+    """
+    gaps = {words: gap for words, (gap, _) in budgets.items()}
+    shares = {w: 1 - both.mean / gap.mean for w, (gap, both) in budgets.items() if gap.low > 0}
+    lead = "Pre-training explains a part of the poster's gap."
+    if len(shares) < len(gaps):
+        lead = "The poster's gap does not show here."
+    elif all(share > 0.5 for share in shares.values()):
+        lead = "Pre-training explains most of the poster's gap."
+    elif all(share <= 0 for share in shares.values()):
+        lead = "Pre-training explains nothing of the poster's gap."
+    words, (gap, both) = next(iter(budgets.items()))
+    less = [f"{100 * share:.0f}{NO_BREAK}% less {words}" for words, share in shares.items()]
+    return (
+        f"- **{lead}** {_WHERE.capitalize()} and {words}, pre-trained SMUG stands {worded(gap)} "
+        f"against a MoDL from scratch, and {worded(both)} against one that is pre-trained too"
+        f"{f': {_and(less)}' if less else ''}."
+    )
+
+
+def length(added: Changes, seeds: Seeds) -> str:
+    """Conclude what longer training does to MoDL.
+
+    Parameters
+    ----------
+    added
+        MoDL trained for longer, minus MoDL.
+    seeds
+        What the seed changes.
+    """
+    lead = {
+        -1: "Longer training makes MoDL more fragile.",
+        0: "Longer training changes MoDL under attack by no more than the seed does.",
+        1: "Longer training makes MoDL less fragile.",
+    }[_counts(added, ATTACK, seeds)]
+    return f"- **{lead}** Twice the updates change it by {_spelled(added)}."
+
+
+def settings(groups: Mapping[str, Iterable[Changes]], seeds: Seeds) -> str:
+    """Conclude which of SMUG's settings matter under attack.
+
+    Parameters
+    ----------
+    groups
+        By the words for a setting: what its other values change.
+    seeds
+        What the seed changes.
+    """
+    matters = {
+        words: any(_counts(one, ATTACK, seeds) for one in found) for words, found in groups.items()
+    }
+    yes, no = ([words for words, found in matters.items() if found is one] for one in (True, False))
+    parts = [f"{_and(yes)} {'count' if len(yes) > 1 else 'counts'}"] if yes else []
+    parts += [f"{_and(no)} {'do' if len(no) > 1 else 'does'} not count"] if no else []
+    return f"- **Of SMUG's settings, {'; '.join(parts)}** {_WHERE}; the table has their numbers."
+
+
+def _counts(found: Changes, name: str, seeds: Seeds) -> int:
+    return counts(found[name], seeds.get(name, 0.0)) if name in found else 0
+
+
+def _spelled(found: Changes) -> str:
+    return _and([f"{worded(one)} ({SCENARIO_LABELS[name]})" for name, one in found.items()])
+
+
+def _labels(names: Iterable[str]) -> str:
+    return _and([SCENARIO_LABELS[name] for name in names])
+
+
+def _and(parts: list[str]) -> str:
+    return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)

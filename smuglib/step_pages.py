@@ -1,0 +1,229 @@
+"""What the pages of the pipeline's steps say of their runs: toys, and what scenarios cost."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import pandas as pd
+
+from smuglib import readable
+from smuglib.labels import SCENARIO_LABELS
+from smuglib.profiles import Profile
+from smuglib.statistics import PAIR, Interval, over_subjects
+from smuglib.sweeps import AXES
+from smuglib.verdicts import judged, worded
+
+TOY = "smoke"
+"""The profile that is for tests: its runs take seconds."""
+
+SETTINGS = ["sampling_rate", "consistency_rate", "n_steps", "n_samples"]
+"""Columns in which a perturbed record and its clean one agree."""
+
+
+def toy_note(settings: Profile, results: str) -> str:
+    """Warn that a page was executed with a toy.
+
+    Parameters
+    ----------
+    settings
+        Those of the page.
+    results
+        Where the results are, in MyST, such as ``"[](13_table1)"``.
+
+    Returns
+    -------
+    str
+        A box in MyST; empty for profiles whose numbers mean something.
+    """
+    if settings.name != TOY:
+        return ""
+    return "\n".join(
+        [
+            "```{admonition} A toy, not a result",
+            ":class: warning",
+            f"This page was executed at the toy profile `{TOY}`: {settings.pretraining_updates} "
+            f"updates of pre-training and {settings.updates} of fine-tuning, {settings.height} × "
+            f"{settings.width} pixels, unrolling steps: {settings.n_steps}. Its numbers and images "
+            f"show that the code runs, not what the methods do; results are in {results}.",
+            "```",
+        ]
+    )
+
+
+def points(records: pd.DataFrame, chosen: pd.DataFrame) -> pd.DataFrame:
+    """Summarize records point by point: one method, scenario and setting each.
+
+    Parameters
+    ----------
+    records
+        All records at hand, of one seed: clean ones are looked up here.
+    chosen
+        Those to summarize.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``method``, ``scenario``, ``rung``, ``setting`` (what was set, in words), mean and standard
+        deviation of ``psnr`` and ``ssim`` over slices, and the paired loss of PSNR: ``loss``,
+        ``low`` and ``high`` in dB, NaN without a clean record of the same slices. Perturbed rows
+        are compared with clean ones of the same sampling rate, unrolling steps and noise samples;
+        clean rows of a sweep with the clean scenario.
+    """
+    lines = []
+    keys = ["method", "scenario", "epsilon", *SETTINGS]
+    for _, rows in chosen.groupby(keys, sort=False):
+        one = rows.iloc[0]
+        loss = Interval(*[math.nan] * 3)
+        clean = _clean(records, one).set_index(PAIR)["psnr"]
+        own = rows.set_index(PAIR)["psnr"]
+        if one["scenario"] != "clean" and own.index.isin(clean.index).all():
+            loss, _ = over_subjects(clean.reindex(own.index) - own)
+        spread = [f(rows[name]) for name in ("psnr", "ssim") for f in (pd.Series.mean, _deviation)]
+        lines.append((one["method"], one["scenario"], one["rung"], _setting(one), *spread, *loss))
+    names = ["method", "scenario", "rung", "setting", "psnr", "psnr_std", "ssim", "ssim_std"]
+    return pd.DataFrame(lines, columns=[*names, "loss", "low", "high"])
+
+
+def written(found: pd.DataFrame) -> pd.DataFrame:
+    """Lay out `points` for `smuglib.readable.html`.
+
+    Parameters
+    ----------
+    found
+        What `points` returned.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Text; methods have a column where there are several.
+    """
+    shown = pd.DataFrame({"scenario": found["scenario"]})
+    if found["method"].nunique() > 1:
+        shown["method"] = found["method"]
+    shown["with"] = found["setting"]
+    shown["PSNR (dB)"] = _pairs(found, "psnr", 2)
+    losses = found[["loss", "low", "high"]].itertuples(index=False)
+    shown["loss (dB)"] = [_worded(Interval(*loss), "") for loss in losses]
+    shown["SSIM"] = _pairs(found, "ssim", 3)
+    return shown
+
+
+def dearest(found: pd.DataFrame, among: str) -> str:
+    """Say which point of one method costs most.
+
+    Parameters
+    ----------
+    found
+        Rows of `points`.
+    among
+        How the sentence begins, such as ``"Of the table's scenarios"``.
+
+    Returns
+    -------
+    str
+        Such as ``"**Of the table's scenarios, the adaptive attack (ε = 1/255) costs most**: 3.20 dB
+        [3.10, 3.30]"``, hedged where its interval, or those of others, allow no more; empty where
+        nothing has a loss.
+    """
+    ranked = found.dropna(subset="loss").sort_values("loss", ascending=False, kind="stable")
+    if ranked.empty:
+        return ""
+    top = ranked.iloc[0]
+    loss = Interval(top["loss"], top["low"], top["high"])
+    name = called(top)
+    if loss.mean <= 0:
+        return f"**{among}, none costs anything in the mean**"
+    hedge = judged(loss, above="", below="", between=" in the mean, not told from nothing")
+    close = [called(row) for _, row in ranked.iloc[1:].iterrows() if row["high"] >= top["low"]]
+    near = f"; close behind, with overlapping intervals: {_joined(close)}" if close else ""
+    return f"**{among}, the {name} costs most**{hedge}: {_worded(loss)}{near}"
+
+
+def called(point: pd.Series) -> str:
+    """Name a row of `points` in a sentence."""
+    name = readable.VALUE_LABELS["scenario"].get(str(point["scenario"]), str(point["scenario"]))
+    if point["setting"] == "–":
+        return name
+    if point["rung"] == "clean":
+        extra = name.removeprefix("clean").removeprefix(", ")
+        return f"setting “{point['setting']}{f', {extra}' if extra else ''}”"
+    return f"{name} ({point['setting']})"
+
+
+def costs(subject: str, found: pd.DataFrame, scenario: str) -> str:
+    """Say what a scenario costs at its first and last setting.
+
+    Parameters
+    ----------
+    subject
+        What costs.
+    found
+        Rows of `points` of one method.
+    scenario
+        Name of the scenario.
+
+    Returns
+    -------
+    str
+        A sentence without its stop; empty where no loss is known.
+    """
+    rows = found[(found["scenario"] == scenario) & found["loss"].notna()]
+    if rows.empty:
+        return ""
+    rows = rows.iloc[[0, -1]] if len(rows) > 1 else rows
+    losses = [
+        f"{_worded(Interval(row['loss'], row['low'], row['high']))} at {row['setting']}"
+        for _, row in rows.iterrows()
+    ]
+    return f"**{subject} costs** {_joined(losses)}"
+
+
+def _clean(records: pd.DataFrame, one: pd.Series) -> pd.DataFrame:
+    """Return the clean records that one row is compared with, one a slice."""
+    same = records[(records["method"] == one["method"]) & (records["rung"] == "clean")]
+    if one["rung"] == "clean":
+        same = same[same["scenario"] == "clean"]
+    else:
+        for name in SETTINGS:
+            same = same[same[name] == one[name]]
+    first = same.sort_values("scenario", key=lambda names: names != "clean", kind="stable")
+    return first.drop_duplicates(PAIR)
+
+
+def _setting(one: pd.Series) -> str:
+    """Return what a row's scenario varies, or how strong it is."""
+    name = str(one["scenario"])
+    axis = "epsilon" if name in SCENARIO_LABELS else AXES.get(name.split("_")[0], "epsilon")
+    if axis == "epsilon":
+        if one["rung"] == "clean":
+            return "–"
+        domain = "kspace" if (one["domain"], one["norm"]) == ("kspace", "l2") else "image"
+        sign = "σ" if one["rung"] == "random_gaussian" and domain == "image" else "ε"
+        return f"{sign}\u00a0=\u00a0{readable.strength(one['epsilon'], domain)}"
+    if axis == "sampling_rate":
+        return f"sampling rate {one[axis]:g}"
+    words = {"n_steps": "unrolling step", "n_samples": "noise sample"}[axis]
+    return f"{one[axis]} {words}{'s' if one[axis] != 1 else ''}"
+
+
+def _worded(interval: Interval, unit: str = "dB") -> str:
+    return "–" if math.isnan(interval.mean) else worded(interval, unit, sign=False)
+
+
+def _deviation(values: pd.Series) -> float:
+    return float(values.std()) if len(values) > 1 else math.nan
+
+
+def _pairs(found: pd.DataFrame, name: str, digits: int) -> list[str]:
+    """Write means and standard deviations; one slice has no deviation."""
+    pairs = zip(found[name], found[f"{name}_std"], strict=True)
+    return [
+        readable.number(mean, digits)
+        + ("" if math.isnan(std) else f"\u00a0±\u00a0{readable.number(std, digits)}")
+        for mean, std in pairs
+    ]
+
+
+def _joined(parts: Sequence[str]) -> str:
+    return ", ".join(parts[:-1]) + (" and " if len(parts) > 1 else "") + "".join(parts[-1:])

@@ -1,0 +1,117 @@
+"""Conclusions of studies in words: methods sorted by what their intervals say."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+
+import pandas as pd
+
+from smuglib.averages import averages, cell, paired
+from smuglib.labels import METHOD_LABELS
+from smuglib.statistics import Interval
+from smuglib.verdicts import judged
+
+
+def intervals(
+    frame: pd.DataFrame, quantity: str, scenario: str, methods: Sequence[str],
+    *, minus: str | None = None, ratio: bool = False,
+) -> dict[str, Interval]:  # fmt: skip
+    """Return the mean of a quantity for every method, with its interval over subjects.
+
+    Parameters
+    ----------
+    frame
+        Rows of `smuglib.measurements.Measurement`.
+    quantity, scenario
+        What to average.
+    methods
+        The methods, in order.
+    minus
+        A method to subtract, pair by pair; it is left out then.
+    ratio
+        Divide by it instead.
+
+    Returns
+    -------
+    dict of str to Interval
+        By the methods' labels; those without rows are left out.
+    """
+    rows = frame[(frame["quantity"] == quantity) & (frame["scenario"] == scenario)]
+    found = {}
+    for method in methods:
+        own = rows[rows["method"] == method]
+        if minus is not None and method != minus:
+            own = paired(rows, "method", method, minus, ratio=ratio)
+        if len(own) and method != minus:
+            line = averages(own).iloc[0]
+            found[METHOD_LABELS[method]] = Interval(line["mean"], line["low"], line["high"])
+    return found
+
+
+def about(found: Mapping[str, Interval], value: float) -> dict[str, Interval]:
+    """Return intervals minus a value, for verdicts on which side of it they lie."""
+    return {
+        name: Interval(*(float(end) - value for end in interval))
+        for name, interval in found.items()
+    }
+
+
+def listing(names: Collection[str]) -> str:
+    """Write names as part of a sentence: ``"MoDL, RS-E2E and SMUG"``."""
+    *others, last = names
+    return f"{', '.join(others)} and {last}" if others else last
+
+
+def which(names: Collection[str], everyone: Collection[str], *, noun: str = "method") -> str:
+    """Write names as part of a sentence, or ``"every method"`` and ``"no method"``."""
+    if not names:
+        return f"no {noun}"
+    return f"every {noun}" if len(names) == len(everyone) else listing(names)
+
+
+def sorting(
+    found: Mapping[str, Interval], *, above: str, below: str, between: str, every: str
+) -> str:
+    """Sort methods by what their intervals say of zero.
+
+    Parameters
+    ----------
+    found
+        Intervals by label.
+    above, below, between
+        Words for intervals above zero, below it, and around it or missing.
+    every
+        How to call all of them.
+
+    Returns
+    -------
+    str
+        Such as ``"above for MoDL and SMUG, below for RS-E2E"``, or ``"above for every method"``.
+    """
+    groups: dict[str, list[str]] = {word: [] for word in (above, below, between)}
+    for name, interval in found.items():
+        groups[judged(interval, above=above, below=below, between=between)].append(name)
+    used = {word: names for word, names in groups.items() if names}
+    if len(used) == 1:
+        return f"{next(iter(used))} {every}"
+    return ", ".join(f"{word} {listing(names)}" for word, names in used.items())
+
+
+def extremes(found: Mapping[str, Interval], *, also: str | None = None) -> list[str]:
+    """Return the methods of the largest and smallest mean, and one more if it is there."""
+    order = sorted(found, key=lambda name: -found[name].mean)
+    return [name for name in order if name in (order[0], order[-1], also)]
+
+
+def written(interval: Interval, *, digits: int = 2, sign: bool = False) -> str:
+    """Write an interval as a table does: see `smuglib.averages.cell`."""
+    n_subjects = 1 if math.isnan(interval.low) else 2
+    return cell(pd.Series({**interval._asdict(), "n_subjects": n_subjects}), digits, sign=sign)
+
+
+def quoted(
+    found: Mapping[str, Interval], names: Sequence[str], *, digits: int = 2, sign: bool = False
+) -> str:
+    """Write some of the intervals: ``"MoDL 0.93 [0.91, 0.94], SMUG 0.86 [0.84, 0.88]"``."""
+    return ", ".join(f"{name} {written(found[name], digits=digits, sign=sign)}" for name in names)
