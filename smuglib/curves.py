@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from smuglib import checks
+from smuglib import checks, readable
 from smuglib.statistics import PAIR, Interval, over_subjects
 
 ANCHORS = {
@@ -26,6 +26,27 @@ ANCHORS = {
 }
 """Each curve's point at the settings of the training (or at ε = 0), which its sweep leaves out:
 the scenario whose records hold it, and the column of the axis."""
+
+
+def written(name: str, value: float) -> str:
+    """Write a value of a curve's axis.
+
+    Parameters
+    ----------
+    name
+        A name of `ANCHORS`.
+    value
+        Where on its axis.
+
+    Returns
+    -------
+    str
+        Such as ``"0.5/255"``, ``"2 % of ‖y‖₂"`` or ``"0.25"``; ``"ε = 0"`` at no perturbation.
+    """
+    if ANCHORS[checks.one_of("curve", name, ANCHORS)][1] != "epsilon":
+        return f"{value:g}"
+    domain = "kspace" if name.startswith("kspace") else "image"
+    return readable.strength(value, domain) if value else "ε = 0"
 
 
 def points(block: pd.DataFrame, curve: str, *, epsilon: float = 1 / 255) -> pd.DataFrame:

@@ -75,6 +75,7 @@ VALUE_LABELS: Mapping[str, Mapping[str, str]] = {
     "scenario": {**HARM_LABELS, **RUNG_LABELS, **SWEEP_LABELS, **SCENARIO_LABELS},
     "weaker": RUNGS,
     "stronger": RUNGS,
+    "domain": {"kspace": "k-space"},
     "quantity": QUANTITY_LABELS,
 }
 """Words for the values of a column."""
@@ -218,7 +219,7 @@ def html(frame: pd.DataFrame, digits: int | Mapping[str, int] = 2) -> str:
     str
         A table as pandas writes it, for the styles that pages have for those. A cell such as
         ``"33.71 (+0.08 [+0.01, +0.16])"`` has what is in brackets on a line of its own; no
-        interval is broken.
+        interval is broken. What stands between two pairs of asterisks is bold.
     """
     shown = table(frame, digits)
     marked = shown.map(_marked).rename(index=escape, columns=escape)
@@ -228,6 +229,7 @@ def html(frame: pd.DataFrame, digits: int | Mapping[str, int] = 2) -> str:
 def _marked(text: str) -> str:
     interval = r"\[[^][]*\]"
     kept = re.sub(interval, lambda found: found[0].replace(" ", NO_BREAK), escape(text))
+    kept = re.sub(r"\*\*(.+?)\*\*", r"<b>\1</b>", kept)
     kept = re.sub(rf"^(\S+) \((\S+ {interval})\)$", r"\1<br><small>\2</small>", kept)
     return re.sub(rf"^(\S+) ({interval})$", r"\1 <small>\2</small>", kept)
 

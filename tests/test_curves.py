@@ -100,3 +100,13 @@ def test_refusals():
     lacks = BLOCK[~((BLOCK["method"] == "smug") & (BLOCK["slice"] == 3))]
     with pytest.raises(ValueError, match="smug and modl must cover the same slices in rate_clean"):
         curves.curve(lacks, "rate_clean")
+
+
+def test_values_are_written_in_the_units_of_their_axis():
+    assert curves.written("strength_adaptive", 0.5 / 255) == "0.5/255"
+    assert curves.written("strong_image", 0.0) == "ε = 0"
+    assert curves.written("kspace_adaptive", 0.02) == "2\u00a0%\u00a0of\u00a0‖y‖₂"
+    assert curves.written("rate_clean", 0.125) == "0.125"
+    assert curves.written("steps_clean", 8.0) == "8"
+    with pytest.raises(ValueError, match="curve must be one of"):
+        curves.written("rate_sideways", 1.0)

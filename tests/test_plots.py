@@ -89,6 +89,19 @@ def test_gallery_shares_one_grey_scale(image):
     assert tops == pytest.approx([2 * image.abs().max().item()] * len(tops))
 
 
+def test_a_swept_axis_has_its_values_and_the_training_s_own():
+    _, ax = plots.new()
+    ax.plot([1, 20], [0, 1])
+    plots.swept_axis(ax, [1, 2, 20], ["1", "2", "20"], log=True, trained=10)
+    assert ax.get_xscale() == "log"
+    assert [tick.get_text() for tick in ax.get_xticklabels()] == ["1", "2", "20"]
+    assert ax.get_xticks(minor=True).size == 0
+    assert list(ax.lines[-1].get_xdata()) == [10, 10]
+    _, plain = plots.new()
+    plots.swept_axis(plain, [0.25], ["0.25"])
+    assert plain.get_xscale() == "linear" and not plain.lines
+
+
 def test_images_can_be_lightened_outlined_and_ringed(image):
     figure = plots.gallery(
         {"a": image, "b": image}, n_columns=1, exponent=0.5, object_=image, label="fraction"

@@ -98,3 +98,8 @@ def test_every_scenario_has_a_name():
     assert {one.rung for sweep in sweeps.AXES for one in sweeps.scenarios(sweep)} - {
         "clean"
     } <= set(readable.RUNGS)
+
+
+def test_bold_cells_keep_their_interval():
+    written = readable.html(pd.DataFrame({"x": ["**1.00** [0.90, 1.10]"]}, index=["a"]))
+    assert f"<b>1.00</b> <small>[0.90,{NO_BREAK}1.10]</small>" in written

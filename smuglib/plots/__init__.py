@@ -14,7 +14,7 @@ from smuglib.plots.images import (
     show_image,
     show_kspace,
 )
-from smuglib.plots.lines import differences, method_lines, training_curves
+from smuglib.plots.lines import differences, method_lines, swept_axis, training_curves
 from smuglib.plots.style import OKABE_ITO, SERIES, method_style, new
 
 __all__ = [
@@ -32,5 +32,6 @@ __all__ = [
     "show_error",
     "show_image",
     "show_kspace",
+    "swept_axis",
     "training_curves",
 ]

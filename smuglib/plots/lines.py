@@ -47,6 +47,37 @@ def method_lines(
     ax.legend()
 
 
+def swept_axis(
+    ax: Axes,
+    values: Sequence[float],
+    texts: Sequence[str],
+    *,
+    log: bool = False,
+    trained: float | None = None,
+) -> None:
+    """Mark the values of a sweep on the axis they lie on, and the setting of the training.
+
+    Parameters
+    ----------
+    ax
+        Axes with the curves.
+    values
+        Places of the ticks.
+    texts
+        What stands at each.
+    log
+        Make the axis logarithmic.
+    trained
+        Where a thin vertical line goes: the setting of the training.
+    """
+    if log:
+        ax.set_xscale("log")
+    ax.set_xticks(values, texts)
+    ax.xaxis.minorticks_off()
+    if trained is not None:
+        ax.axvline(trained, color="gray", lw=1, ls="--", zorder=0)
+
+
 def differences(
     table: pd.DataFrame,
     sigmas: Sequence[float],

@@ -1,0 +1,166 @@
+"""Which method leads along a curve, where the lead passes on, and which do worse than nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import pandas as pd
+
+from smuglib import checks
+from smuglib.labels import METHOD_LABELS
+from smuglib.statistics import PAIR, Interval, over_subjects
+
+Words = Callable[[float], str]
+"""Writes a value of the axis."""
+
+
+def leaders(points: pd.DataFrame, metric: str = "psnr", *, method: str = "smug") -> pd.DataFrame:
+    """Find who leads at every point of a curve, slice by slice on those that all methods have.
+
+    Parameters
+    ----------
+    points
+        What `smuglib.curves.points` returns.
+    metric
+        A column of results; less is better for ``"nmse"`` alone.
+    method
+        The method whose distance to the leader is wanted.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row a value: ``best``, the method of the best mean; ``tied``, the methods whose paired
+        interval to it does not exclude zero; ``nothing``, the methods that are worse than the
+        zero-filled image beyond chance; and ``behind``, the `Interval` of ``method`` minus the
+        best of the others, above zero where ``method`` is better (NaN without it). Methods in the
+        order of Table 1.
+    """
+    checks.one_of("metric", metric, map(str, points.columns))
+    sign = -1.0 if metric == "nmse" else 1.0
+    lines = {}
+    for value, rows in points.groupby("value"):
+        scores = sign * rows.pivot(index=PAIR, columns="method", values=metric).dropna()
+        if scores.empty:
+            continue
+        names = [name for name in METHOD_LABELS if name in scores]
+        best = str(scores[names].mean().idxmax())
+        tied = [m for m in names if m != best and not _apart(scores[best] - scores[m])]
+        nothing = [
+            m for m in names if "zero_filled" in names and _apart(scores["zero_filled"] - scores[m])
+        ]
+        others = [name for name in names if name != method]
+        behind = Interval(*[float("nan")] * 3)
+        if method in names and others:
+            rival = scores[others].mean().idxmax()
+            behind, _ = over_subjects(scores[method] - scores[rival])
+        lines[value] = [best, tuple(tied), tuple(nothing), behind]
+    columns = ["best", "tied", "nothing", "behind"]
+    return pd.DataFrame(lines.values(), index=pd.Index(lines, name="value"), columns=columns)
+
+
+def verdict(table: pd.DataFrame, words: Words, *, method: str = "smug") -> str:
+    """Say where a method leads.
+
+    Parameters
+    ----------
+    table
+        What `leaders` returned.
+    words
+        How a value of the axis is written.
+    method
+        The method.
+
+    Returns
+    -------
+    str
+        Such as ``"SMUG leads at 1 and 2"``; ``"nowhere alone"`` where it is only not told apart
+        from others that lead.
+    """
+    leads = [row["best"] == method and not row["tied"] for _, row in table.iterrows()]
+    shares = any(method in (row["best"], *row["tied"]) for _, row in table.iterrows())
+    places = _listed(words(float(str(value))) for value in table.index[leads]) if any(leads) else ""
+    where = "everywhere" if all(leads) else f"at {places}" if any(leads) else "nowhere"
+    alone = " alone" if shares and not any(leads) else ""
+    return f"{METHOD_LABELS[method]} leads {where}{alone}"
+
+
+def told(table: pd.DataFrame, words: Words, *, besides: str | None = None) -> str:
+    """Name the best methods and where the order changes.
+
+    Parameters
+    ----------
+    table, words
+        As for `verdict`.
+    besides
+        A method whose points alone in the lead are left out, as `verdict` has named them.
+
+    Returns
+    -------
+    str
+        Such as ``"MoDL is best at 0; RS-E2E and SMUG, not told apart, at 1/255 and 2/255"``.
+    """
+    held: dict[tuple[str, ...], list[str]] = {}
+    for value, row in table.iterrows():
+        held.setdefault((row["best"], *row["tied"]), []).append(words(float(str(value))))
+    parts: list[str] = []
+    held.pop((besides or "",), None)
+    for methods, values in held.items():
+        verb = "" if parts else " is best" if len(methods) == 1 else " are best"
+        names = _listed(METHOD_LABELS[method] for method in methods)
+        joint = ", not told apart," if len(methods) > 1 else ""
+        parts.append(f"{names}{joint}{verb} at {_listed(values)}")
+    return "; ".join(parts)
+
+
+def nothing(table: pd.DataFrame, words: Words) -> str:
+    """Name the methods that do worse than no reconstruction, and where.
+
+    Parameters
+    ----------
+    table, words
+        As for `verdict`.
+
+    Returns
+    -------
+    str
+        Such as ``"MoDL at 2/255 and 4/255; SMUGv0 and SMUG at 4/255"``; empty where there are none.
+    """
+    places: dict[str, list[str]] = {}
+    for value, row in table.iterrows():
+        for method in row["nothing"]:
+            places.setdefault(method, []).append(words(float(str(value))))
+    held: dict[str, list[str]] = {}
+    for method in (name for name in METHOD_LABELS if name in places):
+        held.setdefault(_listed(places[method]), []).append(METHOD_LABELS[method])
+    return "; ".join(f"{_listed(names)} at {values}" for values, names in held.items())
+
+
+def furthest(table: pd.DataFrame) -> tuple[float, str, Interval] | None:
+    """Return where the method is furthest behind the leader.
+
+    Parameters
+    ----------
+    table
+        What `leaders` returned.
+
+    Returns
+    -------
+    tuple of float, str and Interval, or None
+        The value, the leader, and the method minus it; None where it is behind nowhere beyond
+        chance.
+    """
+    late = table[[span.high < 0 for span in table["behind"]]]
+    if late.empty:
+        return None
+    value = min(late.index, key=lambda place: late.loc[place, "behind"].mean)
+    return float(value), str(late.loc[value, "best"]), late.loc[value, "behind"]
+
+
+def _apart(difference: pd.Series[float]) -> bool:
+    interval, _ = over_subjects(difference)
+    return interval.low > 0
+
+
+def _listed(words: Iterable[str]) -> str:
+    found = list(words)
+    return found[0] if len(found) == 1 else f"{', '.join(found[:-1])} and {found[-1]}"

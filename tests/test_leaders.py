@@ -1,0 +1,98 @@
+"""Who leads along a curve: found where it was put, shared where chance explains the difference."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from smuglib import leaders
+from smuglib.statistics import Interval
+
+N = 12
+NOISE = np.where(np.arange(N) % 4 < 2, 1.0, -1.0)
+
+
+def points(scores, n=N, metric="psnr"):
+    """Rows of a curve: by value and method, a level that all slices have or one a slice."""
+    return pd.DataFrame(
+        {
+            "method": method, "value": value, "split": "test", "subject": index // 2,
+            "slice": index, "seed": 0, metric: float(level + index),
+        }
+        for value, methods in scores.items()
+        for method, levels in methods.items()
+        for index, level in enumerate(np.broadcast_to(levels, N)[:n])
+    )  # fmt: skip
+
+
+SCORES = {
+    0.0: {"smug": 33.0, "modl": 36.0, "rs_e2e": 31.0, "zero_filled": 24.0},
+    1.0: {"smug": 30.0, "modl": 23.0, "rs_e2e": 29.0 + NOISE, "zero_filled": 23.5},
+    2.0: {"smug": 22.0, "modl": 15.0, "rs_e2e": 26.0, "zero_filled": 23.0},
+    4.0: {"smug": 20.0, "modl": 14.0, "rs_e2e": 20.0 + 0.1 * NOISE, "zero_filled": 12.0},
+}
+TABLE = leaders.leaders(points(SCORES))
+
+
+def write(value):
+    return f"{value:g}"
+
+
+def test_the_leaders_are_those_put_there():
+    assert TABLE.index.tolist() == [0, 1, 2, 4]
+    assert TABLE["best"].tolist()[:3] == ["modl", "smug", "rs_e2e"]
+    assert {TABLE["best"][4.0], *TABLE["tied"][4.0]} == {"rs_e2e", "smug"}
+    assert TABLE["nothing"].tolist() == [(), ("modl",), ("modl", "smug"), ()]
+    assert TABLE["behind"][0.0] == pytest.approx((-3, -3, -3))
+    assert TABLE["behind"][1.0].mean == pytest.approx(1)
+
+
+def test_less_is_better_for_the_error_alone():
+    turned = points({0.0: {"smug": 1.0, "modl": 2.0}}, metric="nmse")
+    found = leaders.leaders(turned, "nmse")
+    assert found["best"].tolist() == ["smug"]
+    assert found["behind"][0.0].mean == pytest.approx(1)
+
+
+def test_sentences():
+    first = TABLE.loc[[0.0, 2.0]]
+    assert leaders.verdict(first, write) == "SMUG leads nowhere"
+    assert leaders.verdict(TABLE.loc[[0.0, 4.0]], write) == "SMUG leads nowhere alone"
+    assert leaders.verdict(TABLE.drop(index=1.0), write, method="modl") == "MoDL leads at 0"
+    only = leaders.leaders(points({1.0: {"smug": 2.0, "modl": 1.0}}))
+    assert leaders.verdict(only, write) == "SMUG leads everywhere"
+    assert leaders.told(first, write) == "MoDL is best at 0; RS-E2E at 2"
+    assert leaders.told(TABLE.drop(index=4.0), write, besides="smug") == (
+        "MoDL is best at 0; RS-E2E at 2"
+    )
+    assert leaders.told(TABLE.loc[[1.0]], write, besides="smug") == ""
+    assert leaders.told(TABLE.loc[[4.0]], write) in (
+        "RS-E2E and SMUG, not told apart, are best at 4",
+        "SMUG and RS-E2E, not told apart, are best at 4",
+    )
+    assert leaders.nothing(TABLE, write) == "MoDL at 1 and 2; SMUG at 2"
+    assert leaders.nothing(TABLE.loc[[0.0]], write) == ""
+
+
+def test_the_furthest_behind():
+    assert leaders.furthest(TABLE) == (2.0, "rs_e2e", Interval(-4, -4, -4))
+    assert leaders.furthest(TABLE.loc[[4.0]]) is None
+
+
+def test_one_subject_tells_no_method_from_another():
+    found = leaders.leaders(points(SCORES, n=2))
+    assert all(found["tied"].map(len) == 3) and not any(found["nothing"])
+    assert leaders.furthest(found) is None
+    assert math.isnan(found["behind"][0.0].low)
+
+
+def test_only_slices_that_all_have_count_and_a_curve_may_be_empty():
+    whole = points(SCORES)
+    short = whole[~((whole["method"] == "modl") & (whole["value"] == 0) & (whole["slice"] > 3))]
+    assert leaders.leaders(short)["behind"][0.0].mean == pytest.approx(-3)
+    assert leaders.leaders(whole[:0]).empty
+    with pytest.raises(ValueError, match="metric must be one of"):
+        leaders.leaders(whole, "beauty")
