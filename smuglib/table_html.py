@@ -166,4 +166,5 @@ def signed(value: float, digits: int = 2) -> str:
     str
         Such as ``"+0.53"``.
     """
-    return f"{value:+.{digits}f}".replace("-", "−")
+    text = f"{value:+.{digits}f}".replace("-", "−")
+    return text.replace("−", "+") if not float(text[1:]) else text
