@@ -14,6 +14,12 @@ from torch import Tensor
 
 from smuglib.plots.style import new
 
+PANEL_WIDTH = 2.1
+"""Width in inches of one panel of a comparison, where there are few."""
+
+FIGURE_WIDTH = 8.0
+"""Width in inches that many panels share: a page shows them so wide that text stays legible."""
+
 
 def show_image(
     ax: Axes, image: Tensor, *, title: str = "", note: str = "", peak: float | None = None
@@ -147,9 +153,12 @@ def comparison(
     Returns
     -------
     Figure
-        Two rows of panels with a labelled colour bar each.
+        Two rows of panels with a labelled colour bar each. Many panels are narrower, with as many
+        pixels and letters as large.
     """
-    figure, axes = new(2, len(images) + 1, width=2.1, height=2.3, squeeze=False)
+    width = min(PANEL_WIDTH, FIGURE_WIDTH / (len(images) + 1))
+    figure, axes = new(2, len(images) + 1, width=width, height=width + 0.3, squeeze=False)
+    figure.set_dpi(figure.get_dpi() * PANEL_WIDTH / width)
     peak = float(_array(target).max())
     limit = 0.1 * peak if limit is None else limit
     drawn = show_image(axes[0, 0], target, title="Ground truth", peak=peak)
