@@ -81,3 +81,13 @@ def test_gallery_shares_one_grey_scale(image):
     figure = plots.gallery({"a": image, "b": 2 * image}, notes=["x"])
     tops = [ax.images[0].get_clim()[1] for ax in figure.axes if ax.images]
     assert tops == pytest.approx([2 * image.abs().max().item()] * len(tops))
+
+
+def test_many_panels_share_a_width_and_keep_their_pixels(image):
+    few, many = (plots.comparison(dict.fromkeys("abcdefg"[:n], image), image) for n in (2, 7))
+    widths = [figure.get_figwidth() for figure in (few, many)]
+    assert widths == pytest.approx([6.3, 8.0])
+    panel = [
+        figure.dpi * width / n for figure, width, n in zip((few, many), widths, (3, 8), strict=True)
+    ]
+    assert panel[0] == pytest.approx(panel[1])

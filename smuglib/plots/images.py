@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
+from matplotlib.colorbar import Colorbar
 from matplotlib.figure import Figure
 from torch import Tensor
 
@@ -172,7 +173,7 @@ def comparison(
     return figure
 
 
-def colour_bar(figure: Figure, drawn: ScalarMappable, axes: Any, label: str) -> None:  # noqa: ANN401
+def colour_bar(figure: Figure, drawn: ScalarMappable, axes: Any, label: str) -> Colorbar:  # noqa: ANN401
     """Add a thin, labelled colour bar beside some panels.
 
     Parameters
@@ -185,10 +186,16 @@ def colour_bar(figure: Figure, drawn: ScalarMappable, axes: Any, label: str) -> 
         The panels it belongs to.
     label
         Quantity and unit.
+
+    Returns
+    -------
+    Colorbar
+        The bar, for ticks of one's own.
     """
     bar = figure.colorbar(drawn, ax=axes, shrink=0.8, aspect=25, pad=0.01)
     bar.set_label(label)
     bar.ax.grid(visible=False)
+    return bar
 
 
 def _array(image: Tensor) -> np.ndarray[Any, np.dtype[np.float64]]:
