@@ -119,3 +119,13 @@ def test_images_can_be_lightened_outlined_and_ringed(image):
     plots.ring(ax, 3, 5, radius=4)
     (ring,) = ax.patches
     assert ring.center == (3, 5) and ring.radius == 4
+
+
+def test_many_panels_share_a_width_and_keep_their_pixels(image):
+    few, many = (plots.comparison(dict.fromkeys("abcdefg"[:n], image), image) for n in (2, 7))
+    widths = [figure.get_figwidth() for figure in (few, many)]
+    assert widths == pytest.approx([6.3, 8.0])
+    panel = [
+        figure.dpi * width / n for figure, width, n in zip((few, many), widths, (3, 8), strict=True)
+    ]
+    assert panel[0] == pytest.approx(panel[1])

@@ -9,12 +9,19 @@ import numpy as np
 import torch
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
+from matplotlib.colorbar import Colorbar
 from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle
 from torch import Tensor
 
 from smuglib.plots.style import OKABE_ITO, new
+
+PANEL_WIDTH = 2.1
+"""Width in inches of one panel of a comparison, where there are few."""
+
+FIGURE_WIDTH = 8.0
+"""Width in inches that many panels share: a page shows them so wide that text stays legible."""
 
 
 def show_image(
@@ -210,9 +217,12 @@ def comparison(
     Returns
     -------
     Figure
-        Two rows of panels with a labelled colour bar each.
+        Two rows of panels with a labelled colour bar each. Many panels are narrower, with as many
+        pixels and letters as large.
     """
-    figure, axes = new(2, len(images) + 1, width=2.1, height=2.3, squeeze=False)
+    width = min(PANEL_WIDTH, FIGURE_WIDTH / (len(images) + 1))
+    figure, axes = new(2, len(images) + 1, width=width, height=width + 0.3, squeeze=False)
+    figure.set_dpi(figure.get_dpi() * PANEL_WIDTH / width)
     peak = float(_array(target).max())
     limit = 0.1 * peak if limit is None else limit
     drawn = show_image(axes[0, 0], target, title="Ground truth", peak=peak)
@@ -226,7 +236,7 @@ def comparison(
     return figure
 
 
-def colour_bar(figure: Figure, drawn: ScalarMappable, axes: Any, label: str) -> None:  # noqa: ANN401
+def colour_bar(figure: Figure, drawn: ScalarMappable, axes: Any, label: str) -> Colorbar:  # noqa: ANN401
     """Add a thin, labelled colour bar beside some panels.
 
     Parameters
@@ -239,10 +249,16 @@ def colour_bar(figure: Figure, drawn: ScalarMappable, axes: Any, label: str) -> 
         The panels it belongs to.
     label
         Quantity and unit.
+
+    Returns
+    -------
+    Colorbar
+        The bar, for ticks of one's own.
     """
     bar = figure.colorbar(drawn, ax=axes, shrink=0.8, aspect=25, pad=0.01)
     bar.set_label(label)
     bar.ax.grid(visible=False)
+    return bar
 
 
 def _array(image: Tensor) -> np.ndarray[Any, np.dtype[np.float64]]:
