@@ -58,12 +58,12 @@ def gain(eigenvalue: Tensor, n_steps: int, *, lam: float = 1.0, slope: float = 1
 
 @dataclass(frozen=True, eq=False)
 class Spectrum:
-    """Eigenvalues and eigenvectors of ``A^H A`` for a 1-D Cartesian mask, readout line by line.
+    """Eigenvalues and eigenvectors of ``A^H A`` for a 1-D Cartesian mask, image row by row.
 
     Parameters
     ----------
     values
-        Eigenvalues g >= 0, rising along each line, ``[batch, height, width]``.
+        Eigenvalues g >= 0, rising along each row, ``[batch, height, width]``.
     vectors
         Orthonormal eigenvectors in the columns, ``[batch, height, width, width]``.
     """

@@ -65,7 +65,7 @@ def side_by_side(
     Returns
     -------
     pandas.DataFrame
-        One row an implementation, one column a work; milliseconds, with the ratio to the work's
+        One row per implementation, one column per work; milliseconds, with the ratio to the work's
         reference behind them. Empty where an implementation does not do a work.
 
     Raises
@@ -163,7 +163,7 @@ def break_even(frame: pd.DataFrame, width: int) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        Seconds, the factorization counted; one row a number of right-hand sides, one column an
+        Seconds, the factorization counted; one row per number of right-hand sides, one column per
         implementation: both of the library's, and the fastest of each peer that was measured.
     """
     work = "solve, 10 right-hand sides"
@@ -232,7 +232,7 @@ def targets(frame: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        One row a target: what is compared, with whom, the target, the measured value, and
+        One row per target: what is compared, with whom, the target, the measured value, and
         whether it is ``met``.
 
     Raises
