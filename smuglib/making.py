@@ -30,8 +30,8 @@ SETTING_LABELS = {
     "placement=denoiser": "smoothed at test time",
     "reference=target": "reference t",
     "reference=denoised": "reference D(t)",
-    "reference=denoised_detached": "reference D(t), no gradient through it",
-    "reconstruction_weight": "λ_ℓ",
+    "reference=denoised_detached": "reference D(t), detached",
+    "reconstruction_weight": "loss weight",
 }
 """Names of settings, or of their values, in which a variant differs from its profile."""
 
@@ -181,7 +181,8 @@ def _setting(name: str) -> str:
 
 
 def shared(
-    table: pd.DataFrame, columns: Sequence[str] = ("device", "arithmetic", "commit", "date", "day")
+    table: pd.DataFrame,
+    columns: Sequence[str] = ("device", "arithmetic", "commit", "day", "unchanged"),
 ) -> tuple[pd.DataFrame, str]:
     """Take the columns out of a table that say the same in every row.
 
@@ -196,11 +197,19 @@ def shared(
     -------
     pandas.DataFrame, str
         What is left, and a sentence with the rest, such as ``"In every row: device a CPU."``;
-        empty if rows differ in all of them.
+        empty if rows differ in all of them. Of dates it tells the first and the last.
     """
     same = [name for name in columns if name in table and table[name].nunique() == 1]
-    told = "; ".join(f"{name} {table[name].iloc[0]}" for name in same)
-    return table.drop(columns=same), f"In every row: {told}." if same else ""
+    values = [table[name].iloc[0] for name in same]
+    told = [
+        ("" if value else "not ") + name if name == "unchanged" else f"{name} {value}"
+        for name, value in zip(same, values, strict=True)
+    ]
+    sentences = [f"In every row: {'; '.join(told)}."] if same else []
+    if "date" in table and len(table):
+        days = dict.fromkeys((_day(table["date"].min()), _day(table["date"].max())))
+        sentences.append(f"Dates: {' to '.join(days)}.")
+    return table.drop(columns=[*same, "date"], errors="ignore"), " ".join(sentences)
 
 
 def device(name: str) -> str:
@@ -237,7 +246,7 @@ def _where(origin: dict[str, Any]) -> dict[str, str]:
     return {
         "device": device(origin["device"]),
         "commit": origin["commit"][:7],
-        "date": _day(origin["time"][:10]),
+        "date": origin["time"][:10],
     }
 
 

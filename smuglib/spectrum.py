@@ -2,10 +2,13 @@ r"""The spectrum of ``A^H A``, and what repeated data consistency does along eac
 
 Let ``δ`` be added to ``z = A^H y``, along an eigenvector of ``A^H A`` of eigenvalue g. A denoiser
 that passes the change of its input with slope c turns the unrolled loop into a scalar recursion
-for the change ``e_n`` of the iterates, with one solution:
+for the change ``e_n`` of the iterates,
 
-.. math:: e_0 = \delta, \quad e_{n+1} = \frac{\delta + \lambda c\, e_n}{g + \lambda}, \qquad
-    \frac{e_N}{\delta} = r^N + \frac{1}{g + \lambda} \sum_{n=0}^{N-1} r^n, \quad
+.. math:: e_0 = \delta, \quad e_{n+1} = \frac{\delta + \lambda c\, e_n}{g + \lambda},
+
+with one solution:
+
+.. math:: \frac{e_N}{\delta} = r^N + \frac{1}{g + \lambda} \sum_{n=0}^{N-1} r^n, \quad
     r = \frac{\lambda c}{g + \lambda}.
 
 With c = 1 this is ``1 + N/λ`` for g = 0 and tends to ``1/g`` for many steps.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from importlib import import_module
 from inspect import cleandoc
 from pathlib import Path
 
@@ -86,7 +87,7 @@ def test_every_module_stands_on_one_page():
     texts = [(ROOT / "book" / f"{name}.md").read_text(encoding="utf-8") for name in pages]
     listed = re.findall(r"^\.\. automodule:: (\S+)$", "\n".join(texts), re.MULTILINE)
     assert sorted(listed) == sorted(modules()), "list each module in one book/api_*.md"
-    headings = re.findall(r"^## (\S+)$", "\n".join(texts), re.MULTILINE)
+    headings = re.findall(r"^###? (smuglib\S*)$", "\n".join(texts), re.MULTILINE)
     assert headings == listed
 
 
@@ -110,3 +111,19 @@ def test_no_colon_turns_the_text_of_a_constant_round(name):
 def test_a_colon_that_turns_a_text_round_is_noticed():
     assert typed("Two of them: one, and another.", "attribute")
     assert not typed("Names, by ``one:two``.", "attribute")
+
+
+def test_the_first_example_of_reconstruction_runs(capsys):
+    page = (ROOT / "book" / "api_reconstruction.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"^```python\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+    exec(code, {})
+    assert float(re.findall(r"\d+\.\d+", capsys.readouterr().out)[0]) > 25
+
+
+def test_every_page_says_what_to_start_with():
+    for page in (ROOT / "book").glob("api_*.md"):
+        starts = re.findall(r"\*\*\{py:obj\}`([\w.]+)`\*\*", page.read_text(encoding="utf-8"))
+        assert len(starts) >= 4, page.name
+        for name in starts:
+            module, _, found = name.rpartition(".")
+            assert hasattr(import_module(module), found), f"{page.name} names {name}"

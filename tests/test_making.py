@@ -45,7 +45,7 @@ def test_a_training_is_told_by_its_log(store):
         "arithmetic": "bfloat16",
         "device": "a CPU",
         "commit": "0123456",
-        "date": "2\u00a0Jan\u00a02026",
+        "date": "2026-01-02",
     }
 
 
@@ -80,6 +80,12 @@ def test_columns_that_agree_are_told_once():
     left, told = making.shared(table)
     assert left.columns.to_list() == ["commit", "rows"] and told == "In every row: device a."
     assert making.shared(left)[1] == ""
+    dated = pd.DataFrame({"unchanged": [True, True], "date": ["2026-01-10", "2026-01-02"]})
+    left, told = making.shared(dated)
+    assert (
+        told.replace("\u00a0", " ") == "In every row: unchanged. Dates: 2 Jan 2026 to 10 Jan 2026."
+    )
+    assert left.empty
 
 
 def test_one_thread_is_one():
