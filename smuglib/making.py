@@ -66,7 +66,7 @@ def trainings(folder: Path | str) -> pd.DataFrame:
             "arithmetic": origin.get("precision", ""),
             **_where(origin),
         }
-    return _table(rows, "training")
+    return _table(rows, "training", ("updates", "validation PSNR (dB)", "minutes", "commit"))
 
 
 def evaluations(folder: Path | str) -> pd.DataFrame:
@@ -93,7 +93,7 @@ def evaluations(folder: Path | str) -> pd.DataFrame:
             "unchanged": digest == origin["sha256"],
             **_where(origin),
         }
-    return _table(rows, "records")
+    return _table(rows, "records", ("rows", "SHA-256", "unchanged", "commit"))
 
 
 def weights(folder: Path | str) -> pd.DataFrame:
@@ -113,7 +113,7 @@ def weights(folder: Path | str) -> pd.DataFrame:
     paths = sorted(Path(folder).rglob("weights/*.safetensors"))
     sizes = {path: round(path.stat().st_size / 1e6, 2) for path in paths}
     rows = {_name(folder, p): {"MB": size, "SHA-256": sha256(p)[:16]} for p, size in sizes.items()}
-    return _table(rows, "weights")
+    return _table(rows, "weights", ("MB", "SHA-256"))
 
 
 def executions(paths: Iterable[Path | str]) -> pd.DataFrame:
@@ -139,7 +139,7 @@ def executions(paths: Iterable[Path | str]) -> pd.DataFrame:
             "day": _day(start[:10]),
             "started (UTC)": start[11:16],
         }
-    return _table(rows, "chapter")
+    return _table(rows, "chapter", ("minutes", "day", "started (UTC)"))
 
 
 def in_words(table: pd.DataFrame) -> pd.DataFrame:
@@ -256,5 +256,7 @@ def _name(folder: Path | str, path: Path) -> str:
     return (inside.parent.parent / inside.stem).as_posix()
 
 
-def _table(rows: dict[str, dict[str, Any]], index: str) -> pd.DataFrame:
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis(index)
+def _table(rows: dict[str, dict[str, Any]], index: str, columns: Sequence[str]) -> pd.DataFrame:
+    """Return a table of rows by name; without any, one with columns to ask for."""
+    filled = pd.DataFrame.from_dict(rows, orient="index")
+    return (filled if rows else pd.DataFrame(columns=list(columns))).rename_axis(index)

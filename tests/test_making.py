@@ -75,6 +75,12 @@ def test_files_are_told_in_words(store):
     assert row[2].replace("\u00a0", " ") == "no pre-training, 600 updates, reference D(t)"
 
 
+def test_an_empty_store_has_empty_tables(tmp_path):
+    for read in (making.trainings, making.evaluations, making.weights):
+        assert making.in_words(read(tmp_path)).empty
+    assert making.evaluations(tmp_path)["unchanged"].sum() == 0
+
+
 def test_columns_that_agree_are_told_once():
     table = pd.DataFrame({"device": ["a", "a"], "commit": ["1", "2"], "rows": [3, 3]})
     left, told = making.shared(table)
