@@ -21,7 +21,7 @@ from smuglib.readable import NO_BREAK
 BOOK_PACKAGES = ("jupyter-book", "sphinx", "myst-nb", "papermill", "snakemake")
 """What the book is built with, beside what results depend on."""
 
-RUN_LABELS = {"pretrained": "denoiser alone", "departures": "departures", **METHOD_LABELS}
+RUN_LABELS = {"pretrained": "denoiser", "departures": "departures", **METHOD_LABELS}
 """Names of runs, as files have them, in words."""
 
 SETTING_LABELS = {
