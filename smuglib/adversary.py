@@ -21,7 +21,7 @@ from smuglib.reachable import Reachable, ReachableBall
 from smuglib.smoothing import Smoothing
 
 Objective = Callable[[Tensor], Tensor]
-"""What an attacker wants more of: from reconstructions to one number a scan, ``[batch]``."""
+"""What an attacker wants more of, from reconstructions to one number per scan, ``[batch]``."""
 
 
 def perturbed(

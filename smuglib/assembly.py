@@ -18,7 +18,7 @@ AS_WRITTEN = "as_written"
 """Folder of the assembled book for notebooks without outputs, which its pages offer."""
 
 IMAGES = "images"
-"""Key of an output's metadata: folders with images that it shows, by where its page finds them."""
+"""Key of an output's metadata with the folders of its images, by where the page finds them."""
 
 CARD = "_static/card.png"
 """Where the pages find the picture that `smuglib.card` draws."""

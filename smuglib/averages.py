@@ -34,7 +34,7 @@ def averages(
     Returns
     -------
     pandas.DataFrame
-        One row a group, in the order of the rows: ``mean``, ``low`` and ``high`` (NaN for fewer
+        One row per group, in the order of the rows: ``mean``, ``low`` and ``high`` (NaN for fewer
         than two subjects), ``n`` values and ``n_subjects``, indexed by group.
 
     Raises

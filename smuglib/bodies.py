@@ -129,4 +129,4 @@ BODIES = {
     "unet": (_UNet, lambda poolings: 2**poolings),
     "dncnn": (_dncnn, lambda layers: 1),
 }
-"""By name: what builds a network from channels and blocks, and the stride its sizes must fit."""
+"""What builds a network from channels and blocks, and the stride its sizes must fit, by name."""

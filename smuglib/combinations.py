@@ -11,7 +11,7 @@ from urllib.parse import quote
 from smuglib import notebooks
 
 MAX_NAME = 200
-"""Longest name of a combination, in characters: file systems allow 255 bytes with a suffix."""
+"""Longest name of a combination, in characters (file systems allow 255 bytes with a suffix)."""
 
 
 def alternatives(path: Path | str, pairs: Iterable[Sequence[str]]) -> dict[str, list[Any]]:

@@ -30,7 +30,7 @@ JITTER = 0.02
 """Noise of the jittered MoDL, from the trials that preceded this book."""
 
 SLOW = 1e-4
-"""The poster's learning rate: at the profiles' the stability loss to D(t) diverges."""
+"""The poster's learning rate, since at the profiles' the stability loss to D(t) diverges."""
 
 REFERENCES = {
     "target": "target",

@@ -100,7 +100,7 @@ DEPARTURES = {
         Departure("seed=1", ("modl", "smug"), _BOTH, seed=1),
     )
 }
-"""All of them by name. ``seed=1`` is the other way round: a second run, which nobody made."""
+"""All of them by name. ``seed=1`` is the other way round, a second run, which nobody made."""
 
 
 def evaluate_departure(

@@ -15,7 +15,7 @@ SUMMARY += ["n_slices", "n_subjects"]
 """Columns of all tables of this module."""
 
 Measure = Callable[[pd.DataFrame, pd.DataFrame, str], pd.DataFrame]
-"""Compares records with a departure and without, and knows what to call it: as `compare`."""
+"""Compares records with a departure and without, and knows what to call it, as `compare` does."""
 
 
 def compare(changed: pd.DataFrame, plain: pd.DataFrame, departure: str) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""Evaluation: every method in every scenario, one record a slice.
+"""Evaluation: every method in every scenario, one record per slice.
 
 The random draws of a row are a function of the seed and the slice alone. All methods meet the
 same random starts, and the noise of the scored reconstruction is not the attacker's.

@@ -2,8 +2,8 @@
 
 A page without a kernel can only show what was computed before. `compute` puts one slice through
 every combination of a `Grid`; `write` keeps the numbers as records, and the reconstructions and
-error maps as sheets of small images, one row a sampling rate and one column a state of the input:
-clean, then random noise and then the attack, each in the order of the strengths.
+error maps as sheets of small images, one row per sampling rate and one column per state of the
+input: clean, then random noise and then the attack, each in the order of the strengths.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ VIEWS = ("clean", "noise", "adaptive_image")
 """Scenarios that a reader chooses from; see `smuglib.scenarios.table_scenarios`."""
 
 KINDS = ("image", "error")
-"""What is drawn of a reconstruction: its magnitude, and that of its difference to the target."""
+"""What is drawn of a reconstruction, its magnitude or that of its difference to the target."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ class Explorer:
     grid
         The combinations.
     frame
-        Records, one row a combination.
+        Records, one row per combination.
     sheets
         Levels, uint8, ``[rate * height, state * width]``, by ``"<method>_<kind>"``; and
         ``"target"``, ``[height, width]``. Image levels are relative to ``max |t|``, error levels

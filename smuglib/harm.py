@@ -147,7 +147,7 @@ def measures(planted: Planted, outcome: Outcome) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        One row a lesion: ``split``, ``subject``, ``slice``, ``lesion``, and ``recovery``,
+        One row per lesion: ``split``, ``subject``, ``slice``, ``lesion``, and ``recovery``,
         ``false`` and ``apparent`` (see `smuglib.lesions`).
     """
     return pd.DataFrame(

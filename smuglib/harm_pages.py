@@ -17,7 +17,7 @@ HEADS = {
     "false": "false contrast, r.m.s.",
     "psnr": "PSNR (dB)",
 }
-"""Quantities at a lesion, and their headings: contrasts are shares of the lesion's own."""
+"""Quantities at a lesion, and their headings; contrasts are shares of the lesion's own."""
 
 
 def at_first_lesion(frame: pd.DataFrame) -> pd.DataFrame:

@@ -11,7 +11,7 @@ from smuglib import checks
 from smuglib.fourier import fft2c
 
 FINE = 0.25
-"""Cycles a pixel from which on structure counts as fine: half of what the pixels can hold."""
+"""Cycles a pixel from which on structure counts as fine, half of what the pixels can hold."""
 
 
 class Detail(NamedTuple):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
+from datetime import date
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -13,9 +15,25 @@ import pandas as pd
 
 from smuglib import chapters, notebooks, provenance
 from smuglib.files import sha256
+from smuglib.labels import METHOD_LABELS
+from smuglib.readable import NO_BREAK
 
 BOOK_PACKAGES = ("jupyter-book", "sphinx", "myst-nb", "papermill", "snakemake")
 """What the book is built with, beside what results depend on."""
+
+RUN_LABELS = {"pretrained": "denoiser", "departures": "departures", **METHOD_LABELS}
+"""Names of runs, as files have them, in words."""
+
+SETTING_LABELS = {
+    "pretrained=False": "no pre-training",
+    "placement=none": "no smoothing at test time",
+    "placement=denoiser": "smoothed at test time",
+    "reference=target": "reference t",
+    "reference=denoised": "reference D(t)",
+    "reference=denoised_detached": "reference D(t), detached",
+    "reconstruction_weight": "loss weight",
+}
+"""Names of settings, or of their values, in which a variant differs from its profile."""
 
 
 def versions() -> pd.Series:
@@ -35,8 +53,8 @@ def trainings(folder: Path | str) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        A row a training, indexed by its path without suffix: updates, best validation PSNR in dB,
-        minutes, device, precision, commit and date.
+        One row per training, indexed by its path without suffix: updates, best validation PSNR
+        in dB, minutes, arithmetic, device, commit and date.
     """
     rows = {}
     for path, origin in _origins(folder, "logs"):
@@ -48,7 +66,7 @@ def trainings(folder: Path | str) -> pd.DataFrame:
             "arithmetic": origin.get("precision", ""),
             **_where(origin),
         }
-    return _table(rows, "training")
+    return _table(rows, "training", ("updates", "validation PSNR (dB)", "minutes", "commit"))
 
 
 def evaluations(folder: Path | str) -> pd.DataFrame:
@@ -62,8 +80,9 @@ def evaluations(folder: Path | str) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        A row a file of records, indexed by its path without suffix: number of rows, the start of
-        its SHA-256 hash, whether that is the hash in its provenance, device, commit and date.
+        One row per file of records, indexed by its path without suffix: number of rows, the
+        start of its SHA-256 hash, whether that is the hash in its provenance, device, commit and
+        date.
     """
     rows = {}
     for path, origin in _origins(folder, "records"):
@@ -74,7 +93,7 @@ def evaluations(folder: Path | str) -> pd.DataFrame:
             "unchanged": digest == origin["sha256"],
             **_where(origin),
         }
-    return _table(rows, "records")
+    return _table(rows, "records", ("rows", "SHA-256", "unchanged", "commit"))
 
 
 def weights(folder: Path | str) -> pd.DataFrame:
@@ -88,12 +107,13 @@ def weights(folder: Path | str) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        A row a file, indexed by its path without suffix: size in MB and SHA-256 hash.
+        One row per file, indexed by its path without suffix: size in MB, and the start of its
+        SHA-256 hash.
     """
     paths = sorted(Path(folder).rglob("weights/*.safetensors"))
     sizes = {path: round(path.stat().st_size / 1e6, 2) for path in paths}
-    rows = {_name(folder, p): {"MB": size, "SHA-256": sha256(p)} for p, size in sizes.items()}
-    return _table(rows, "weights")
+    rows = {_name(folder, p): {"MB": size, "SHA-256": sha256(p)[:16]} for p, size in sizes.items()}
+    return _table(rows, "weights", ("MB", "SHA-256"))
 
 
 def executions(paths: Iterable[Path | str]) -> pd.DataFrame:
@@ -107,17 +127,113 @@ def executions(paths: Iterable[Path | str]) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        A row a notebook, indexed by its title: minutes, and when it started (UTC).
+        One row per notebook, indexed by its title: minutes, and the day and time of its start
+        (UTC).
     """
     rows = {}
     for path in paths:
         ran = notebooks.read(path)["metadata"].get("papermill", {})
-        duration = ran.get("duration")
+        duration, start = ran.get("duration"), str(ran.get("start_time", ""))
         rows[chapters.title(path)] = {
             "minutes": math.nan if duration is None else round(duration / 60, 2),
-            "started (UTC)": str(ran.get("start_time", ""))[:16].replace("T", " "),
+            "day": _day(start[:10]),
+            "started (UTC)": start[11:16],
         }
-    return _table(rows, "chapter")
+    return _table(rows, "chapter", ("minutes", "day", "started (UTC)"))
+
+
+def in_words(table: pd.DataFrame) -> pd.DataFrame:
+    """Tell what each row is about in words, in the place of the path of its file.
+
+    Parameters
+    ----------
+    table
+        What `trainings`, `evaluations` or `weights` returns.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Numbered rows: ``run``, ``training_sigma``, ``differs by`` (from the profile), and the
+        columns of the table.
+    """
+    places = [str(name).removeprefix("variants/").rpartition("/") for name in table.index]
+    runs = [re.fullmatch(r"(.*?)(?:_s([\d.]+))?", name) for _, _, name in places]
+    told = {
+        "run": [RUN_LABELS.get(run[1], run[1]) for run in runs if run],
+        "training_sigma": [float(run[2] or math.nan) for run in runs if run],
+        "differs by": [_difference(variant) for variant, _, _ in places],
+    }
+    return pd.concat([pd.DataFrame(told), table.reset_index(drop=True)], axis=1)
+
+
+def _difference(variant: str) -> str:
+    """Return the settings of a variant in words: a dash for none."""
+    told = []
+    for setting in filter(None, variant.split(",")):
+        name, _, value = setting.partition("=")
+        words = f"{value} updates" if name == "updates" else f"{_setting(name)} {value}"
+        told.append(SETTING_LABELS.get(setting, words).replace(" ", NO_BREAK))
+    return ", ".join(told) or "–"
+
+
+def _setting(name: str) -> str:
+    return SETTING_LABELS.get(name, name.replace("_", " "))
+
+
+def shared(
+    table: pd.DataFrame,
+    columns: Sequence[str] = ("device", "arithmetic", "commit", "day", "unchanged"),
+) -> tuple[pd.DataFrame, str]:
+    """Take the columns out of a table that say the same in every row.
+
+    Parameters
+    ----------
+    table
+        The table.
+    columns
+        Columns that may go; those that the table lacks do not count.
+
+    Returns
+    -------
+    pandas.DataFrame, str
+        What is left, and a sentence with the rest, such as ``"In every row: device a CPU."``;
+        empty if rows differ in all of them. Of dates it tells the first and the last.
+    """
+    same = [name for name in columns if name in table and table[name].nunique() == 1]
+    values = [table[name].iloc[0] for name in same]
+    told = [
+        ("" if value else "not ") + name if name == "unchanged" else f"{name} {value}"
+        for name, value in zip(same, values, strict=True)
+    ]
+    sentences = [f"In every row: {'; '.join(told)}."] if same else []
+    if "date" in table and len(table):
+        days = dict.fromkeys((_day(table["date"].min()), _day(table["date"].max())))
+        sentences.append(f"Dates: {' to '.join(days)}.")
+    return table.drop(columns=[*same, "date"], errors="ignore"), " ".join(sentences)
+
+
+def device(name: str) -> str:
+    """Write the name of a device; one thread is one.
+
+    Parameters
+    ----------
+    name
+        From `smuglib.provenance.device_name`.
+
+    Returns
+    -------
+    str
+        Such as ``"x86_64 CPU, 1 thread"``.
+    """
+    return re.sub(r"\b1 threads$", "1 thread", name)
+
+
+def _day(text: str) -> str:
+    """Write a date such as ``"2026-01-02"`` with the name of its month, unbroken."""
+    if not text:
+        return ""
+    day = date.fromisoformat(text)
+    return f"{day.day}{NO_BREAK}{day:%b}{NO_BREAK}{day.year}"
 
 
 def _origins(folder: Path | str, kind: str) -> Iterable[tuple[Path, dict[str, Any]]]:
@@ -127,8 +243,11 @@ def _origins(folder: Path | str, kind: str) -> Iterable[tuple[Path, dict[str, An
 
 def _where(origin: dict[str, Any]) -> dict[str, str]:
     """Return device, commit and date of a provenance file."""
-    date = origin["time"][:10]
-    return {"device": origin["device"], "commit": origin["commit"][:7], "date": date}
+    return {
+        "device": device(origin["device"]),
+        "commit": origin["commit"][:7],
+        "date": origin["time"][:10],
+    }
 
 
 def _name(folder: Path | str, path: Path) -> str:
@@ -137,5 +256,7 @@ def _name(folder: Path | str, path: Path) -> str:
     return (inside.parent.parent / inside.stem).as_posix()
 
 
-def _table(rows: dict[str, dict[str, Any]], index: str) -> pd.DataFrame:
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis(index)
+def _table(rows: dict[str, dict[str, Any]], index: str, columns: Sequence[str]) -> pd.DataFrame:
+    """Return a table of rows by name; without any, one with columns to ask for."""
+    filled = pd.DataFrame.from_dict(rows, orient="index")
+    return (filled if rows else pd.DataFrame(columns=list(columns))).rename_axis(index)

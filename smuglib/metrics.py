@@ -1,4 +1,4 @@
-"""Image quality: PSNR, SSIM and NMSE of complex reconstructions, one value a sample.
+"""Image quality: PSNR, SSIM and NMSE of complex reconstructions, one value per sample.
 
 The library scores complex errors (PSNR, NMSE) and magnitudes (SSIM) against the fully sampled
 image ``t``, with peak and data range ``max |t|`` of the same slice. The formulas of the poster's

@@ -2,7 +2,7 @@
 
 Between ``F`` and its adjoint stands only the mask. So the shifts that centre k-space cancel once
 the mask is shifted instead; along an axis that is sampled completely the two transforms cancel
-altogether; and what remains is local to an image, and with a 1-D mask to a readout line. On a CPU
+altogether; and what remains is local to an image, and with a 1-D mask to an image row. On a CPU
 it is computed piece by piece, each piece small enough to stay in the processor's cache.
 """
 
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 PIECE_BYTES = 2 * 2**20
-"""Coil images of one piece on a CPU, in bytes: about the size of a core's second-level cache."""
+"""Coil images of one piece on a CPU, in bytes; about the size of a core's second-level cache."""
 
 
 class NormalOperator:
@@ -57,7 +57,7 @@ class NormalOperator:
         return torch.stack(images)
 
     def _image(self, x: Tensor, maps: Tensor, mask: Tensor) -> Tensor:
-        """Apply the operator to one image, by strips of lines where lines decouple."""
+        """Apply the operator to one image, by strips of rows where rows decouple."""
         if len(self._axes) == 2:
             return self._piece(x, maps, mask)
         coils, height, width = maps.shape

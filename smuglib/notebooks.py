@@ -26,7 +26,7 @@ class NotebookError(RuntimeError):
 
 
 STARTS = 3
-"""Attempts to start a kernel: of two that start at once and choose one port, one hangs."""
+"""Attempts to start a kernel, since of two that start at once and choose one port, one hangs."""
 
 
 def read(path: Path | str) -> dict[str, Any]:

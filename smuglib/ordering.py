@@ -24,8 +24,11 @@ LEVELS = {
     "kspace": 2,
     "adaptive_strong": 3,
 }
-"""What the attacker knows: nothing, the network without its smoothing, the defended network, and
-the same with a longer search. Rungs of one level are not compared."""
+"""What the attacker knows, by rung.
+
+0 is nothing, 1 the network without its smoothing, 2 the defended network, and 3 the same with a
+longer search. Rungs of one level are not compared.
+"""
 
 THREAT = (
     "method",
@@ -81,7 +84,7 @@ def ordering(
     Returns
     -------
     pandas.DataFrame
-        One row a group of ``by`` and pair of rungs, with those columns, ``weaker``,
+        One row per group of ``by`` and pair of rungs, with those columns, ``weaker``,
         ``stronger``, the mean ``difference`` of the metric, weaker minus stronger, over the slices
         that both have (positive: in order), ``low`` and ``high`` of its bootstrap interval over
         subjects (NaN for fewer than two), ``n_slices``, ``n_subjects``, and ``broken``: the

@@ -145,7 +145,7 @@ class Ball:
         return self.aligned(self.radius)
 
     def aligned(self, values: Tensor) -> Tensor:
-        """Return one value a scan, ``[batch]``, shaped to broadcast against perturbations."""
+        """Return one value per scan, ``[batch]``, shaped to broadcast against perturbations."""
         return values.reshape(-1, *(1,) * (self.center.ndim - 1))
 
     def _gaussian(self, generator: torch.Generator) -> Tensor:

@@ -44,8 +44,8 @@ class Profile:
     pretraining_updates, pretraining_batch, updates, batch
         Optimizer updates and slices an update, of pre-training and of fine-tuning.
     strip_height
-        Rows of the random strips that training sees; `height` means whole slices. Readout lines
-        decouple in data consistency, so a strip is an exact, smaller problem.
+        Rows of the random strips that training sees; `height` means whole slices. Image
+        rows decouple in data consistency, so a strip is an exact, smaller problem.
     learning_rate
         Peak of the one-cycle schedule (Adam, β = (0.5, 0.999)).
     clip_factor

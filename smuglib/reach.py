@@ -1,8 +1,8 @@
 r"""How much of an image-domain perturbation a measurement could have produced.
 
 ``z = A^H y`` moves by ``A^H η`` if the measurement errs by η. Along an eigenvector of ``A^H A`` of
-eigenvalue g, a change δ of ``z`` takes an η larger by ``1/\sqrt g``: for small g there is none of
-moderate size. A row tells how the energy of one attack's δ is spread over the eigenvalues, and
+eigenvalue g, a change δ of ``z`` takes an η larger by :math:`1/\sqrt{g}`. For small g there is none
+of moderate size. A row tells how the energy of one attack's δ is spread over the eigenvalues, and
 what of its damage is left once the component of small eigenvalues is taken out.
 """
 
@@ -29,7 +29,7 @@ EDGES = {"below_1e_4": 1e-4, "below_1e_3": 1e-3, "below_1e_2": 1e-2, "below_1e_1
 """Fields of `Reach`, and the eigenvalues below which they count the energy of δ."""
 
 FLOOR = Attack().floor
-"""Smallest eigenvalue that counts as within reach: that of attacks in the range of ``A^H``."""
+"""Smallest eigenvalue that counts as within reach, that of attacks in the range of ``A^H``."""
 
 
 @dataclass(frozen=True)

@@ -31,14 +31,14 @@ Whole = tuple[Tensor, Tensor, Tensor, Tensor]
 """Zero-filled image, maps, mask and target of one slice."""
 
 MAX_BYTES = 2**30
-"""Most memory for the slices that a training keeps on its device: 800 of 128 x 128, 8 coils."""
+"""Most memory for the slices that a training keeps on its device, 800 of 128 x 128 with 8 coils."""
 
 
 class Examples:
     """Training examples of a profile, addressed by the number of the update.
 
     Every epoch visits all slices in a fresh order. With ``strip_height`` below the height, an
-    update sees the same random rows of all its slices: with a 1-D mask the readout lines decouple
+    update sees the same random rows of all its slices: with a 1-D mask the image rows decouple
     in data consistency, so that a strip's operator and zero-filled image are exact.
 
     Parameters

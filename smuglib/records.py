@@ -1,4 +1,4 @@
-"""Records of evaluations: one row a method, scenario, setting and slice, in CSV files.
+"""Records of evaluations: one row per method, scenario, setting and slice, in CSV files.
 
 Tables and figures are made from records alone. The files are those of `smuglib.rows`: beside
 ``<name>.csv`` stands ``<name>.json`` with the provenance of the whole file.

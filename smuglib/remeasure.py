@@ -56,7 +56,7 @@ def recheck(
     Returns
     -------
     pandas.DataFrame
-        One row a combination: its keys, the ``rows`` compared, the ``quantity`` that differs most
+        One row per combination: its keys, the ``rows`` compared, the ``quantity`` that differs most
         in units of what is allowed, and that ``difference`` (1 is the limit).
 
     Raises

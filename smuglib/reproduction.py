@@ -28,9 +28,9 @@ def differences(fresh: Path | str, shipped: Path | str) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row a group (method, training_sigma, scenario, quantity) and measure: ``rows`` compared,
-        ``only_fresh`` and ``only_shipped`` (rows without a partner), ``mean_difference`` (fresh
-        minus shipped) and ``largest_difference`` (absolute).
+        One row per group (method, training_sigma, scenario, quantity) and measure: ``rows``
+        compared, ``only_fresh`` and ``only_shipped`` (rows without a partner), ``mean_difference``
+        (fresh minus shipped) and ``largest_difference`` (absolute).
 
     Raises
     ------

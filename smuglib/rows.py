@@ -1,4 +1,4 @@
-"""Files of results: one row a dataclass, in CSV, with provenance and a hash beside it.
+"""Files of results: one dataclass per row, in CSV, with provenance and a hash beside it.
 
 A kind of row is a dataclass whose fields are numbers and words. Beside ``<name>.csv`` stands
 ``<name>.json`` with the provenance of the whole file and the hash that tells a truncated or
@@ -23,18 +23,13 @@ from smuglib import files
 
 @dataclass(frozen=True)
 class Row:
-    """Base of all kinds of rows: fields of type ``str``, ``int`` or ``float``.
-
-    Parameters of the class
-    -----------------------
-    RESULTS
-        Fields that are measured; none may be NaN.
-    MAKERS
-        Fields that tell what made the row.
-    """
+    """Base of all kinds of rows: fields of type ``str``, ``int`` or ``float``."""
 
     RESULTS: ClassVar[tuple[str, ...]] = ()
+    """Fields that are measured; none may be NaN."""
+
     MAKERS: ClassVar[tuple[str, ...]] = ()
+    """Fields that tell what made the row."""
 
     @classmethod
     def columns(cls) -> dict[str, str]:
@@ -43,7 +38,7 @@ class Row:
 
     @property
     def identity(self) -> tuple[object, ...]:
-        """Everything that tells rows apart: all fields but the results and what made them."""
+        """Everything that tells rows apart, all fields but the results and what made them."""
         made = (*self.RESULTS, *self.MAKERS)
         return tuple(getattr(self, name) for name in self.columns() if name not in made)
 

@@ -20,7 +20,7 @@ class Scenario:
     name
         Name of the scenario in records, tables and figures.
     rung
-        ``"clean"``, or a rung of `smuglib.attacks.LADDER`.
+        ``"clean"``, or a rung of `smuglib.ladder.LADDER`.
     epsilon
         Strength of the perturbation, >= 0; 0 for ``"clean"``.
     domain, norm, attack_steps, attack_restarts

@@ -1,4 +1,4 @@
-"""Solvers of ``(A^H A + lambda I) x = r``: exact along readout lines, or conjugate gradients."""
+"""Solvers of ``(A^H A + lambda I) x = r``: exact, row by row, or conjugate gradients."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from smuglib.linalg import hermitian_inverse
 from smuglib.operators import SenseOperator
 
 CPU_CHUNK_BYTES, GPU_CHUNK_BYTES = 4 * 2**20, 256 * 2**20
-"""Bytes of line matrices that are factored at once: a processor's cache, a GPU's width."""
+"""Bytes of line matrices that are factored at once, to fit a processor's cache or fill a GPU."""
 
 
 class ConvergenceWarning(UserWarning):
@@ -29,10 +29,10 @@ class Solver(Protocol):
 
 
 def line_matrices(A: SenseOperator) -> Tensor:
-    """Return the readout-line blocks of ``A^H A`` for a 1-D Cartesian mask.
+    """Return the blocks of ``A^H A`` for a 1-D Cartesian mask, one per image row.
 
     With whole columns sampled, the Fourier transform along the readout is complete and cancels
-    in ``A^H A``: each readout line ``h`` is an independent system
+    in ``A^H A``: each image row ``h`` is an independent system
     ``G_h[i, j] = T[i - j] sum_c conj(S_c[h, i]) S_c[h, j]``, where ``T = F^H M F`` is the
     circulant matrix of the mask.
 
@@ -66,12 +66,12 @@ def _circulant(A: SenseOperator) -> Tensor:
 
 
 def _gram(lines: Tensor, circulant: Tensor) -> Tensor:
-    """Return ``G_h`` of readout lines of the maps, ``[batch, line, width, coil]``."""
+    """Return ``G_h`` of some image rows of the maps, ``[batch, line, width, coil]``."""
     return (lines.conj() @ lines.mT).mul_(circulant)
 
 
 class LinewiseSolver:
-    """Exact solver for 1-D Cartesian masks: one small dense inverse a readout line.
+    """Exact solver for 1-D Cartesian masks: one small dense inverse per image row.
 
     For a fixed lambda the inverses are computed once and every solve is one batched matrix
     product, for any number of noise samples. For a lambda that is learned, an eigendecomposition
@@ -126,7 +126,7 @@ class LinewiseSolver:
         return solution.transpose(1, 2)
 
     def inverse(self, lam: float) -> Tensor:
-        """Return ``(G_h + lam I)^{-1}`` for every line, computed at the first call for a lam.
+        """Return ``(G_h + lam I)^{-1}`` for every row, computed at the first call for a lam.
 
         Parameters
         ----------
@@ -169,7 +169,7 @@ class LinewiseSolver:
         return inverse
 
     def eigen(self) -> tuple[Tensor, Tensor]:
-        """Return eigenvalues ``[batch, height, width]`` and eigenvectors of every line."""
+        """Return eigenvalues ``[batch, height, width]`` and eigenvectors of every row."""
         if self._eigen is None:
             values, vectors = torch.linalg.eigh(_gram(self._lines, self._circulant))
             self._eigen = values.clamp_min(0), vectors

@@ -2,10 +2,13 @@ r"""The spectrum of ``A^H A``, and what repeated data consistency does along eac
 
 Let ``δ`` be added to ``z = A^H y``, along an eigenvector of ``A^H A`` of eigenvalue g. A denoiser
 that passes the change of its input with slope c turns the unrolled loop into a scalar recursion
-for the change ``e_n`` of the iterates, with one solution:
+for the change ``e_n`` of the iterates,
 
-.. math:: e_0 = \delta, \quad e_{n+1} = \frac{\delta + \lambda c\, e_n}{g + \lambda}, \qquad
-    \frac{e_N}{\delta} = r^N + \frac{1}{g + \lambda} \sum_{n=0}^{N-1} r^n, \quad
+.. math:: e_0 = \delta, \quad e_{n+1} = \frac{\delta + \lambda c\, e_n}{g + \lambda},
+
+with one solution:
+
+.. math:: \frac{e_N}{\delta} = r^N + \frac{1}{g + \lambda} \sum_{n=0}^{N-1} r^n, \quad
     r = \frac{\lambda c}{g + \lambda}.
 
 With c = 1 this is ``1 + N/λ`` for g = 0 and tends to ``1/g`` for many steps.
@@ -58,12 +61,12 @@ def gain(eigenvalue: Tensor, n_steps: int, *, lam: float = 1.0, slope: float = 1
 
 @dataclass(frozen=True, eq=False)
 class Spectrum:
-    """Eigenvalues and eigenvectors of ``A^H A`` for a 1-D Cartesian mask, readout line by line.
+    """Eigenvalues and eigenvectors of ``A^H A`` for a 1-D Cartesian mask, image row by row.
 
     Parameters
     ----------
     values
-        Eigenvalues g >= 0, rising along each line, ``[batch, height, width]``.
+        Eigenvalues g >= 0, rising along each row, ``[batch, height, width]``.
     vectors
         Orthonormal eigenvectors in the columns, ``[batch, height, width, width]``.
     """

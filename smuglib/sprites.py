@@ -17,12 +17,12 @@ from smuglib.files import replacing
 Sheet = np.ndarray[Any, np.dtype[np.uint8]]
 
 STEP = 3
-"""Levels are multiples of it: 86 are as many as an eye tells apart, and files shrink by a third."""
+"""Levels are multiples of it; 86 are as many as an eye tells apart, and files shrink by a third."""
 
 COLOURS: Sheet = np.round(matplotlib.colormaps["inferno"](np.arange(256))[:, :3] * 255).astype(
     np.uint8
 )
-"""Colours of an error's levels 0 to 255, ``[256, 3]``: those of `smuglib.plots.show_error`."""
+"""Colours of an error's levels 0 to 255, ``[256, 3]``, those of `smuglib.plots.show_error`."""
 
 
 def levels(values: np.ndarray[Any, Any], limit: float) -> Sheet:
@@ -99,6 +99,6 @@ def read(path: Path | str, *, coloured: bool) -> Sheet:
 
 
 def _codes(colours: Sheet) -> np.ndarray[Any, np.dtype[np.int64]]:
-    """Return one number a colour."""
+    """Return one number per colour."""
     codes: np.ndarray[Any, np.dtype[np.int64]] = colours.astype(np.int64) @ (65536, 256, 1)
     return codes

@@ -14,7 +14,7 @@ from smuglib.statistics import Interval
 from smuglib.verdicts import judged, worded
 
 SMALL = 0.1
-"""Eigenvalues of ``A^H A`` below it: directions that the scanner hardly measures."""
+"""Eigenvalues of ``A^H A`` below it are directions that the scanner hardly measures."""
 
 INPUTS = {"image": "of the zero-filled image", "kspace": "of the samples"}
 

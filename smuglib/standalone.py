@@ -22,7 +22,7 @@ from smuglib import assembly, chapters, notebooks
 from smuglib.files import write_text
 
 TEXTS = ("conventions", "glossary", "references")
-"""Pages of text that go with every notebook: citations and terms lead there."""
+"""Pages of text that go with every notebook, for citations and terms lead there."""
 
 _LABELS = re.compile(r"^\(([\w-]+)\)=|\$\$ *\(([\w-]+)\)", re.MULTILINE)
 _LINK = re.compile(r"(?<!!)\[([^\]]*)\]\(([\w./-]+?)(?:\.ipynb|\.md)?(#[\w-]+)?\)")

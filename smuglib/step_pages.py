@@ -15,7 +15,7 @@ from smuglib.sweeps import AXES
 from smuglib.verdicts import judged, worded
 
 TOY = "smoke"
-"""The profile that is for tests: its runs take seconds."""
+"""The profile that is for tests, whose runs take seconds."""
 
 SETTINGS = ["sampling_rate", "consistency_rate", "n_steps", "n_samples"]
 """Columns in which a perturbed record and its clean one agree."""

@@ -42,7 +42,7 @@ def by_method(
     Returns
     -------
     pandas.DataFrame
-        Text, one row a scenario, one column a method.
+        Text, one row per scenario, one column per method.
     """
     chosen = frame[frame["quantity"] == quantity]
     means = averages(chosen, root_mean_square=root_mean_square)

@@ -62,7 +62,7 @@ def gather(folder: Path, planned: dict[str, dict[str, Any]]) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        One row a combination, indexed by its name: parameters, key numbers, minutes of execution,
+        One row per combination, indexed by its name: parameters, key numbers, minutes of execution,
         and, if any failed, the error; what a failed combination lacks is missing.
     """
     rows = []

@@ -44,7 +44,7 @@ KSPACE_STRENGTHS = (0.005, 0.02)
 """Relative to ``||y||_2``."""
 
 SAMPLING_RATES = (0.125, 0.5)
-"""Accelerations 8 and 2: both directions from the 4 of the training."""
+"""Accelerations 8 and 2, both directions from the 4 of the training."""
 
 UNROLLING_STEPS = (1, 2, 4, 16)
 """Around the 8 of the training."""

@@ -21,7 +21,7 @@ COLUMNS = (
     "adaptive_image",
     "adaptive_kspace_l2",
 )
-"""Scenarios of Table 1: the poster's three accuracies, and three attacks that it lacks."""
+"""Scenarios of Table 1, the poster's three accuracies, and three attacks that it lacks."""
 
 METRICS = ("psnr", "ssim")
 """Columns of results that the table shows."""

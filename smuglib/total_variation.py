@@ -51,7 +51,7 @@ from smuglib.operators import SenseOperator
 from smuglib.smoothing import Smoothing
 
 RELAXATION = 1.9
-"""Over-relaxation ρ: about half as many iterations as without it (ρ = 1)."""
+"""Over-relaxation ρ, with about half as many iterations as without it (ρ = 1)."""
 
 
 def gradient(x: Tensor) -> Tensor:

@@ -27,7 +27,7 @@ WARM_UP = 0.1
 """Fraction of the updates in which the learning rate rises to its peak."""
 
 NORM_MEMORY = 0.98
-"""Weight of the past in the running mean of gradient norms: about 50 updates."""
+"""Weight of the past in the running mean of gradient norms, about 50 updates."""
 
 
 @dataclass(frozen=True)
@@ -141,7 +141,7 @@ class Training:
         Returns
         -------
         list of dict
-            The log, one row a validation: update, learning rate, mean loss since the last row,
+            The log, one row per validation: update, learning rate, mean loss since the last row,
             validation PSNR in dB, seconds of training so far.
 
         Raises

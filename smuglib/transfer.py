@@ -48,7 +48,7 @@ def transfer_matrix(
     Returns
     -------
     pandas.DataFrame
-        One row a source, target and slice, with `COLUMNS`: PSNR in dB of the target's
+        One row per source, target and slice, with `COLUMNS`: PSNR in dB of the target's
         reconstruction under the perturbation that the source's gradient led to.
 
     Raises

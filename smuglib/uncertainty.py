@@ -234,7 +234,7 @@ def calibration(
     Returns
     -------
     pandas.DataFrame
-        One row a bin, by rising prediction: root mean square of the ``predicted`` and of the
+        One row per bin, by rising prediction: root mean square of the ``predicted`` and of the
         ``error``, and number of ``pixels``. Calibrated is ``predicted == error``.
 
     Raises

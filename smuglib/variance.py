@@ -54,7 +54,7 @@ def sampling_errors(
     Returns
     -------
     pandas.DataFrame
-        Errors in units of the scan's scale; one row a count, one column a scheme, NaN for odd
+        Errors in units of the scan's scale; one row per count, one column per scheme, NaN for odd
         counts of antithetic samples.
 
     Raises

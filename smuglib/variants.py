@@ -59,7 +59,7 @@ def validations(store: Store, setting: str, default: str | None = None) -> pd.Da
     Returns
     -------
     pandas.DataFrame
-        One row a training: its variant, run and last update, and its best validation PSNR in dB
+        One row per training: its variant, run and last update, and its best validation PSNR in dB
         up to there beside that of the other training up to the same update.
     """
     lines = []

@@ -18,10 +18,10 @@ from smuglib.models import METHODS, UnrolledNetwork
 from smuglib.smoothing import Smoothing
 
 SHIPPED = Path(__file__).parent / "shipped"
-"""Folder of the weights and records that come with the library, one folder a profile."""
+"""Folder of the weights and records that come with the library, one folder per profile."""
 
 SIGMAS = (0.05, 0.01)
-"""Noise levels of the shipped weights: ours, and the poster's."""
+"""Noise levels of the shipped weights, ours and the poster's."""
 
 
 def save_tensors(path: Path | str, tensors: dict[str, Tensor], header: dict[str, Any]) -> None:

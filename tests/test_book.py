@@ -54,15 +54,25 @@ def check_pages(html: Path) -> None:
         assert not resources.images_without_text, f"{page.name} has images without text"
 
 
+def check_no_paths(html: Path, *checkouts: Path) -> None:
+    """No page tells where the project lay on the computer that built it."""
+    for page in html.rglob("*.html"):
+        text = page.read_text(encoding="utf-8")
+        for checkout in checkouts:
+            assert str(checkout) not in text, f"{page.name} holds {checkout}"
+
+
 @pytest.fixture
 def project(tmp_path):
     """A project with the real settings and a book of one page and one notebook."""
     shutil.copy(ROOT / "_config.yml", tmp_path)
     for name in ("_static", "_templates"):
         shutil.copytree(ROOT / "book" / name, tmp_path / "book" / name)
-    toc = "format: jb-book\nroot: intro\nchapters:\n  - file: 01_demo\n"
+    toc = "format: jb-book\nroot: intro\nchapters:\n  - file: 01_demo\n  - file: api\n"
     (tmp_path / "_toc.yml").write_text(toc)
     demo(tmp_path / "book" / "01_demo.ipynb", "print(epsilon)")
+    module = ".. automodule:: smuglib.sources\n   :members:\n"
+    (tmp_path / "book" / "api.md").write_text(f"# API\n\n```{{eval-rst}}\n{module}```\n")
     text = "# Intro\n\nSee {cite}`one` and {eq}`eq`.\n\n$$x = 1$$ (eq)\n\n```{bibliography}\n```\n"
     (tmp_path / "book" / "intro.md").write_text(text)
     entry = "@article{one, author={A. Author}, title={T}, journal={J}, year={2020}}\n"
@@ -85,6 +95,7 @@ def test_a_built_page_fetches_nothing_from_the_network(project, executed):
     assert done.returncode == 0, done.stdout + done.stderr
     html = project / "_build" / "html"
     check_pages(html)
+    check_no_paths(html, project, ROOT)
     page = (html / "01_demo.html").read_text()
     assert "0.5" in page
     assert "mathjax/tex-chtml.js" in (html / "intro.html").read_text()
@@ -148,6 +159,12 @@ def test_a_page_with_a_foreign_script_is_noticed(tmp_path):
         check_pages(tmp_path)
 
 
+def test_a_page_that_names_its_checkout_is_noticed(tmp_path):
+    (tmp_path / "a.html").write_text(f"<code>PosixPath('{ROOT}/smuglib')</code>")
+    with pytest.raises(AssertionError, match="holds"):
+        check_no_paths(tmp_path, ROOT)
+
+
 def test_every_page_of_the_book_exists():
     for name in assembly.chapter_names(ROOT / "_toc.yml"):
         files = [ROOT / "book" / f"{name}{suffix}" for suffix in (".md", ".ipynb")]
@@ -185,6 +202,7 @@ def check_no_notebook_warns(folder):
 def test_the_smoke_pipeline_makes_a_book_that_reads_offline(smoke_book):
     html = smoke_book / "build" / "smoke" / "_build" / "html"
     check_pages(html)
+    check_no_paths(html, smoke_book, ROOT)
     for name in assembly.chapter_names(smoke_book / "_toc.yml"):
         assert (html / f"{name}.html").is_file()
     check_nothing_is_left_to_do(smoke_book)

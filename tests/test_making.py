@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 
 import pandas as pd
 import pytest
@@ -60,7 +61,42 @@ def test_records_that_changed_are_noticed(store):
 def test_weights_are_told_by_size_and_hash(store):
     table = making.weights(store)
     digest = sha256(store / "weights" / "modl_s0.05.safetensors")
-    assert table.loc["modl_s0.05"].to_list() == [0.02, digest]
+    assert table.loc["modl_s0.05"].to_list() == [0.02, digest[:16]]
+
+
+def test_files_are_told_in_words(store):
+    told = making.in_words(making.evaluations(store))
+    assert told["run"].to_list() == ["MoDL", "MoDL"]
+    assert told["training_sigma"].to_list() == [0.05, 0.05]
+    assert told["differs by"].to_list() == ["–", "jitter\u00a00.1"]
+    names = ["variants/pretrained=False,updates=600,reference=denoised/other"]
+    (row,) = making.in_words(pd.DataFrame({"MB": [1]}, index=names)).itertuples(index=False)
+    assert row[0] == "other" and math.isnan(row[1])
+    assert row[2].replace("\u00a0", " ") == "no pre-training, 600 updates, reference D(t)"
+
+
+def test_an_empty_store_has_empty_tables(tmp_path):
+    for read in (making.trainings, making.evaluations, making.weights):
+        assert making.in_words(read(tmp_path)).empty
+    assert making.evaluations(tmp_path)["unchanged"].sum() == 0
+
+
+def test_columns_that_agree_are_told_once():
+    table = pd.DataFrame({"device": ["a", "a"], "commit": ["1", "2"], "rows": [3, 3]})
+    left, told = making.shared(table)
+    assert left.columns.to_list() == ["commit", "rows"] and told == "In every row: device a."
+    assert making.shared(left)[1] == ""
+    dated = pd.DataFrame({"unchanged": [True, True], "date": ["2026-01-10", "2026-01-02"]})
+    left, told = making.shared(dated)
+    assert (
+        told.replace("\u00a0", " ") == "In every row: unchanged. Dates: 2 Jan 2026 to 10 Jan 2026."
+    )
+    assert left.empty
+
+
+def test_one_thread_is_one():
+    assert making.device("x86_64 CPU, 1 threads") == "x86_64 CPU, 1 thread"
+    assert making.device("x86_64 CPU, 11 threads") == "x86_64 CPU, 11 threads"
 
 
 def test_times_of_chapters_come_from_their_execution(tmp_path):
@@ -69,7 +105,7 @@ def test_times_of_chapters_come_from_their_execution(tmp_path):
     content["metadata"]["papermill"]["start_time"] = "2026-01-02T03:04:05.678"
     timed.write_text(json.dumps(content))
     table = making.executions([timed])
-    assert table.loc["Demo"].to_list() == [1.5, "2026-01-02 03:04"]
+    assert table.loc["Demo"].to_list() == [1.5, "2\u00a0Jan\u00a02026", "03:04"]
     assert making.executions([executed(tmp_path / "b.ipynb")])["minutes"].isna().all()
     assert making.executions([]).empty
 

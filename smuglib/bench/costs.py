@@ -119,7 +119,7 @@ def break_even(frame: pd.DataFrame, width: int) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        Seconds, the factorization counted; one row a number of right-hand sides, one column an
+        Seconds, the factorization counted; one row per number of right-hand sides, one column per
         implementation: both of the library's, and the fastest of each peer that was measured.
     """
     work = "solve, 10 right-hand sides"
@@ -188,7 +188,7 @@ def targets(frame: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        One row a target: what is compared, with whom, the target, the measured value, and
+        One row per target: what is compared, with whom, the target, the measured value, and
         whether it is ``met``.
 
     Raises

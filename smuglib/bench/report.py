@@ -74,7 +74,7 @@ def read(folder: Path | str) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        One row a `Row`, with NaN where nothing was measured.
+        One row per `Row`, with NaN where nothing was measured.
 
     Raises
     ------

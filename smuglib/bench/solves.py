@@ -16,12 +16,12 @@ from smuglib.solvers import CGSolver, LinewiseSolver, line_matrices
 
 SECTION = "solves"
 SIZES = ((128, 128, 8), (320, 320, 15))
-"""Height, width and coils: the default profile's, and the poster's."""
+"""Height, width and coils of the default profile, and of the poster."""
 
 LINEWISE, COUNTED = "smuglib, line-wise", "smuglib, line-wise, factorized anew"
 CG = "smuglib, CG"
 STEPS, PER_STEP = 8, 4
-"""Solves of one reconstruction with few samples: 32 right-hand sides, four at a time."""
+"""Solves of one reconstruction with few samples (32 right-hand sides, four at a time)."""
 
 
 def measure(

@@ -1,4 +1,4 @@
-"""fastMRI multicoil volumes: one HDF5 file a scan, read slice by slice.
+"""fastMRI multicoil volumes: one HDF5 file per scan, read slice by slice.
 
 The layout is that of Zbontar et al., "fastMRI: An Open Dataset and Benchmarks for Accelerated
 MRI", arXiv:1811.08839: ``kspace`` complex64 ``[slice, coil, readout, phase encoding]``,
@@ -73,7 +73,7 @@ class Volume:
 
     @property
     def subject(self) -> int:
-        """The patient as a 48-bit number: exact in int64 and in float64."""
+        """The patient as a 48-bit number, exact in int64 and in float64."""
         return derived_seed(0, "patient", self.patient) >> 15
 
     def kspace(self, index: int) -> Tensor:

@@ -48,7 +48,7 @@ class Lesion:
 
     @property
     def inner(self) -> float:
-        """Inner radius of the annulus, in pixels: the lesion ends here."""
+        """Inner radius of the annulus, in pixels, where the lesion ends."""
         return self.radius + 3 * self.edge
 
     @property

@@ -13,7 +13,7 @@ from smuglib.models import UnrolledNetwork
 from smuglib.operators import SenseOperator
 
 DOMAINS = ("image", "kspace")
-"""What may change: the zero-filled image, or the sampled k-space."""
+"""What may change, the zero-filled image or the sampled k-space."""
 
 
 class Linearization:
