@@ -56,7 +56,7 @@ POSTER: dict[str, dict[str, dict[str, tuple[float, float]]]] = {
         "transfer_published": {"psnr": (3.87, 2.28), "ssim": (0.008, 0.11)},
     },
 }
-"""The poster's Table 1 as printed: MoDL's mean and ±, then each method's difference to MoDL and
+"""The poster's Table 1 as printed, MoDL's mean and ±, then each method's difference to MoDL and
 its ±. Its robust accuracy is the published attack's, which `transfer_published` repeats."""
 
 
