@@ -162,7 +162,7 @@ def along(
     ----------
     blocks
         Records by noise level, as `smuglib.tables.read_block` gives them.
-    *names
+    names
         Curves of `smuglib.curves`.
     others
         Leave out the value of the training itself.
