@@ -100,7 +100,18 @@ def paired(
 
 
 def intervals(means: pd.DataFrame) -> dict[object, statistics.Interval]:
-    """Return the rows of `averages` as intervals, by group."""
+    """Return the rows of `averages` as intervals.
+
+    Parameters
+    ----------
+    means
+        What `averages` returned.
+
+    Returns
+    -------
+    dict
+        Intervals by group; their ends are NaN for fewer than two subjects.
+    """
     ends = means[["mean", "low", "high"]].itertuples(index=False, name=None)
     return dict(
         zip(means.index, (statistics.Interval(*map(float, row)) for row in ends), strict=True)
