@@ -62,7 +62,7 @@ def summary(rows: pd.DataFrame, measure: Measure = compare) -> pd.DataFrame:
     rows
         Records of departures, and of the scenarios themselves at the same strength.
     measure
-        What compares the two: `compare` or `smuglib.gain_changes.change`.
+        What compares the two: `compare` or `smuglib.findings.gain_changes.change`.
 
     Returns
     -------

@@ -93,7 +93,7 @@ def trainings(
         Scenarios to compare in.
     measure
         What compares two records of one method: `smuglib.effects.compare` or
-        `smuglib.gain_changes.change`.
+        `smuglib.findings.gain_changes.change`.
 
     Returns
     -------

@@ -7,9 +7,10 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from smuglib import claims, evidence, verdicts
-from smuglib.claims import Claim
-from smuglib.evidence import Evidence
+from smuglib import verdicts
+from smuglib.findings import claims, evidence
+from smuglib.findings.claims import Claim
+from smuglib.findings.evidence import Evidence
 from smuglib.scenarios import table_scenarios
 from smuglib.statistics import Interval
 from tests.test_tables import GAINS, block

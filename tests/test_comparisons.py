@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from smuglib import comparisons
+from smuglib.findings import comparisons
 from smuglib.statistics import Interval
 from tests.test_tables import SCENARIOS, block
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from smuglib import claims, controls, notebooks, profiles, records
+from smuglib import controls, notebooks, profiles, records
+from smuglib.findings import claims
 from smuglib.models import METHODS
 from smuglib.store import Store
 from tests.test_records import PROVENANCE, ROW

@@ -9,9 +9,10 @@ import pandas as pd
 import pytest
 import torch
 
-from smuglib import denoisers, effect_tables, effects, live, profiles, reach, readable
+from smuglib import denoisers, effects, live, profiles, reach, readable
 from smuglib.departures import DEPARTURES, Departure, evaluate_departure, recheck
 from smuglib.evaluation import evaluate
+from smuglib.findings import effect_tables
 from smuglib.models import METHODS, UnrolledNetwork
 from smuglib.random import generator
 from smuglib.scenarios import table_scenarios

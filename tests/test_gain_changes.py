@@ -5,7 +5,8 @@ import math
 import pandas as pd
 import pytest
 
-from smuglib import departure_words, departures, effects, gain_changes, sweeps, variants
+from smuglib import departures, effects, sweeps, variants
+from smuglib.findings import departure_words, gain_changes
 from smuglib.store import Store
 from tests.test_variants import CLEAN, leave
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from smuglib import glance
+from smuglib.findings import glance
 
 NAMES = ("clean", "noise", *glance.ON_IMAGES, *glance.ON_SAMPLES)
 USUAL = {"clean": -1.0, "noise": 0.0} | dict.fromkeys(glance.ON_IMAGES, 3.0)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from smuglib import leaders
+from smuglib.findings import leaders
 from smuglib.statistics import Interval
 
 N = 12

@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from smuglib import looks, random
+from smuglib import random
+from smuglib.findings import looks
 from smuglib.fourier import fft2c, ifft2c
 
 

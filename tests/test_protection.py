@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from smuglib import protection
+from smuglib.findings import protection
 from smuglib.readable import NO_BREAK
 from smuglib.statistics import Interval
 

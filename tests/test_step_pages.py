@@ -9,11 +9,9 @@ import pandas as pd
 import pytest
 import torch
 
-from smuglib import (
-    denoising,
+from smuglib import denoising, profiles, readable
+from smuglib.findings import (
     harm_pages,
-    profiles,
-    readable,
     stability_pages,
     step_pages,
     training_checks,

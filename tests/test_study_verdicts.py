@@ -7,8 +7,7 @@ import math
 import pandas as pd
 import pytest
 
-from smuglib.statistics import Interval
-from smuglib.study_verdicts import (
+from smuglib.findings.study_verdicts import (
     about,
     extremes,
     intervals,
@@ -18,6 +17,7 @@ from smuglib.study_verdicts import (
     which,
     written,
 )
+from smuglib.statistics import Interval
 
 WORDS = {"above": "up for", "below": "down for", "between": "open for", "every": "every method"}
 FOUND = {

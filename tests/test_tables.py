@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from smuglib import conclusions, gains, records, tables, verdicts
+from smuglib import records, tables, verdicts
+from smuglib.findings import conclusions, gains
 from smuglib.models import METHODS
 from smuglib.records import Record
 from smuglib.scenarios import Scenario, table_scenarios

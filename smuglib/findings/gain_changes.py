@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pandas as pd
 
-from smuglib import departure_words, statistics
-from smuglib.effect_tables import with_interval
+from smuglib import statistics
 from smuglib.effects import SUMMARY
+from smuglib.findings import departure_words
+from smuglib.findings.effect_tables import with_interval
 from smuglib.labels import METHOD_LABELS
 from smuglib.readable import NO_BREAK
 from smuglib.statistics import PAIR

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from smuglib import controls, evidence
-from smuglib.evidence import Evidence
+from smuglib import controls
+from smuglib.findings import evidence
+from smuglib.findings.evidence import Evidence
 from smuglib.scenarios import Scenario
 from smuglib.tables import POSTER
 from smuglib.verdicts import RANKING

@@ -1,14 +1,14 @@
 """Which part of SMUG protects: conclusions about controls, each worded from its differences.
 
 A difference counts where it is larger than what the training's seed changes (see
-`smuglib.comparisons.counts`); where no second seed is known, its interval alone decides.
+`smuglib.findings.comparisons.counts`); where no second seed is known, its interval alone decides.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from smuglib.comparisons import Changes, counts
+from smuglib.findings.comparisons import Changes, counts
 from smuglib.labels import SCENARIO_LABELS
 from smuglib.readable import NO_BREAK, number
 from smuglib.statistics import Interval
@@ -28,7 +28,7 @@ def yardstick(seeds: Seeds, reference: Changes) -> str:
     Parameters
     ----------
     seeds
-        What `smuglib.comparisons.seed_changes` returned.
+        What `smuglib.findings.comparisons.seed_changes` returned.
     reference
         What MoDL itself changes from one seed to the other.
 

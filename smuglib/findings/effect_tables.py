@@ -6,7 +6,8 @@ import math
 
 import pandas as pd
 
-from smuglib import departure_words, labels, readable
+from smuglib import labels, readable
+from smuglib.findings import departure_words
 from smuglib.reach import EDGES
 
 

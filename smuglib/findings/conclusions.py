@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from smuglib.gains import SMOOTHED, Blocks, gain
+from smuglib.findings.gains import SMOOTHED, Blocks, gain
 from smuglib.labels import METHOD_LABELS, SCENARIO_LABELS
 from smuglib.models import METHODS
 from smuglib.scenarios import Scenario

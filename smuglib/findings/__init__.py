@@ -1,0 +1,1 @@
+"""What records say, in words: verdicts, comparisons and answers of the chapters."""
