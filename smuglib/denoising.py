@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import pandas as pd
 import torch
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from smuglib import checks, random
 from smuglib.metrics import psnr
-from smuglib.readable import NO_BREAK, number
+from smuglib.readable import NO_BREAK, listed, number
 
 TRAINED = "σ itself"
 
@@ -88,8 +88,8 @@ def verdict(table: pd.DataFrame, name: str) -> str:
     lines = table.to_dict("index")
     own, first = lines[TRAINED], next(iter(lines.values()))
     lead = "helps" if own["gain"] > 0 else "does harm"
-    helps = _joined(list(table.index[table["gain"] > 0]))
-    harms = _joined(list(table.index[table["gain"] <= 0]))
+    helps = listed(list(table.index[table["gain"] > 0]))
+    harms = listed(list(table.index[table["gain"] <= 0]))
     where = (
         f"It helps at {helps}, and does harm at {harms}."
         if helps and harms
@@ -103,7 +103,3 @@ def verdict(table: pd.DataFrame, name: str) -> str:
         f"{own['sigma']:g}): {number(own['noisy'])} dB before, {number(own['denoised'])} dB "
         f"after. {where} An image without noise comes out with {clean} dB."
     )
-
-
-def _joined(names: Sequence[str]) -> str:
-    return ", ".join(names[:-1]) + (" and " if len(names) > 1 else "") + "".join(names[-1:])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from html import escape
 from numbers import Integral, Real
 
@@ -120,6 +120,23 @@ def percent(value: float, digits: int = 0) -> str:
         Such as ``"25 %"``, whose space does not break.
     """
     return f"{number(100 * value, digits)}{NO_BREAK}%"
+
+
+def listed(names: Iterable[str]) -> str:
+    """Write names as part of a sentence.
+
+    Parameters
+    ----------
+    names
+        The names; any number.
+
+    Returns
+    -------
+    str
+        Such as ``"MoDL, RS-E2E and SMUG"``; empty for none.
+    """
+    *others, last = [*names] or [""]
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 def power(value: float, digits: int = 1) -> str:

@@ -11,12 +11,12 @@ from smuglib.findings.study_verdicts import (
     about,
     extremes,
     intervals,
-    listing,
     quoted,
     sorting,
     which,
     written,
 )
+from smuglib.readable import listed
 from smuglib.statistics import Interval
 
 WORDS = {"above": "up for", "below": "down for", "between": "open for", "every": "every method"}
@@ -28,8 +28,8 @@ FOUND = {
 
 
 def test_names_are_listed():
-    assert listing(["MoDL"]) == "MoDL"
-    assert listing(["MoDL", "RS-E2E", "SMUG"]) == "MoDL, RS-E2E and SMUG"
+    assert listed(["MoDL"]) == "MoDL"
+    assert listed(["MoDL", "RS-E2E", "SMUG"]) == "MoDL, RS-E2E and SMUG"
     assert which(["MoDL"], FOUND) == "MoDL"
     assert which([], FOUND) == "no method"
     assert which(list(FOUND), FOUND, noun="network") == "every network"

@@ -9,6 +9,7 @@ import pandas as pd
 from smuglib.findings.gains import SMOOTHED, Blocks, gain
 from smuglib.labels import METHOD_LABELS, SCENARIO_LABELS
 from smuglib.models import METHODS
+from smuglib.readable import listed
 from smuglib.scenarios import Scenario
 from smuglib.statistics import Interval
 from smuglib.table_html import signed
@@ -91,8 +92,8 @@ def _of_all(intervals: Mapping[str, Interval]) -> str:
     told = []
     for word, names in found.items():
         one = {"gain": "gains", "lose": "loses"}.get(word, word.replace("are", "is", 1))
-        told.append(f"{_listed(names)} {word if len(names) > 1 else one}")
-    return _listed(told)
+        told.append(f"{listed(names)} {word if len(names) > 1 else one}")
+    return listed(told)
 
 
 def _on_the_samples(blocks: Blocks, attack: Scenario) -> str:
@@ -138,10 +139,10 @@ def _first(blocks: Blocks, attacks: Sequence[Scenario]) -> str:
         if len(held) == 1 and len(attacks) > 1:
             told.append(f"At σ = {sigma:g}, {next(iter(held))} under every one.")
         else:
-            each = "; ".join(f"{name} under the {_listed(under)}" for name, under in held.items())
+            each = "; ".join(f"{name} under the {listed(under)}" for name, under in held.items())
             told.append(f"At σ = {sigma:g}, {each}.")
     names = {name.partition(" (")[0] for held in leaders.values() for name in held}
-    lead = f"{_listed(sorted(names))} {'is' if len(names) == 1 else 'take turns at being'} first"
+    lead = f"{listed(sorted(names))} {'is' if len(names) == 1 else 'take turns at being'} first"
     return f"**{lead} under the attacks.** {' '.join(told)}"
 
 
@@ -173,10 +174,6 @@ def _where(name: str) -> str:
     return "on clean scans" if name == "clean" else f"under the {_label(name)}"
 
 
-def _listed(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
-
-
 def _label(name: str) -> str:
     return SCENARIO_LABELS.get(name, name)
 
@@ -199,7 +196,7 @@ def runaway(summary: pd.DataFrame) -> str:
     if not under:
         return ""
     return (
-        f"**A PSNR below zero is no bug.** Under the {_listed([_label(name) for name in under])}, "
+        f"**A PSNR below zero is no bug.** Under the {listed([_label(name) for name in under])}, "
         "the error of total variation (TV) is larger than the image. These perturb "
         r"$\mathbf A^H \mathbf y$ by something that no measurement makes, in part outside the "
         r"range of $\mathbf A^H$. There TV's objective has no minimum: its exact data steps add "

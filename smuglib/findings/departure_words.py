@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from smuglib import checks
 
@@ -167,20 +167,3 @@ def _told_apart(name: str, text: str) -> str:
     rest = {key: value for key, value in settings(name).items() if key != kind(name)}
     words = {"updates": "{} updates", "learning_rate": "rate {}"}
     return ", ".join([text, *(words.get(k, k + " {}").format(v) for k, v in rest.items())])
-
-
-def listed(names: Sequence[str]) -> str:
-    """Write names as part of a sentence: ``"a, b and c"``.
-
-    Parameters
-    ----------
-    names
-        At least one.
-
-    Returns
-    -------
-    str
-        The list.
-    """
-    *first, last = names
-    return f"{', '.join(first)} and {last}" if first else last

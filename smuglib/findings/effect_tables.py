@@ -78,15 +78,10 @@ def spectra(measured: pd.DataFrame) -> pd.DataFrame:
     by = ["training_sigma", "method", "scenario"]
     means = measured.groupby(by, sort=False)[[*shares, *scores]].mean()
     for name in shares:
-        means[name] = [percent(share) for share in means[name]]
+        means[name] = [readable.percent(share) for share in means[name]]
     for name in scores:
         means[name] = [readable.number(score) for score in means[name]]
     titles = [("energy of δ", text) for text in shares.values()]
     titles += [("PSNR (dB)", text) for text in scores.values()]
     means.columns = pd.MultiIndex.from_tuples(titles)
     return means
-
-
-def percent(share: float) -> str:
-    """Write a share as a whole percentage: ``"86 %"``, which no line breaks."""
-    return f"{100 * share:.0f}{readable.NO_BREAK}%"

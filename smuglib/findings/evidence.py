@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from smuglib import controls, curves, sweeps
+from smuglib.findings.comparisons import changes
 from smuglib.labels import METHOD_LABELS, SCENARIO_LABELS
 from smuglib.readable import SWEEP_LABELS, strength
 from smuglib.scenarios import Scenario
@@ -199,7 +200,7 @@ def controlled(
     first: pd.DataFrame | None,
     second: pd.DataFrame | None,
     what: str,
-    scenarios: Iterable[Scenario],
+    scenarios: Sequence[Scenario],
 ) -> Iterable[Evidence]:
     """Compare two sets of records in all scenarios that both hold.
 
@@ -219,8 +220,5 @@ def controlled(
     """
     if first is None or second is None:
         return
-    for scenario in scenarios:
-        one, other = select(first, scenario), select(second, scenario)
-        if len(one) and len(one) == len(other):
-            label = SCENARIO_LABELS[scenario.name]
-            yield Evidence(f"{what}, {label}", paired(one, other), CONTROLS)
+    for name, interval in changes(first, second, scenarios).items():
+        yield Evidence(f"{what}, {SCENARIO_LABELS[name]}", interval, CONTROLS)

@@ -7,13 +7,13 @@ from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
+from smuglib.findings.gains import SMOOTHED
 from smuglib.labels import METHOD_LABELS, SCENARIO_LABELS
 from smuglib.readable import number
 from smuglib.statistics import Interval
 from smuglib.table_html import signed
 from smuglib.verdicts import judged, worded
 
-SMOOTHED = ("smug", "smug_v0", "rs_e2e")
 ON_IMAGES = ("transfer_published", "transfer", "adaptive_image")
 ON_SAMPLES = ("adaptive_kspace_l2", "adaptive_kspace_linf")
 SHOWN = "adaptive_image"

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 
 from smuglib.findings.comparisons import Changes, counts
 from smuglib.labels import SCENARIO_LABELS
-from smuglib.readable import NO_BREAK, number
+from smuglib.readable import listed, number, percent
 from smuglib.statistics import Interval
 from smuglib.verdicts import worded
 
@@ -44,7 +44,7 @@ def yardstick(seeds: Seeds, reference: Changes) -> str:
     return (
         "**The seed's change**, against which this chapter holds every difference, is the largest "
         "change between the two seeds, over the methods, of the difference to MoDL in that "
-        f"scenario: {_and(parts)}. MoDL itself changes by {_and(own)}."
+        f"scenario: {listed(parts)}. MoDL itself changes by {listed(own)}."
     )
 
 
@@ -143,11 +143,11 @@ def start(budgets: Mapping[str, tuple[Interval, Interval]]) -> str:
     elif all(share <= 0 for share in shares.values()):
         lead = "Pre-training explains nothing of the poster's gap."
     words, (gap, both) = next(iter(budgets.items()))
-    less = [f"{100 * share:.0f}{NO_BREAK}% less {words}" for words, share in shares.items()]
+    less = [f"{percent(share)} less {words}" for words, share in shares.items()]
     return (
         f"- **{lead}** {_WHERE.capitalize()} and {words}, pre-trained SMUG stands {worded(gap)} "
         f"against a MoDL from scratch, and {worded(both)} against one that is pre-trained too"
-        f"{f': {_and(less)}' if less else ''}."
+        f"{f': {listed(less)}' if less else ''}."
     )
 
 
@@ -183,8 +183,8 @@ def settings(groups: Mapping[str, Iterable[Changes]], seeds: Seeds) -> str:
         words: any(_counts(one, ATTACK, seeds) for one in found) for words, found in groups.items()
     }
     yes, no = ([words for words, found in matters.items() if found is one] for one in (True, False))
-    parts = [f"{_and(yes)} {'count' if len(yes) > 1 else 'counts'}"] if yes else []
-    parts += [f"{_and(no)} {'do' if len(no) > 1 else 'does'} not count"] if no else []
+    parts = [f"{listed(yes)} {'count' if len(yes) > 1 else 'counts'}"] if yes else []
+    parts += [f"{listed(no)} {'do' if len(no) > 1 else 'does'} not count"] if no else []
     return f"- **Of SMUG's settings, {'; '.join(parts)}** {_WHERE}; the table has their numbers."
 
 
@@ -193,12 +193,8 @@ def _counts(found: Changes, name: str, seeds: Seeds) -> int:
 
 
 def _spelled(found: Changes) -> str:
-    return _and([f"{worded(one)} ({SCENARIO_LABELS[name]})" for name, one in found.items()])
+    return listed([f"{worded(one)} ({SCENARIO_LABELS[name]})" for name, one in found.items()])
 
 
 def _labels(names: Iterable[str]) -> str:
-    return _and([SCENARIO_LABELS[name] for name in names])
-
-
-def _and(parts: list[str]) -> str:
-    return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
+    return listed([SCENARIO_LABELS[name] for name in names])

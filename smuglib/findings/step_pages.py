@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import pandas as pd
 
@@ -136,7 +135,7 @@ def dearest(found: pd.DataFrame, among: str) -> str:
         return f"**{among}, none costs anything in the mean**"
     hedge = judged(loss, above="", below="", between=" in the mean, not told from nothing")
     close = [called(row) for _, row in ranked.iloc[1:].iterrows() if row["high"] >= top["low"]]
-    near = f"; close behind, with overlapping intervals: {_joined(close)}" if close else ""
+    near = f"; close behind, with overlapping intervals: {readable.listed(close)}" if close else ""
     return f"**{among}, the {name} costs most**{hedge}: {_worded(loss)}{near}"
 
 
@@ -176,7 +175,7 @@ def costs(subject: str, found: pd.DataFrame, scenario: str) -> str:
         f"{_worded(Interval(row['loss'], row['low'], row['high']))} at {row['setting']}"
         for _, row in rows.iterrows()
     ]
-    return f"**{subject} costs** {_joined(losses)}"
+    return f"**{subject} costs** {readable.listed(losses)}"
 
 
 def _clean(records: pd.DataFrame, one: pd.Series) -> pd.DataFrame:
@@ -223,7 +222,3 @@ def _pairs(found: pd.DataFrame, name: str, digits: int) -> list[str]:
         + ("" if math.isnan(std) else f"\u00a0±\u00a0{readable.number(std, digits)}")
         for mean, std in pairs
     ]
-
-
-def _joined(parts: Sequence[str]) -> str:
-    return ", ".join(parts[:-1]) + (" and " if len(parts) > 1 else "") + "".join(parts[-1:])

@@ -9,6 +9,7 @@ import pandas as pd
 
 from smuglib.averages import averages, cell, paired
 from smuglib.labels import METHOD_LABELS
+from smuglib.readable import listed
 from smuglib.statistics import Interval
 from smuglib.verdicts import judged
 
@@ -57,17 +58,11 @@ def about(found: Mapping[str, Interval], value: float) -> dict[str, Interval]:
     }
 
 
-def listing(names: Collection[str]) -> str:
-    """Write names as part of a sentence: ``"MoDL, RS-E2E and SMUG"``."""
-    *others, last = names
-    return f"{', '.join(others)} and {last}" if others else last
-
-
 def which(names: Collection[str], everyone: Collection[str], *, noun: str = "method") -> str:
     """Write names as part of a sentence, or ``"every method"`` and ``"no method"``."""
     if not names:
         return f"no {noun}"
-    return f"every {noun}" if len(names) == len(everyone) else listing(names)
+    return f"every {noun}" if len(names) == len(everyone) else listed(names)
 
 
 def sorting(
@@ -95,7 +90,7 @@ def sorting(
     used = {word: names for word, names in groups.items() if names}
     if len(used) == 1:
         return f"{next(iter(used))} {every}"
-    return ", ".join(f"{word} {listing(names)}" for word, names in used.items())
+    return ", ".join(f"{word} {listed(names)}" for word, names in used.items())
 
 
 def extremes(found: Mapping[str, Interval], *, also: str | None = None) -> list[str]:
