@@ -129,29 +129,6 @@ class Volume:
             )
         return mask
 
-    def rss(self, index: int) -> Tensor:
-        """Read the file's own reference: the root sum of squares that published scores use.
-
-        Parameters
-        ----------
-        index
-            Index of the slice in the file.
-
-        Returns
-        -------
-        Tensor
-            float32, ``[height, width]``, in the scanner's units.
-
-        Raises
-        ------
-        ValueError
-            If the file has none, as test files do not.
-        """
-        with _reading(self.path) as file:
-            if "reconstruction_rss" not in file:
-                raise ValueError(f"{self.path} lacks 'reconstruction_rss': test files have none")
-            return torch.from_numpy(file["reconstruction_rss"][index].astype(np.float32))
-
 
 @contextmanager
 def _reading(path: Path) -> Iterator[Any]:
