@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from cachetools import LRUCache, cached
 from torch import Tensor
 
 from smuglib import checks, denoisers, random
@@ -19,7 +20,6 @@ from smuglib.metrics import psnr
 from smuglib.models import METHODS, Trace, UnrolledNetwork
 from smuglib.operators import SenseOperator
 from smuglib.profiles import Profile
-from smuglib.recent import Recent
 from smuglib.smoothing import Smoothing
 from smuglib.training import Plan, Training
 from smuglib.weights import load_denoiser_state, read_tensors, save_network
@@ -53,7 +53,10 @@ class Examples:
 
     def __init__(self, profile: Profile, batch: int, device: torch.device) -> None:
         self._profile, self._batch, self._device = profile, batch, device
-        self._kept: Recent[Whole] = Recent(MAX_BYTES, lambda whole: sum(t.nbytes for t in whole))
+        self._kept: LRUCache[Any, Whole] = LRUCache(
+            MAX_BYTES, getsizeof=lambda whole: sum(t.nbytes for t in whole)
+        )
+        self._whole = cached(self._kept)(self._load)
         # A batch may straddle two epochs.
         self._order = lru_cache(maxsize=2)(self._drawn_order)
 
@@ -77,9 +80,6 @@ class Examples:
         generator = random.generator(self._profile.seed, "order", epoch)
         order: list[int] = torch.randperm(self._profile.n_train, generator=generator).tolist()
         return order
-
-    def _whole(self, index: int) -> Whole:
-        return self._kept.get(index, lambda: self._load(index))
 
     def _load(self, index: int) -> Whole:
         scan = _dataset(self._profile, "train")[index].to(self._device)

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from smuglib import data
-from smuglib.data import cache, scan_file
+from smuglib.data import cache
 from smuglib.data.simulator import simulate
 from smuglib.sources import PACKAGE, _files, _imports
 from tests.scans import bits
@@ -74,10 +74,10 @@ def shifted(tensor):
 
 
 def test_tensors_read_lie_in_memory_as_any_other(place, monkeypatch):
-    load = scan_file.safetensors.load
+    load = cache.safetensors.load
     read = lambda content: {name: shifted(t) for name, t in load(content).items()}  # noqa: E731
     expected = bits(data.brain(**SMALL))
-    monkeypatch.setattr(scan_file.safetensors, "load", read)
+    monkeypatch.setattr(cache.safetensors, "load", read)
     scan = data.brain(**SMALL)
     assert bits(scan) == expected
     for tensor in (scan.kspace, scan.maps, scan.mask, scan.target):
@@ -113,7 +113,7 @@ def test_slice_source_versions_and_layout_change_the_key(monkeypatch):
     other = {**cache._versions(), "scipy": "0"}
     changes = (
         (cache, "SOURCE", KEY),
-        (scan_file, "FORMAT", 0),
+        (cache, "FORMAT", 0),
         (cache, "_versions", lambda: other),
     )
     for owner, name, value in changes:

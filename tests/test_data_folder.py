@@ -7,7 +7,7 @@ import os
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smuglib.data.folder import BoundedFolder
+from smuglib.data.cache import BoundedFolder
 from tests.helpers import few_examples
 
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smuglib import data
-from smuglib.data import scan_file
+from smuglib.data import cache
 from smuglib.data.simulator import simulate
 from tests.helpers import few_examples
 from tests.scans import bits
@@ -20,7 +20,7 @@ KEY = "0" * 64
 def whole():
     """A scan and its file."""
     scan = simulate(PROTOCOL, "test", 2)
-    return scan, scan_file.packed(scan, KEY)
+    return scan, cache.packed(scan, KEY)
 
 
 @given(in_header=st.booleans(), position=st.integers(0, 10**9), flip=st.integers(1, 255))
@@ -29,7 +29,7 @@ def test_a_changed_byte_is_noticed(whole, in_header, position, flip):
     scan, content = whole
     damaged = bytearray(content)
     damaged[position % (600 if in_header else len(content))] ^= flip
-    found = scan_file.unpacked(bytes(damaged), KEY, "test", 2)
+    found = cache.unpacked(bytes(damaged), KEY, "test", 2)
     assert found is None or bits(found) == bits(scan)
 
 
@@ -37,16 +37,16 @@ def test_a_changed_byte_is_noticed(whole, in_header, position, flip):
 @few_examples
 def test_a_truncated_file_is_noticed(whole, length):
     content = whole[1]
-    assert scan_file.unpacked(content[: length % len(content)], KEY, "test", 2) is None
+    assert cache.unpacked(content[: length % len(content)], KEY, "test", 2) is None
 
 
 @given(st.binary(max_size=200))
 @few_examples
 def test_a_foreign_file_is_noticed(content):
-    assert scan_file.unpacked(content, KEY, "test", 2) is None
+    assert cache.unpacked(content, KEY, "test", 2) is None
 
 
 def test_a_file_of_another_key_is_noticed(whole):
     scan, content = whole
-    assert bits(scan_file.unpacked(content, KEY, "test", 2)) == bits(scan)
-    assert scan_file.unpacked(content, "1" * 64, "test", 2) is None
+    assert bits(cache.unpacked(content, KEY, "test", 2)) == bits(scan)
+    assert cache.unpacked(content, "1" * 64, "test", 2) is None

@@ -95,7 +95,7 @@ def test_slices_kept_for_a_training_are_bounded_and_change_nothing(monkeypatch):
         found = examples(update)
         assert torch.equal(found[0], z) and torch.equal(found[2], target)
         assert torch.equal(found[1].maps, A.maps)
-        assert examples._kept.n_bytes <= 2 * one
+        assert examples._kept.currsize <= 2 * one
     assert len(examples._kept) == 2
 
 

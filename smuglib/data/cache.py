@@ -1,9 +1,10 @@
-"""Simulated scans kept on the disk, for all processes: found by what determines them.
+"""Scans kept for the next time: simulated ones on the disk for all processes, any in memory.
 
-A scan's key is a hash of its protocol, split and index, of the simulator's source, and of the
-packages that it computes with: an edit or an upgrade makes new keys, and no file is ever out of
-date. ``SMUGLIB_CACHE`` names another folder than ``~/.cache/smuglib``, or is ``off``;
-``SMUGLIB_CACHE_GIB`` bounds its size, 4 GiB by default.
+On the disk a scan's key is a hash of its protocol, split and index, of the simulator's source, and
+of the packages that it computes with: an edit or an upgrade makes new keys, and no file is ever
+out of date. A file carries a hash of its own; a damaged one is simulated again. ``SMUGLIB_CACHE``
+names another folder than ``~/.cache/smuglib``, or is ``off``; ``SMUGLIB_CACHE_GIB`` bounds its
+size, 4 GiB by default.
 """
 
 from __future__ import annotations
@@ -11,16 +12,29 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import time
+import warnings
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict
 from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
+from stat import S_ISREG
 
-from smuglib.data import scan_file
-from smuglib.data.folder import BoundedFolder
+import torch
+from safetensors import SafetensorError
+from safetensors import torch as safetensors
+from torch import Tensor
+
+from smuglib import checks
 from smuglib.data.scan import Scan
 from smuglib.data.simulator import Protocol, simulate
-from smuglib.files import sha256
+from smuglib.extras import require
+from smuglib.files import replacing, sha256
+
+FORMAT = 1
+"""Version of a file's layout."""
 
 SIMULATOR = (
     "checks",
@@ -31,6 +45,7 @@ SIMULATOR = (
     "data/simulator",
     "data/splits",
     "data/template",
+    "extras",
     "fourier",
     "normal",
     "operators",
@@ -41,6 +56,52 @@ SIMULATOR = (
 
 PACKAGES = ("nilearn", "numpy", "scipy", "torch")
 """Packages that determine the bits of a scan, the template's included."""
+
+REST = 3600.0
+"""Seconds since its last use for which a file is not removed."""
+
+
+def in_memory(read: Callable[[int], Scan], max_bytes: int) -> Callable[[int], Scan]:
+    """Keep the scans that a function of the index returned, the ones used last.
+
+    Parameters
+    ----------
+    read
+        Returns the scan of an index.
+    max_bytes
+        Budget for all scans together, in bytes. A scan that exceeds it alone is not kept.
+
+    Returns
+    -------
+    callable
+        The function; it returns the very object while that is kept.
+    """
+    checks.integer("cache_bytes", max_bytes, minimum=0)
+    cachetools = require("cachetools", extra="data", what="data sets")
+    kept = cachetools.LRUCache(max_bytes, getsizeof=lambda scan: scan.nbytes)
+    function: Callable[[int], Scan] = cachetools.cached(kept)(read)
+    return function
+
+
+def cached(protocol: Protocol, split: str, index: int) -> Scan:
+    """Read the scan of one slice from the disk, or simulate it and write it there.
+
+    It is bit for bit what `smuglib.data.simulator.simulate` returns for these arguments.
+    """
+    folder = configured()
+    if folder is None:
+        return simulate(protocol, split, index)
+    name = key(protocol, split, index)
+    path = f"{name[:2]}/{name}.safetensors"
+    content = folder.read(path)
+    scan = None if content is None else unpacked(content, name, split, index)
+    if scan is None:
+        scan = simulate(protocol, split, index)
+        folder.write(path, packed(scan, name))
+    return scan
+
+
+# --- keys and files -------------------------------------------------------------------------------
 
 
 def _source_hash() -> str:
@@ -59,22 +120,9 @@ def _versions() -> dict[str, str]:
 
 
 def key(protocol: Protocol, split: str, index: int) -> str:
-    """Hash everything that determines a scan.
-
-    Parameters
-    ----------
-    protocol
-        How the brain is scanned.
-    split, index
-        The slice.
-
-    Returns
-    -------
-    str
-        Hexadecimal SHA-256 hash.
-    """
+    """Hash everything that determines a scan; hexadecimal SHA-256."""
     content = {
-        "format": scan_file.FORMAT,
+        "format": FORMAT,
         "source": SOURCE,
         "versions": _versions(),
         "protocol": asdict(protocol),
@@ -84,49 +132,50 @@ def key(protocol: Protocol, split: str, index: int) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-def cached(protocol: Protocol, split: str, index: int) -> Scan:
-    """Read the scan of one slice from the disk, or simulate it and write it there.
+def packed(scan: Scan, name: str) -> bytes:
+    """Write a scan of one slice, whose key is ``name``, as a file that carries its own hash."""
+    tensors = {
+        "samples": scan.kspace[..., scan.mask.flatten()].contiguous(),
+        "maps": scan.maps,
+        "mask": scan.mask,
+        "target": scan.target,
+        "scale": torch.tensor(scan.scale, dtype=torch.float64),
+        "subject": torch.tensor(scan.subject),
+    }
+    return safetensors.save({**tensors, "digest": _digest(tensors, name)})
 
-    Parameters
-    ----------
-    protocol
-        How the brain is scanned.
-    split
-        ``"train"``, ``"val"`` or ``"test"``.
-    index
-        Index of the slice in its split, >= 0.
 
-    Returns
-    -------
-    Scan
-        A batch of one, bit for bit what `smuglib.data.simulator.simulate` returns.
+def unpacked(content: bytes, name: str, split: str, index: int) -> Scan | None:
+    """Read what `packed` wrote; None if the file is damaged or belongs to another key."""
+    try:
+        tensors = safetensors.load(content)
+    except SafetensorError:
+        return None
+    digest = tensors.pop("digest", None)
+    if digest is None or not torch.equal(digest, _digest(tensors, name)):
+        return None
+    # Copies lie as any other tensor does in memory: transforms may round by alignment.
+    maps, mask, target = (tensors[part].clone() for part in ("maps", "mask", "target"))
+    kspace = torch.zeros_like(maps)
+    kspace[..., mask.flatten()] = tensors["samples"]
+    scale, subject = tensors["scale"].item(), int(tensors["subject"].item())
+    return Scan(kspace, maps, mask, target, scale, subject, index, split)
 
-    Raises
-    ------
-    ValueError
-        If an argument or ``SMUGLIB_CACHE_GIB`` is out of range.
-    """
-    folder = configured()
-    if folder is None:
-        return simulate(protocol, split, index)
-    name = key(protocol, split, index)
-    path = f"{name[:2]}/{name}.safetensors"
-    content = folder.read(path)
-    scan = None if content is None else scan_file.unpacked(content, name, split, index)
-    if scan is None:
-        scan = simulate(protocol, split, index)
-        folder.write(path, scan_file.packed(scan, name))
-    return scan
+
+def _digest(tensors: dict[str, Tensor], name: str) -> Tensor:
+    """Hash the key and all tensors with their names and shapes, uint8, ``[32]``."""
+    found = hashlib.sha256(name.encode())
+    for label, tensor in sorted(tensors.items()):
+        found.update(f"{label} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        found.update(tensor.numpy().data)
+    return torch.tensor(list(found.digest()), dtype=torch.uint8)
+
+
+# --- the folder -----------------------------------------------------------------------------------
 
 
 def configured() -> BoundedFolder | None:
-    """Return the folder that the environment asks for; None where the cache is off.
-
-    Raises
-    ------
-    ValueError
-        If ``SMUGLIB_CACHE_GIB`` is no positive number.
-    """
+    """Return the folder that the environment asks for; None where the cache is off."""
     place = os.environ.get("SMUGLIB_CACHE")
     if place == "off":
         return None
@@ -151,3 +200,98 @@ def _opened(folder: Path, budget: str) -> BoundedFolder:
             "SMUGLIB_CACHE=off switches the cache off"
         )
     return BoundedFolder(folder, int(gib * 2**30))
+
+
+class BoundedFolder:
+    """Files by name, within a budget on the disk; the one used least recently goes first.
+
+    A file is written beside its place and renamed, so that a reader finds a whole one or none,
+    whoever else writes or removes it at the same time. A file used in the last hour stays: with
+    more data than budget, a training would otherwise write and remove every file in every epoch.
+    If no room can be made, a new file is not kept.
+
+    The folder is looked through only when this process has used up the room it found there the
+    last time; several processes at once may exceed the budget by a fraction.
+
+    Parameters
+    ----------
+    path
+        The folder; it is created when the first file is written.
+    max_bytes
+        Budget for all files in it together, in bytes.
+    """
+
+    def __init__(self, path: Path, max_bytes: int) -> None:
+        self.path = path
+        self.max_bytes = max_bytes
+        self._room = 0
+        self._full_until = 0.0
+        self._usable = True
+
+    def read(self, name: str) -> bytes | None:
+        """Return the content of a file, and mark it as used; None if it cannot be read."""
+        path = self.path / name
+        try:
+            content = path.read_bytes()
+        except OSError:
+            return None
+        # In somebody else's folder, or if the file was removed since, its content is still good.
+        with suppress(OSError):
+            os.utime(path)
+        return content
+
+    def write(self, name: str, content: bytes) -> None:
+        """Write a file if there is room; if it fails, warn once and keep no further file."""
+        if not self._usable:
+            return
+        try:
+            if self._has_room(len(content)):
+                with replacing(self.path / name) as temporary:
+                    temporary.write_bytes(content)
+        except OSError as error:
+            self._usable = False
+            warnings.warn(
+                f"scans are simulated again in every process: they cannot be kept in "
+                f"{self.path} ({error}). SMUGLIB_CACHE names another folder, or 'off'",
+                stacklevel=2,
+            )
+
+    def _has_room(self, n_bytes: int) -> bool:
+        if n_bytes > self._room and time.monotonic() >= self._full_until:
+            self._room = self._make_room(n_bytes)
+            if n_bytes > self._room:
+                self._full_until = time.monotonic() + 60
+        if n_bytes > self._room:
+            return False
+        self._room -= n_bytes
+        return True
+
+    def _make_room(self, n_bytes: int) -> int:
+        """Remove files until there is room; return how much of it this process may fill."""
+        files = sorted(self._files())
+        free = self.max_bytes - sum(size for _, size, _ in files)
+        if n_bytes > free:
+            rested = [file for file in files if file[0] < time.time() - REST]
+            if n_bytes > free + sum(size for _, size, _ in rested):
+                return 0
+            # More than is needed, so that the next file does not look through the folder again.
+            wanted = max(n_bytes, self.max_bytes // 8)
+            for _, size, path in rested:
+                if free >= wanted:
+                    break
+                path.unlink(missing_ok=True)
+                free += size
+        # The rest is for other processes, which do not see what this one is about to write.
+        return max(n_bytes, free // 8)
+
+    def _files(self) -> list[tuple[float, int, Path]]:
+        """Return time of last use, size and path of every file, leftovers of killed writers too."""
+        found = []
+        for path in self.path.rglob("*"):
+            try:
+                state = path.stat()
+            except FileNotFoundError:
+                continue
+            if S_ISREG(state.st_mode):
+                found.append((state.st_mtime, state.st_size, path))
+        return found

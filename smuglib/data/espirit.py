@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from smuglib import checks
-from smuglib.data.extras import require
+from smuglib.extras import require
 from smuglib.files import replacing
 
 
@@ -113,7 +113,7 @@ class Espirit:
         return kspace[0, :, top : top + side, left : left + side].to(torch.complex64).contiguous()
 
     def _computed(self, kspace: Tensor, calibration: Tensor) -> Tensor:
-        app = require("sigpy.mri.app", extra="fastmri")
+        app = require("sigpy.mri.app", extra="fastmri", what="coil maps by ESPIRiT")
         # sigpy divides by the phase of the first coil: the strongest one is never silent.
         order = calibration.abs().square().sum((1, 2)).argsort(descending=True)
         estimated = app.EspiritCalib(

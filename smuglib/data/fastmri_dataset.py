@@ -9,11 +9,11 @@ from typing import Any
 from torch.utils.data import Dataset
 
 from smuglib import checks
+from smuglib.data.cache import in_memory
 from smuglib.data.fastmri import FastMRIProtocol, slice_of
 from smuglib.data.patients import FRACTIONS, from_the_centre, split_patients
 from smuglib.data.scan import Scan
 from smuglib.data.splits import GROUPS
-from smuglib.recent import Recent
 
 
 class FastMRIDataset(Dataset[Scan]):
@@ -46,11 +46,8 @@ class FastMRIDataset(Dataset[Scan]):
         If the folder has no ``.h5`` file.
     ImportError
         If h5py is missing.
-    TypeError
-        If a field of the protocol is unknown.
     ValueError
-        If an argument is out of range, a file is not a multicoil volume, or the split has fewer
-        slices than asked for.
+        If a file is not a multicoil volume, or the split has fewer slices than asked for.
     """
 
     def __init__(
@@ -83,23 +80,17 @@ class FastMRIDataset(Dataset[Scan]):
         self.n_slices = wanted
         self.slices = slices[:wanted]
         self.maps_folder = maps_folder
-        self._scans: Recent[Scan] = Recent(cache_bytes, lambda scan: scan.nbytes)
+        self._scan = in_memory(self._read, cache_bytes)
 
     def __len__(self) -> int:
         """Return the number of slices."""
         return self.n_slices
 
     def __getitem__(self, index: int) -> Scan:
-        """Return one scan, a batch of one.
-
-        Raises
-        ------
-        IndexError
-            If the index is not in ``[0, n_slices)``.
-        """
+        """Return one scan, a batch of one."""
         if not 0 <= index < self.n_slices:
             raise IndexError(f"index must lie in [0, {self.n_slices}), got {index}")
-        return self._scans.get(index, lambda: self._read(index))
+        return self._scan(index)
 
     def _read(self, index: int) -> Scan:
         volume, number = self.slices[index]

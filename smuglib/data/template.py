@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import maximum_filter
 
 from smuglib.data.fields import Array
+from smuglib.extras import require
 
 # The template's voxel (z, y, x) at the centre of the head.
 CENTER = (78.0, 117.0, 98.0)
@@ -20,17 +21,12 @@ CENTER = (78.0, 117.0, 98.0)
 
 @lru_cache(maxsize=1)
 def template() -> NDArray[np.float32]:
-    """Read the template's volumes.
+    """Return T1 intensity and probabilities of grey and white matter.
 
-    Returns
-    -------
-    NDArray[np.float32]
-        T1 intensity and probabilities of grey and white matter, each in [0, 1],
-        ``[3, z, y, x]`` in millimetres.
+    Each lies in [0, 1]; ``[3, z, y, x]`` in millimetres.
     """
     # Importing nilearn takes a second, which a process that only reads cached scans is spared.
-    from nilearn import datasets
-
+    datasets = require("nilearn.datasets", extra="data", what="simulated brains")
     loaders = (
         datasets.load_mni152_template,
         datasets.load_mni152_gm_template,
@@ -50,12 +46,7 @@ def sees_tissue(plane: int, reach: float, y: Array, x: Array) -> NDArray[np.bool
     reach
         Largest distance of a point from the plane, in voxels.
     y, x
-        Template coordinates of the points in voxels, of one shape.
-
-    Returns
-    -------
-    NDArray of bool
-        Mask of that shape.
+        Template coordinates of the points in voxels, of one shape: the mask's.
     """
     cells = _tissue(plane, reach)
     last_row, last_column = cells.shape[0] - 1, cells.shape[1] - 1

@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from smuglib.data.extras import require
+from smuglib.extras import require
 from smuglib.random import derived_seed
 
 EXPECTED = "expected a fastMRI multicoil volume"
@@ -48,22 +48,8 @@ class Volume:
     def open(cls, path: Path | str) -> Volume:
         """Read what a file holds, without its k-space.
 
-        Parameters
-        ----------
-        path
-            The file.
-
-        Returns
-        -------
-        Volume
-            The volume.
-
         Raises
         ------
-        FileNotFoundError
-            If there is no such file.
-        ImportError
-            If h5py is missing.
         ValueError
             If the file is not HDF5, is truncated, or is not a multicoil volume.
         """
@@ -77,22 +63,12 @@ class Volume:
         return derived_seed(0, "patient", self.patient) >> 15
 
     def kspace(self, index: int) -> Tensor:
-        """Read the k-space of a slice.
+        """Read the k-space of a slice, ``[1, coil, readout, phase encoding]``.
 
-        Parameters
-        ----------
-        index
-            Index of the slice in the file, >= 0.
-
-        Returns
-        -------
-        Tensor
-            complex64, ``[1, coil, readout, phase encoding]``, in the scanner's units.
+        It is complex64, in the scanner's units.
 
         Raises
         ------
-        IndexError
-            If the file has no such slice.
         ValueError
             If the slice cannot be read, is not finite, or holds no signal.
         """
@@ -107,17 +83,9 @@ class Volume:
         return kspace
 
     def mask(self) -> Tensor | None:
-        """Read the mask of an undersampled test file.
+        """Read which columns of a test file are sampled, boolean, ``[phase encoding]``.
 
-        Returns
-        -------
-        Tensor or None
-            Sampled columns, boolean, ``[phase encoding]``; None if the file has no mask.
-
-        Raises
-        ------
-        ValueError
-            If the mask does not fit the k-space.
+        None if the file has no mask.
         """
         with _reading(self.path) as file:
             if "mask" not in file:
@@ -133,7 +101,7 @@ class Volume:
 @contextmanager
 def _reading(path: Path) -> Iterator[Any]:
     """Open a file, and say what is wrong with it if HDF5 cannot read it."""
-    h5py = require("h5py", extra="fastmri")
+    h5py = require("h5py", extra="fastmri", what="fastMRI volumes")
     if not path.is_file():
         raise FileNotFoundError(f"there is no file {path}: {EXPECTED} (.h5)")
     try:

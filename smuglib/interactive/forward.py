@@ -10,8 +10,10 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
+from cachetools import LRUCache, cached
 from torch import Tensor
 
 from smuglib import checks, live, metrics, sampling
@@ -21,7 +23,6 @@ from smuglib.interactive.watch import Watch
 from smuglib.operators import SenseOperator
 from smuglib.profiles import Profile
 from smuglib.random import generator
-from smuglib.recent import Recent
 from smuglib.solvers import line_matrices
 
 RESOLVED = 1e-5
@@ -143,7 +144,9 @@ class ForwardEngine:
 
     def __init__(self, profile: Profile) -> None:
         self.profile = profile
-        self._full = Recent[Scan](64 * 2**20, size=lambda scan: 2 * scan.kspace.nbytes)
+        self._full = cached(
+            LRUCache[Any, Scan](64 * 2**20, getsizeof=lambda scan: 2 * scan.kspace.nbytes)
+        )(lambda index: live.scan_of(profile, index, 1.0))
         self._lock = threading.Lock()
 
     def stages(self, request: ForwardRequest) -> tuple[ForwardRequest, ...]:
@@ -221,7 +224,7 @@ class ForwardEngine:
             density=request.density,
             generator=generator(request.mask_seed, "mask"),
         )
-        full = self._full.get(request.index, lambda: live.scan_of(self.profile, request.index, 1.0))
+        full = self._full(request.index)
         measured = torch.where(mask, full.kspace, 0)
         scale = SenseOperator(full.maps, mask).adjoint(measured).abs().max().item()
         return replace(

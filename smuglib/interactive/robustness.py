@@ -9,8 +9,10 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
+from cachetools import LRUCache, cached
 from torch import Tensor
 
 from smuglib import checks, live, metrics
@@ -20,7 +22,6 @@ from smuglib.interactive.watch import Watch, following
 from smuglib.labels import SCENARIO_LABELS
 from smuglib.models import METHODS, UnrolledNetwork
 from smuglib.profiles import Profile
-from smuglib.recent import Recent
 from smuglib.scenarios import Scenario, table_scenarios
 from smuglib.store import Store
 from smuglib.trials import reconstruct
@@ -162,8 +163,10 @@ class RobustnessEngine:
     def __init__(self, store: Store, profile: Profile) -> None:
         self.store, self.profile = store, profile
         self._networks: dict[tuple[str, float], UnrolledNetwork] = {}
-        self._scans = Recent[Scan](KEPT_BYTES, size=_scan_bytes)
-        self._results = Recent[Result](64 * 2**20, size=_result_bytes)
+        scans: LRUCache[Any, Scan] = LRUCache(KEPT_BYTES, getsizeof=_scan_bytes)
+        self._scan = cached(scans)(lambda index, rate: live.scan_of(profile, index, rate))
+        results: LRUCache[Any, Result] = LRUCache(64 * 2**20, getsizeof=_result_bytes)
+        self._answer = cached(results, key=lambda request, watch: request)(self._computed)
         self._lock = threading.Lock()
 
     def stages(self, request: Request) -> tuple[Request, ...]:
@@ -216,13 +219,12 @@ class RobustnessEngine:
         """
         watch = Watch() if watch is None else watch
         with self._lock:
-            return self._results.get(request, lambda: self._computed(request, watch))
+            return self._answer(request, watch)
 
     def _computed(self, request: Request, watch: Watch) -> Result:
         begun = time.perf_counter()
         watch.check()
-        key = request.index, request.sampling_rate
-        scan = self._scans.get(key, lambda: live.scan_of(self.profile, *key))
+        scan = self._scan(request.index, request.sampling_rate)
         net = self._network(request.method, request.sigma)
         watch.check()
         consistency = DataConsistency(scan.operator, net.lam)

@@ -1,4 +1,4 @@
-"""Packages that only some data need: imported when used, named by their extra when missing."""
+"""Optional packages: imported where they are used, and named with their extra when missing."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import importlib
 from typing import Any
 
 
-def require(module: str, *, extra: str) -> Any:  # noqa: ANN401
+def require(module: str, *, extra: str, what: str) -> Any:  # noqa: ANN401
     """Import a module of an optional package.
 
     Parameters
@@ -15,21 +15,23 @@ def require(module: str, *, extra: str) -> Any:  # noqa: ANN401
         Dotted name of the module.
     extra
         The extra of smuglib that installs it.
-
-    Returns
-    -------
-    Any
-        The module.
+    what
+        What needs it, in the plural: the subject of the error's sentence.
 
     Raises
     ------
     ImportError
         If it is not installed; the message says how to install it.
+
+    Examples
+    --------
+    >>> require("math", extra="data", what="scans").sqrt(4)
+    2.0
     """
     try:
         return importlib.import_module(module)
     except ImportError as error:
         raise ImportError(
-            f"fastMRI volumes need the package {module.split('.')[0]!r}, which could not be "
+            f"{what} need the package {module.split('.')[0]!r}, which could not be "
             f"imported ({error}); install it with: pip install 'smuglib[{extra}]'"
         ) from error
