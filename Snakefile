@@ -62,7 +62,7 @@ wildcard_constraints:
 
 def code(name):
     """Hash of a notebook's code cells."""
-    return sources.code_hash(f"book/{name}.ipynb")
+    return notebooks.code_hash(f"book/{name}.ipynb")
 
 
 def options(name, **values):

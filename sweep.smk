@@ -11,7 +11,7 @@ import shlex
 import sys
 from pathlib import Path
 
-from smuglib import combinations, sources
+from smuglib import combinations, notebooks, sources
 
 PLAN = json.loads(Path(config["plan"]).read_text(encoding="utf-8"))
 RUN = f"{sys.executable} -m smuglib"
@@ -42,7 +42,7 @@ rule combination:
     log:
         "{combination}.log",
     params:
-        code=sources.code_hash(PLAN["notebook"]),
+        code=notebooks.code_hash(PLAN["notebook"]),
         library=sources.library_hash(),
         results=sources.folder_hash(PLAN["shipped"]),
         options=options,

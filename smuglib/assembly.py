@@ -13,12 +13,10 @@ import yaml
 
 from smuglib import notebooks
 from smuglib.files import write_text
+from smuglib.notebooks import IMAGES
 
 AS_WRITTEN = "as_written"
 """Folder of the assembled book for notebooks without outputs, which its pages offer."""
-
-IMAGES = "images"
-"""Key of an output's metadata with the folders of its images, by where the page finds them."""
 
 CARD = "_static/card.png"
 """Where the pages find the picture that `smuglib.card` draws."""
@@ -30,18 +28,7 @@ WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
 
 def chapter_names(toc: Path | str) -> list[str]:
-    """List the pages of a table of contents, in its order.
-
-    Parameters
-    ----------
-    toc
-        ``_toc.yml`` of a Jupyter Book 1.
-
-    Returns
-    -------
-    list of str
-        Names without suffix, the root first.
-    """
+    """List the pages of a Jupyter Book 1's ``_toc.yml`` in its order, the root first, no suffix."""
     content = yaml.safe_load(Path(toc).read_text(encoding="utf-8"))
     return [content["root"], *_files_in(content)]
 
@@ -58,22 +45,11 @@ def _files_in(entry: Mapping[str, Any]) -> list[str]:
 def assemble(
     root: Path | str, output: Path | str, pages: Mapping[str, Path | str] | None = None
 ) -> None:
-    """Gather the settings, pages and executed notebooks of a book in one folder.
+    """Gather the settings, pages and executed notebooks of a book in one folder, which is emptied.
 
-    Parameters
-    ----------
-    root
-        Folder with ``_config.yml``, ``_toc.yml`` and ``book/``.
-    output
-        The folder to write; what was there is removed.
-    pages
-        Executed notebook of each page of the table of contents that is a notebook. Its outputs
-        are joined with the prose of ``book/``, so that text may be mended without running again.
-
-    Raises
-    ------
-    ValueError
-        If the executed notebook of a page is missing, not asked for, or of other code.
+    ``pages`` gives the executed notebook of each page of the table of contents that is a notebook.
+    Its outputs are joined with the prose of ``book/``, so that text may be mended without running
+    again.
     """
     root, output, pages = Path(root), Path(output), dict(pages or {})
     book = root / "book"
@@ -103,23 +79,7 @@ def _source(book: Path, name: str) -> Path:
 def with_prose(source: Path | str, executed: Path | str) -> dict[str, Any]:
     """Join the outputs of an executed notebook with the prose and metadata of its source.
 
-    Parameters
-    ----------
-    source
-        The notebook as written.
-    executed
-        The same notebook after `smuglib.notebooks.run`.
-
-    Returns
-    -------
-    dict
-        A notebook: cells of ``source``, code cells with the outputs of ``executed``, and the
-        cell of injected parameters, if there is one.
-
-    Raises
-    ------
-    ValueError
-        If the code of the two differs.
+    A cell of injected parameters stays, where there is one.
     """
     written, ran = notebooks.read(source), notebooks.read(executed)
     outputs = [cell for cell in ran["cells"] if cell["cell_type"] == "code"]
@@ -140,20 +100,7 @@ def with_prose(source: Path | str, executed: Path | str) -> dict[str, Any]:
 
 
 def with_downloads(content: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """Offer a page's notebook for download, as written and as executed.
-
-    Parameters
-    ----------
-    content
-        The executed notebook, in an assembled folder with the written one under `AS_WRITTEN`.
-    name
-        Name of the page.
-
-    Returns
-    -------
-    dict
-        The notebook with one more sentence: in its box "Rerun ...", or at its end.
-    """
+    """Offer a page's notebook for download, in its box "Rerun ...", or at its end."""
     offer = (
         f"Download this page's notebook {{download}}`as written </{AS_WRITTEN}/{name}.ipynb>`, "
         f"without outputs, or {{download}}`as executed </{name}.ipynb>`."
@@ -172,21 +119,10 @@ def with_downloads(content: Mapping[str, Any], name: str) -> dict[str, Any]:
 
 
 def copy_images(content: Mapping[str, Any], root: Path | str, output: Path | str) -> None:
-    """Copy the images that outputs of an executed notebook show, but do not hold.
+    """Copy the images that outputs of an executed notebook show, but do not hold; see `IMAGES`.
 
-    Parameters
-    ----------
-    content
-        The notebook; see `IMAGES`.
-    root
-        What the addresses of folders with images are relative to: the project.
-    output
-        What the addresses on the page are relative to: the folder that Jupyter Book builds.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there are no such images.
+    ``root`` is what the addresses of folders with images are relative to, the project; ``output``
+    what the addresses on the page are relative to, the folder that Jupyter Book builds.
     """
     for cell in content["cells"]:
         for made in cell.get("outputs", []):

@@ -144,12 +144,12 @@ def _sweep(options: argparse.Namespace) -> None:
         print("\n".join(planned))
         return
     # Deferred: a refused value need not wait for pandas.
-    from smuglib import sweep_runs
+    from smuglib import sweep_page, sweep_runs
 
     folder = sweep_runs.run(root, path, planned, n_jobs=options.jobs)
     table = sweep_runs.gather(folder, planned)
-    files = sweep_runs.write(root, path, folder, table)
-    print(sweep_runs.markdown(table), *files, sep="\n")
+    files = sweep_page.write(root, path, folder, table)
+    print(sweep_page.markdown(table), *files, sep="\n")
     failed = int(table[sweep_runs.ERROR].notna().sum()) if sweep_runs.ERROR in table else 0
     if failed:
         raise notebooks.NotebookError(f"{failed} of {len(table)} combinations failed: see {folder}")

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from smuglib import checks, files, sprites
-from smuglib.assembly import IMAGES
 from smuglib.explorer import KINDS, VIEWS, Explorer
 from smuglib.labels import METHOD_LABELS, SCENARIO_LABELS
+from smuglib.notebooks import IMAGES
 
 if TYPE_CHECKING:
     from IPython.display import HTML
@@ -26,21 +26,9 @@ _KIND_LABELS = {"image": "Reconstruction", "error": "Error map"}
 
 
 def show(explorer: Explorer, path: Path | str, **first: Any) -> HTML:  # noqa: ANN401
-    """Return what a cell shows of an explorer, with the way to its images.
+    """Return what a cell shows of the explorer that was read from ``path``, see `to_html`.
 
-    Parameters
-    ----------
-    explorer
-        Numbers and images.
-    path
-        Where `smuglib.explorer.read` found them.
-    first
-        What is shown first, see `to_html`.
-
-    Returns
-    -------
-    IPython.display.HTML
-        The fragment; its metadata tell those who make a page of it which images to copy.
+    Its metadata tell those who make a page of it which images to copy.
     """
     # Present wherever notebooks run, and not needed to import this module.
     from IPython.display import HTML
@@ -56,28 +44,10 @@ def show(explorer: Explorer, path: Path | str, **first: Any) -> HTML:  # noqa: A
 def to_html(
     explorer: Explorer, *, method: str, view: str, epsilon: int, rate: int, folder: str = FOLDER
 ) -> str:
-    """Lay the explorer out for a page.
+    """Lay the explorer out as an HTML fragment; numbers and labels stand in it as JSON.
 
-    Parameters
-    ----------
-    explorer
-        Numbers and images.
-    method, view
-        What is shown first: a method of the grid, and one of `smuglib.explorer.VIEWS`.
-    epsilon, rate
-        Positions of the sliders at first; 0 is no perturbation, and the lowest sampling rate.
-    folder
-        Address of the folder with the images, relative to the page.
-
-    Returns
-    -------
-    str
-        An HTML fragment; numbers and labels stand in it as JSON.
-
-    Raises
-    ------
-    ValueError
-        If the grid has no such method, view or position.
+    ``method``, ``view`` and the positions of the sliders are what is shown first; ``folder`` is the
+    address of the images, relative to the page.
     """
     grid = explorer.grid
     checks.one_of("method", method, grid.methods)
@@ -111,17 +81,9 @@ def to_html(
 def content(explorer: Explorer, folder: str = FOLDER) -> dict[str, Any]:
     """Return labels, addresses and numbers, as the script reads them.
 
-    Parameters
-    ----------
-    explorer, folder
-        See `to_html`.
-
-    Returns
-    -------
-    dict
-        ``methods``, ``views``, ``kinds``: labels by name; ``epsilons``, ``rates``: labels by
-        position of the slider; ``sheets``: address by method and kind; ``scores``: PSNR in dB and
-        SSIM, as shown, by method, position of the rate, and column of a sheet.
+    ``methods``, ``views``, ``kinds``: labels by name; ``epsilons``, ``rates``: labels by position
+    of the slider; ``sheets``: address by method and kind; ``scores``: PSNR in dB and SSIM, as
+    shown, by method, position of the rate, and column of a sheet.
     """
     grid = explorer.grid
     return {

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from smuglib import checks
+from smuglib.methods import REFERENCES
 from smuglib.models import Trace
-from smuglib.profiles import REFERENCES
 from smuglib.smoothing import NoiseSource, Smoothing
 
 

@@ -1,4 +1,16 @@
-"""The poster's methods; apart from the networks, because the command line must not load torch."""
+"""Names of methods, networks and settings; here because loading torch takes seconds."""
 
 METHODS = {"modl": "none", "rs_e2e": "end_to_end", "smug_v0": "step", "smug": "denoiser"}
 """The poster's methods and their placement of the expectation."""
+
+DENOISERS = ("didn", "unet", "dncnn")
+"""Architectures of `smuglib.denoisers`."""
+
+REFERENCES = ("denoised", "denoised_detached", "target")
+"""References of the unrolled stability loss, D(t) as the poster writes it, held constant, or t."""
+
+PRECISIONS = ("float32", "bfloat16", "tf32")
+"""Arithmetic of convolutions in training."""
+
+SIGMAS = (0.05, 0.01)
+"""Noise levels of the shipped weights, ours and the poster's."""

@@ -7,6 +7,7 @@ the executed notebook whole or not at all.
 from __future__ import annotations
 
 import difflib
+import hashlib
 import json
 import logging
 import shutil
@@ -19,6 +20,9 @@ from typing import Any
 from smuglib import ranges
 from smuglib.files import replacing
 from smuglib.parameters import Parameter, read_cell
+
+IMAGES = "images"
+"""Key of an output's metadata with the folders of its images, by where the page finds them."""
 
 
 class NotebookError(RuntimeError):
@@ -66,6 +70,12 @@ def source(cell: Mapping[str, Any]) -> str:
     """Return the text of a cell, which a notebook stores as a string or as lines."""
     text = cell["source"]
     return text if isinstance(text, str) else "".join(text)
+
+
+def code_hash(path: Path | str) -> str:
+    """Hash the code cells of a notebook, not its prose, metadata or outputs."""
+    code = [source(cell) for cell in read(path)["cells"] if cell["cell_type"] == "code"]
+    return hashlib.sha256(json.dumps(code).encode()).hexdigest()
 
 
 def parameters(path: Path | str) -> dict[str, Parameter]:

@@ -11,10 +11,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from smuglib import checks
-
-DENOISERS = ("didn", "unet", "dncnn")
-REFERENCES = ("denoised", "denoised_detached", "target")
-PRECISIONS = ("float32", "bfloat16", "tf32")
+from smuglib.methods import DENOISERS, PRECISIONS, REFERENCES
 
 
 @dataclass(frozen=True)
@@ -63,11 +60,6 @@ class Profile:
         Validations in one training, and slices in each.
     seed, mask_seed
         Seeds of the training, and of the one sampling mask.
-
-    Raises
-    ------
-    ValueError
-        If a value is out of range.
     """
 
     name: str
@@ -129,23 +121,7 @@ class Profile:
         checks.one_of("precision", self.precision, PRECISIONS)
 
     def replace(self, **overrides: Any) -> Profile:  # noqa: ANN401
-        """Return these settings with some fields changed.
-
-        Parameters
-        ----------
-        overrides
-            New values by field name. An integer is taken where a float is expected.
-
-        Returns
-        -------
-        Profile
-            The validated settings.
-
-        Raises
-        ------
-        ValueError
-            If a name is unknown or a value out of range.
-        """
+        """Return these settings with fields changed, an integer taken where a float is expected."""
         types = {field.name: field.type for field in fields(self)}
         unknown = sorted(set(overrides) - set(types))
         if unknown:
@@ -197,21 +173,5 @@ PROFILES = {
 
 
 def get(name: str) -> Profile:
-    """Return a named profile.
-
-    Parameters
-    ----------
-    name
-        ``"smoke"``, ``"default"`` or ``"paper"``.
-
-    Returns
-    -------
-    Profile
-        Its settings.
-
-    Raises
-    ------
-    ValueError
-        If there is no such profile.
-    """
+    """Return a named profile."""
     return PROFILES[checks.one_of("profile", name, PROFILES)]

@@ -1,61 +1,26 @@
 """Hashes of code: what a computed file depends on beside its data.
 
 The pipeline passes them as parameters of its rules, so that an edit redoes what it touches: a
-training depends on the modules that training imports, but on no plot, and on a notebook's code,
-but not on its prose.
+training depends on the modules that training imports, but on no plot. What counts of a notebook,
+`smuglib.notebooks.code_hash` says.
 """
 
 from __future__ import annotations
 
 import ast
 import hashlib
-import json
 from collections.abc import Iterable
 from pathlib import Path
 
-from smuglib import notebooks
 from smuglib.files import sha256, write_text
 
 PACKAGE = Path(__file__).parent
 
 
-def code_hash(notebook: Path | str) -> str:
-    """Hash the code cells of a notebook, not its prose, metadata or outputs.
-
-    Parameters
-    ----------
-    notebook
-        The notebook.
-
-    Returns
-    -------
-    str
-        Hexadecimal SHA-256 hash.
-    """
-    cells = notebooks.read(notebook)["cells"]
-    code = [notebooks.source(cell) for cell in cells if cell["cell_type"] == "code"]
-    return hashlib.sha256(json.dumps(code).encode()).hexdigest()
-
-
 def library_hash(*modules: str, package: Path = PACKAGE) -> str:
-    """Hash the source of modules of the library, and of all that they import from it.
+    """Hash modules of the library, such as ``"data.brain"``, and all that they import from it.
 
-    Parameters
-    ----------
-    modules
-        Names such as ``"training"`` or ``"data.brain"``; the whole library if left out.
-    package
-        Folder of the library.
-
-    Returns
-    -------
-    str
-        Hexadecimal SHA-256 hash.
-
-    Raises
-    ------
-    ValueError
-        If there is no such module.
+    Without modules, the whole library.
     """
     if not modules:
         return _hash_of(package.rglob("*.py"), package)
@@ -73,36 +38,12 @@ def library_hash(*modules: str, package: Path = PACKAGE) -> str:
 
 
 def folder_hash(folder: Path | str) -> str:
-    """Hash the names and contents of all files in a folder.
-
-    Parameters
-    ----------
-    folder
-        The folder.
-
-    Returns
-    -------
-    str
-        Hexadecimal SHA-256 hash.
-    """
+    """Hash the names and contents of all files in a folder."""
     return _hash_of((path for path in Path(folder).rglob("*") if path.is_file()), Path(folder))
 
 
 def write_manifest(output: Path | str, files: Iterable[Path | str]) -> None:
-    """Write the SHA-256 hashes of some files, in the format of ``sha256sum``.
-
-    Parameters
-    ----------
-    output
-        The manifest.
-    files
-        The files.
-
-    Raises
-    ------
-    FileNotFoundError
-        If one of the files is missing.
-    """
+    """Write the SHA-256 hashes of some files, in the format of ``sha256sum``."""
     lines = [f"{sha256(path)}  {path}\n" for path in files]
     write_text(output, "".join(lines))
 

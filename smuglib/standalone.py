@@ -37,30 +37,10 @@ def build(
     front: str | None = None,
     titles: Mapping[str, str] | None = None,
 ) -> Path:
-    """Build pages from executed notebooks.
+    """Build pages from executed notebooks by the name of their page; return the first HTML file.
 
-    Parameters
-    ----------
-    root
-        The project: folder with ``_config.yml`` and ``book/``.
-    output
-        Folder for the pages; what an earlier call wrote there is replaced.
-    executed
-        Executed notebooks by the name of their page.
-    front
-        Markdown of a page before all others; without it, the first notebook is the first page.
-    titles
-        Titles of pages in the list at the side, by name; a page that has none goes by its heading.
-
-    Returns
-    -------
-    Path
-        The first page, an HTML file.
-
-    Raises
-    ------
-    RuntimeError
-        If Jupyter Book cannot build them; the message ends with what it said.
+    ``front`` is Markdown of a page before all others. ``titles`` stand in the list at the side; a
+    page that has none goes by its heading. What an earlier call wrote to ``output`` is replaced.
     """
     root, output = Path(root).resolve(), Path(output).resolve()
     source = output / "source"

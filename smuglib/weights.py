@@ -11,17 +11,15 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from smuglib import checks, denoisers, profiles
+from smuglib import checks, denoisers
 from smuglib.denoisers import Denoiser
 from smuglib.files import replacing
-from smuglib.models import METHODS, UnrolledNetwork
+from smuglib.methods import METHODS, SIGMAS
+from smuglib.models import UnrolledNetwork
 from smuglib.smoothing import Smoothing
 
 SHIPPED = Path(__file__).parent / "shipped"
 """Folder of the weights and records that come with the library, one folder per profile."""
-
-SIGMAS = (0.05, 0.01)
-"""Noise levels of the shipped weights, ours and the poster's."""
 
 
 def save_tensors(path: Path | str, tensors: dict[str, Tensor], header: dict[str, Any]) -> None:
@@ -198,7 +196,6 @@ def load(name: str, *, sigma: float = 0.05, profile: str = "default") -> Unrolle
         If no weights are shipped for the profile.
     """
     checks.one_of("name", name, METHODS)
-    profiles.get(profile)
     if sigma not in SIGMAS:
         raise ValueError(f"sigma must be one of {SIGMAS}, got {sigma!r}")
     network, _ = load_network(SHIPPED / profile / "weights" / file_name(name, sigma))

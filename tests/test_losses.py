@@ -5,12 +5,12 @@ import torch
 
 from smuglib import losses
 from smuglib.losses import (
-    REFERENCES,
     finetuning_loss,
     pretraining_loss,
     reconstruction_loss,
     unrolled_stability,
 )
+from smuglib.methods import REFERENCES
 from smuglib.models import Trace
 from smuglib.random import generator
 from tests.helpers import ToyDenoiser, draw, noise_by_hand

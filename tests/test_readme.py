@@ -7,10 +7,9 @@ import pytest
 from smuglib import records, rows, studies, tables
 from smuglib.bench import costs, report
 from smuglib.files import project_root, sha256
-from smuglib.models import METHODS
+from smuglib.methods import METHODS, SIGMAS
 from smuglib.scenarios import table_scenarios
 from smuglib.store import Store
-from smuglib.weights import SIGMAS
 
 ROOT = project_root()
 SHIPPED = Store.open("default")

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 import torch
 
-from smuglib import chapters, cli, combinations, notebooks, results, sweep_runs
+from smuglib import chapters, cli, combinations, notebooks, results, sweep_page, sweep_runs
 from tests.notebook_files import demo, prose, write
 
 ROOT = Path(__file__).parents[1]
@@ -136,7 +136,7 @@ def test_a_failed_combination_leaves_a_row_with_its_error(tmp_path):
     assert list(table.columns) == ["a", "PSNR (dB)", "minutes", "error"]
     assert table.loc["a=1", ["PSNR (dB)", "minutes"]].to_list() == [30.0, 1.5]
     assert table["error"].to_list()[1:] == ["a|b must be 1", "not executed"]
-    lines = sweep_runs.markdown(table, {"a=1": "run-0"}).splitlines()
+    lines = sweep_page.markdown(table, {"a=1": "run-0"}).splitlines()
     assert lines[2] == "| [a=1](run-0) | `1` | 30 | 1.5 | – |"
     assert lines[3] == "| a=2 | `2` | – | – | `a\\|b must be 1` |"
 

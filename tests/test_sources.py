@@ -6,7 +6,7 @@ import hashlib
 
 import pytest
 
-from smuglib import sources
+from smuglib import notebooks, sources
 from tests.notebook_files import code, prose, write
 
 
@@ -61,8 +61,8 @@ def test_a_notebook_counts_by_its_code(tmp_path):
     first = write(tmp_path / "a.ipynb", prose("text"), code("x = 1"))
     mended = write(tmp_path / "b.ipynb", prose("better text"), code("x = 1", "hide-input"))
     changed = write(tmp_path / "c.ipynb", prose("text"), code("x = 2"))
-    assert sources.code_hash(first) == sources.code_hash(mended)
-    assert sources.code_hash(first) != sources.code_hash(changed)
+    assert notebooks.code_hash(first) == notebooks.code_hash(mended)
+    assert notebooks.code_hash(first) != notebooks.code_hash(changed)
 
 
 def test_a_folder_counts_by_names_and_contents(tmp_path):

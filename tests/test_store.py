@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from smuglib import denoisers, store, weights
-from smuglib.models import METHODS, UnrolledNetwork
+from smuglib.methods import METHODS, SIGMAS
+from smuglib.models import UnrolledNetwork
 from smuglib.smoothing import Smoothing
 from smuglib.store import Store, run_name
 
@@ -88,7 +89,7 @@ def test_a_run_is_named_by_method_and_noise(method, sigma, name):
 
 def test_run_names_agree_with_the_files_that_load_looks_for():
     for method in METHODS:
-        for sigma in weights.SIGMAS:
+        for sigma in SIGMAS:
             assert weights.file_name(method, sigma) == f"{run_name(method, sigma)}.safetensors"
 
 

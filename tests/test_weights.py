@@ -10,7 +10,8 @@ from safetensors.torch import save_file
 from torch import nn
 
 from smuglib import denoisers, weights
-from smuglib.models import METHODS, UnrolledNetwork
+from smuglib.methods import METHODS, SIGMAS
+from smuglib.models import UnrolledNetwork
 from smuglib.operators import SenseOperator
 from smuglib.random import complex_normal, generator
 from smuglib.smoothing import Smoothing
@@ -145,7 +146,7 @@ def test_a_header_that_does_not_fit_its_weights_is_refused(tmp_path):
 def shipped(tmp_path, monkeypatch):
     """Stand-ins for the shipped weights, each with another seed."""
     monkeypatch.setattr(weights, "SHIPPED", tmp_path)
-    for seed, (method, sigma) in enumerate((m, s) for m in METHODS for s in weights.SIGMAS):
+    for seed, (method, sigma) in enumerate((m, s) for m in METHODS for s in SIGMAS):
         path = tmp_path / "default" / "weights" / weights.file_name(method, sigma)
         weights.save_network(path, network(method, seed))
     return tmp_path

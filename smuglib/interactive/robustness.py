@@ -20,12 +20,12 @@ from smuglib.consistency import DataConsistency
 from smuglib.data import Scan
 from smuglib.interactive.watch import Watch, following
 from smuglib.labels import SCENARIO_LABELS
-from smuglib.models import METHODS, UnrolledNetwork
+from smuglib.methods import METHODS, SIGMAS
+from smuglib.models import UnrolledNetwork
 from smuglib.profiles import Profile
 from smuglib.scenarios import Scenario, table_scenarios
 from smuglib.store import Store
 from smuglib.trials import reconstruct
-from smuglib.weights import SIGMAS
 
 VIEWS = tuple(SCENARIO_LABELS)
 """Scenarios that can be asked for; see `smuglib.scenarios.table_scenarios`."""
@@ -60,7 +60,7 @@ class Request:
     index
         Index of the test slice, >= 0.
     sigma
-        Noise of the method's training and smoothing, one of `smuglib.weights.SIGMAS`.
+        Noise of the method's training and smoothing, one of `smuglib.methods.SIGMAS`.
     n_steps, n_samples
         Unrolling steps and noise samples; None: the network's own.
     attack_steps

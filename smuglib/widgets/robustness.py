@@ -9,10 +9,9 @@ from smuglib.interactive import pictures
 from smuglib.interactive.robustness import ATTACKS, RELATIVE, Request, Result, RobustnessEngine
 from smuglib.labels import METHOD_LABELS, SCENARIO_LABELS
 from smuglib.live import BASELINES
-from smuglib.models import METHODS
+from smuglib.methods import METHODS, SIGMAS
 from smuglib.readable import percent
 from smuglib.store import Store
-from smuglib.weights import SIGMAS
 from smuglib.widgets.controls import choice, count, decimal, slider
 from smuglib.widgets.explorer import LiveExplorer
 
