@@ -91,12 +91,6 @@ def journal_bound(
     -------
     JournalBound
         The constants and what they are made of.
-
-    Raises
-    ------
-    ValueError
-        If the network is smoothed elsewhere or not at all, σ is zero, a setting is out of range
-        or the mask is not 1-D Cartesian.
     """
     if net.smoothing.placement not in ("denoiser", "step"):
         raise ValueError(

@@ -33,6 +33,12 @@ class Denoiser(nn.Module):
         Height and width are padded to multiples of this.
     architecture
         The arguments of `make` that build this network: stored with its weights.
+
+    Examples
+    --------
+    >>> double = Denoiser(nn.Identity(), stride=1, architecture={"name": "identity"})
+    >>> double(torch.full((1, 4, 4), 1 + 2j))[0, 0, 0].item()
+    (2+4j)
     """
 
     def __init__(self, body: nn.Module, *, stride: int, architecture: dict[str, str | int]) -> None:
@@ -44,7 +50,7 @@ class Denoiser(nn.Module):
         self._run: Callable[[Tensor], Tensor] | None = None
 
     def accelerate(self, *, precision: str = "float32", compiled: bool = False) -> Denoiser:
-        """Choose how the convolutions are computed; by default as plainly as torch can.
+        """Choose how the convolutions are computed, and return this network.
 
         Parameters
         ----------
@@ -54,16 +60,6 @@ class Denoiser(nn.Module):
         compiled
             Let `torch.compile` fuse the layers, at the first call of each shape. Needs a C++
             compiler on a CPU.
-
-        Returns
-        -------
-        Denoiser
-            This network.
-
-        Raises
-        ------
-        ValueError
-            If the precision is unknown or ``compiled`` not a boolean.
         """
         self.precision = checks.one_of("precision", precision, ("float32", "bfloat16"))
         checks.boolean("compiled", compiled)
@@ -71,24 +67,9 @@ class Denoiser(nn.Module):
         return self
 
     def forward(self, x: Tensor) -> Tensor:
-        """Denoise.
+        """Denoise complex images, ``[..., height, width]``, in units of the scan's scale.
 
-        Parameters
-        ----------
-        x
-            Complex images, ``[..., height, width]``, in units of the scan's scale.
-
-        Returns
-        -------
-        Tensor
-            Complex images of the same shape.
-
-        Raises
-        ------
-        TypeError
-            If ``x`` is not complex.
-        ValueError
-            If ``x`` has fewer than two axes, or is smaller than half a stride.
+        Both sides must exceed half a stride: the padding reflects the image.
         """
         if not x.is_complex():
             raise TypeError(f"x must be complex (complex64 or complex128), got {x.dtype}")
@@ -124,14 +105,9 @@ class Denoiser(nn.Module):
 
 @contextmanager
 def arithmetic(net: nn.Module, precision: str) -> Iterator[None]:
-    """Compute the convolutions of a network's denoisers in a lower precision.
+    """Compute the convolutions of a network's denoisers in bfloat16 while the context lasts.
 
-    Parameters
-    ----------
-    net
-        The network; its denoisers have their own precision again afterwards.
-    precision
-        ``"bfloat16"``; any other leaves the denoisers as they are.
+    Any other ``precision`` leaves the denoisers as they are.
     """
     denoisers = [part for part in net.modules() if isinstance(part, Denoiser)]
     before = [denoiser.precision for denoiser in denoisers]
@@ -146,10 +122,9 @@ def arithmetic(net: nn.Module, precision: str) -> Iterator[None]:
 
 
 def make(name: str = "didn", *, channels: int = 32, blocks: int = 2) -> Denoiser:
-    """Build a denoiser with torch's default initialization.
+    """Build a denoiser with torch's default initialization, on the CPU, in float32.
 
-    Initial weights are drawn from torch's global generator: build inside
-    ``torch.random.fork_rng`` for a seeded draw, as `seeded` does.
+    Initial weights are drawn from torch's global generator: see `seeded` for a seeded draw.
 
     Parameters
     ----------
@@ -162,15 +137,11 @@ def make(name: str = "didn", *, channels: int = 32, blocks: int = 2) -> Denoiser
         DIDN: number of down-up blocks. U-Net: number of poolings. DnCNN: number of
         convolutions between the first and the last.
 
-    Returns
-    -------
-    Denoiser
-        The network, on the CPU, in float32.
-
-    Raises
-    ------
-    ValueError
-        If the name is unknown or a size is not a positive integer.
+    Examples
+    --------
+    >>> x = torch.zeros(2, 20, 24, dtype=torch.complex64)
+    >>> [tuple(make(name, channels=4, blocks=1)(x).shape) for name in BODIES]
+    [(2, 20, 24), (2, 20, 24), (2, 20, 24)]
     """
     checks.one_of("denoiser", name, BODIES)
     checks.integer("channels", channels)
@@ -184,17 +155,12 @@ def make(name: str = "didn", *, channels: int = 32, blocks: int = 2) -> Denoiser
 def seeded(architecture: dict[str, str | int], seed: int) -> Denoiser:
     """Build a denoiser whose initial weights are a function of ``seed`` alone.
 
-    Parameters
-    ----------
-    architecture
-        Arguments of `make`.
-    seed
-        Any integer >= 0.
+    ``architecture`` holds the arguments of `make`; torch's global generator is left as it was.
 
-    Returns
-    -------
-    Denoiser
-        The network; torch's global generator is left as it was.
+    Examples
+    --------
+    >>> sum(p.numel() for p in seeded({"name": "didn", "channels": 8, "blocks": 1}, 0).parameters())
+    29313
     """
     checks.integer("seed", seed, minimum=0)
     with torch.random.fork_rng(devices=[]):

@@ -15,17 +15,8 @@ from uuid import uuid4
 def replacing(path: Path | str) -> Iterator[Path]:
     """Give a temporary path that takes the place of ``path`` when the block ends well.
 
-    If the block raises, ``path`` stays as it was and the temporary file is removed.
-
-    Parameters
-    ----------
-    path
-        The file to write; its folder is created.
-
-    Yields
-    ------
-    Path
-        A temporary file beside ``path``, with the same suffix.
+    If the block raises, ``path`` stays as it was and the temporary file is removed. It lies beside
+    ``path``, in a folder that is created, with the same suffix.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -42,16 +33,6 @@ def project_root(start: Path | None = None) -> Path:
     """Return the nearest folder above ``start`` that holds ``_toc.yml``, or ``start`` itself.
 
     Notebooks run from the project's root or from ``book/``: both must find one ``build`` folder.
-
-    Parameters
-    ----------
-    start
-        Where to begin; the current folder if left out.
-
-    Returns
-    -------
-    Path
-        The root of the project.
     """
     start = Path.cwd() if start is None else start
     folders = (start, *start.parents)

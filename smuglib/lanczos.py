@@ -55,17 +55,13 @@ def largest(
     tol
         Stop a map at this relative residual, > 0.
     max_iter
-        Cap of the products, >= 1; reaching it raises a `ConvergenceWarning`.
+        Cap of the products, >= 1; reaching it warns with a `ConvergenceWarning`.
 
-    Returns
-    -------
-    Eigenpair
-        Values and vectors.
-
-    Raises
-    ------
-    ValueError
-        If ``tol`` is not positive or ``max_iter`` < 1.
+    Examples
+    --------
+    >>> found = largest(lambda v: v * torch.tensor([1.0, 2.0, 5.0]), torch.ones(1, 3))
+    >>> round(found.value.item(), 3)
+    5.0
     """
     checks.positive("tol", tol)
     basis, images = [_unit(start)], [product(_unit(start))]

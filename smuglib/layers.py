@@ -19,18 +19,7 @@ class Conv2d(nn.Conv2d):
     """A convolution that keeps no input where only the input's gradient is wanted."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """Convolve.
-
-        Parameters
-        ----------
-        x
-            Real tensor, ``[n, in_channels, height, width]``.
-
-        Returns
-        -------
-        Tensor
-            ``[n, out_channels, height / stride, width / stride]``.
-        """
+        """Convolve a real tensor, ``[n, in_channels, height, width]``."""
         learns = any(parameter.requires_grad for parameter in self.parameters())
         wanted = torch.is_grad_enabled() and x.requires_grad and not learns
         if not wanted or torch.compiler.is_compiling():
@@ -80,18 +69,7 @@ class SlopedReLU(nn.PReLU):
         super().__init__(num_parameters=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Apply the activation.
-
-        Parameters
-        ----------
-        x
-            Real tensor of any shape.
-
-        Returns
-        -------
-        Tensor
-            Tensor of the same shape.
-        """
+        """Apply the activation to a real tensor of any shape."""
         # On a GPU the slope's value would have to be waited for, and torch's kernel is fast.
         if x.is_cuda or torch.compiler.is_compiling():
             return super().forward(x)

@@ -14,11 +14,6 @@ def tf32(allowed: bool) -> Iterator[None]:
 
     torch allows them unless told otherwise; their products carry 10 bits of mantissa. Data
     consistency is never computed in TF32. No effect on a CPU.
-
-    Parameters
-    ----------
-    allowed
-        Whether convolutions may round their factors to TF32 inside the context.
     """
     before = torch.backends.cudnn.allow_tf32
     torch.backends.cudnn.allow_tf32 = allowed
@@ -29,19 +24,10 @@ def tf32(allowed: bool) -> Iterator[None]:
 
 
 def autocast(precision: str, device_type: str) -> AbstractContextManager[object]:
-    """Return the context in which convolutions have a precision.
+    """Return the context of a forward pass whose convolutions have a precision.
 
-    Parameters
-    ----------
-    precision
-        ``"bfloat16"``; any other leaves the context as it is.
-    device_type
-        ``"cpu"`` or ``"cuda"``.
-
-    Returns
-    -------
-    context manager
-        The context of the forward pass; the backward pass follows it.
+    ``"bfloat16"`` makes torch autocast on the type of device; any other leaves the context as it
+    is. The backward pass follows the forward pass.
     """
     if precision == "bfloat16":
         return torch.autocast(device_type, torch.bfloat16)

@@ -16,10 +16,7 @@ PACKAGES = ("smuglib", "torch", "numpy", "scipy", "nilearn", "scikit-image")
 def commit() -> str:
     """Return the commit of this checkout, with ``+dirty`` if tracked files changed.
 
-    Returns
-    -------
-    str
-        A git hash, or ``"unknown"`` outside a checkout.
+    Outside a checkout it is ``"unknown"``.
     """
     root = Path(__file__).parents[1]
     try:
@@ -54,18 +51,7 @@ def device_name(device: torch.device) -> str:
 
 
 def describe(device: torch.device) -> dict[str, object]:
-    """Return commit, versions, device and time, for a provenance file.
-
-    Parameters
-    ----------
-    device
-        Where the computation ran.
-
-    Returns
-    -------
-    dict
-        Values that `json.dumps` accepts.
-    """
+    """Return commit, versions, device and time of a computation on a device, for JSON."""
     return {
         "commit": commit(),
         "versions": versions(),

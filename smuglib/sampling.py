@@ -22,7 +22,7 @@ def cartesian_mask(
     density: str = "variable",
     generator: torch.Generator,
 ) -> Tensor:
-    """Draw a 1-D Cartesian mask with a fully sampled centre.
+    """Draw a 1-D Cartesian mask with a fully sampled centre, boolean, ``[1, 1, 1, width]``.
 
     The autocalibration band (ACS) holds ``round(center_fraction * width)`` columns around the
     zero frequency; the others are drawn without replacement until
@@ -43,18 +43,11 @@ def cartesian_mask(
     generator
         Seeded CPU generator.
 
-    Returns
-    -------
-    Tensor
-        Boolean mask, ``[1, 1, 1, width]``.
-
-    Raises
-    ------
-    TypeError
-        If ``generator`` is not a generator.
-    ValueError
-        If an argument is out of range, if no column would be sampled, or if the ACS band alone
-        holds more columns than the sampling rate allows.
+    Examples
+    --------
+    >>> mask = cartesian_mask(64, 0.25, generator=torch.Generator().manual_seed(0))
+    >>> tuple(mask.shape), sampling_rate(mask), mask[..., 30:34].all().item()
+    ((1, 1, 1, 64), 0.25, True)
     """
     checks.integer("width", width)
     checks.fraction("sampling_rate", sampling_rate)
@@ -83,16 +76,5 @@ def cartesian_mask(
 
 
 def sampling_rate(mask: Tensor) -> float:
-    """Return the fraction of sampled k-space positions of a mask.
-
-    Parameters
-    ----------
-    mask
-        Boolean mask of any shape.
-
-    Returns
-    -------
-    float
-        A number in [0, 1].
-    """
+    """Return the fraction of sampled k-space positions of a mask."""
     return mask.double().mean().item()

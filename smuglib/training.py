@@ -18,9 +18,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from tqdm import tqdm
 
 from smuglib import files, precision, provenance
+from smuglib.extras import require
 from smuglib.weights import read_tensors, save_tensors
 
 WARM_UP = 0.1
@@ -62,19 +62,12 @@ class Plan:
 def one_cycle(update: int, total: int, peak: float) -> float:
     """Return the learning rate of an update: a linear rise, then a cosine fall to zero.
 
-    Parameters
-    ----------
-    update
-        Number of the update, from 0.
-    total
-        Number of updates in all.
-    peak
-        Largest learning rate.
+    Updates are numbered from 0 to ``total - 1``; ``peak`` is the largest learning rate.
 
-    Returns
-    -------
-    float
-        The learning rate, > 0.
+    Examples
+    --------
+    >>> [round(one_cycle(update, 20, 1.0), 2) for update in (0, 1, 10, 19)]
+    [0.5, 1.0, 0.54, 0.01]
     """
     rise = max(1, round(WARM_UP * total))
     if update < rise:
@@ -154,7 +147,8 @@ class Training:
             for k in range(1, self.plan.n_validations + 1)
         }
         started = time.monotonic() - self._seconds
-        bar = tqdm(
+        tqdm = require("tqdm", extra="evaluation", what="trainings")
+        bar = tqdm.tqdm(
             total=self.plan.updates, initial=self._update, desc=self.folder.name, unit="update"
         )
         with bar, precision.tf32(self.plan.precision == "tf32"):

@@ -21,16 +21,21 @@ Calibrated means: among pixels of spread u, the root mean square of the error ``
 
 from __future__ import annotations
 
-import pandas as pd
+from typing import TYPE_CHECKING
+
 import torch
 from scipy.stats import spearmanr
 from torch import Tensor
 
 from smuglib import checks
 from smuglib.consistency import DataConsistency, cached
+from smuglib.extras import require
 from smuglib.models import Trace, UnrolledNetwork
 from smuglib.operators import SenseOperator
 from smuglib.random import complex_normal
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def reconstruct(
@@ -55,18 +60,13 @@ def reconstruct(
     generator
         Source of the smoothing noise.
     n_steps, n_samples
-        Override the network's own.
+        Override the network's own; at least two samples.
 
     Returns
     -------
     Tensor, Tensor
         The reconstruction, exactly that of ``net``, and the spread u, real, in units of the
         scan's scale, both ``[batch, height, width]``.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As ``net``; also if it is not smoothed or has a single sample: neither has a spread.
     """
     if not net.smoothing.is_active:
         raise ValueError("net must be smoothed: without noise samples there is no spread")
@@ -82,22 +82,13 @@ def reconstruct(
 def spread(samples: Tensor) -> Tensor:
     """Return the standard deviation over samples, of both parts together.
 
-    Parameters
-    ----------
-    samples
-        Complex images, ``[batch, sample, height, width]``, at least two samples.
+    It is ``(sum_s |x_s - mean|^2 / (S - 1))^(1/2)``, real, ``[batch, height, width]``, of at least
+    two complex samples, ``[batch, sample, height, width]``.
 
-    Returns
-    -------
-    Tensor
-        ``(sum_s |x_s - mean|^2 / (S - 1))^(1/2)``, real, ``[batch, height, width]``.
-
-    Raises
-    ------
-    TypeError
-        If the samples are not complex.
-    ValueError
-        If there are fewer than two.
+    Examples
+    --------
+    >>> spread(torch.tensor([1 + 1j, -1 - 1j]).reshape(1, 2, 1, 1)).item()
+    2.0
     """
     checks.complex_tensor("samples", samples, n_axes=(4,))
     if samples.shape[1] < 2:
@@ -108,12 +99,7 @@ def spread(samples: Tensor) -> Tensor:
 def foreground(target: Tensor, fraction: float = 0.05) -> Tensor:
     """Return the pixels that are not air, boolean, ``[batch, height, width]``.
 
-    Parameters
-    ----------
-    target
-        Fully sampled images, complex, ``[batch, height, width]``.
-    fraction
-        Least magnitude, relative to the largest of the image, in (0, 1].
+    Their magnitude is at least a fraction of the largest of the image, complex and of that shape.
     """
     checks.complex_tensor("target", target, n_axes=(3,))
     magnitude = target.abs()
@@ -123,16 +109,8 @@ def foreground(target: Tensor, fraction: float = 0.05) -> Tensor:
 def gradient_magnitude(x: Tensor) -> Tensor:
     """Return how steep a magnitude image is: what any predictor of errors has to beat.
 
-    Parameters
-    ----------
-    x
-        Complex images, ``[batch, height, width]``.
-
-    Returns
-    -------
-    Tensor
-        Length of the gradient of ``|x|`` by central differences, in units of the scale a pixel,
-        real, ``[batch, height, width]``.
+    It is the length of the gradient of ``|x|`` by central differences, in units of the scale per
+    pixel, real, ``[batch, height, width]``.
     """
     checks.complex_tensor("x", x, n_axes=(3,))
     down, across = torch.gradient(x.abs(), dim=(-2, -1))
@@ -153,11 +131,6 @@ def rank_correlation(predicted: Tensor, error: Tensor, mask: Tensor) -> float:
     -------
     float
         1 if the prediction puts the pixels in the order of their errors, 0 if it knows nothing.
-
-    Raises
-    ------
-    ValueError
-        If shapes differ, fewer than two pixels are left, a value is not finite or all are equal.
     """
     u, e = _chosen(predicted, error, mask)
     if not (u.min() < u.max() and e.min() < e.max()):
@@ -168,26 +141,10 @@ def rank_correlation(predicted: Tensor, error: Tensor, mask: Tensor) -> float:
 def attainable_correlation(predicted: Tensor, mask: Tensor, *, generator: torch.Generator) -> float:
     """Return the rank correlation that a prediction would have if it were right.
 
-    Errors are drawn at random, so even a spread that is their exact standard deviation does not
-    put them in order; the less it varies, the less it can. A spread estimated from few samples
-    varies more than the truth, which makes this an upper bound.
-
-    Parameters
-    ----------
-    predicted, mask
-        See `rank_correlation`.
-    generator
-        Source of the errors, ``|e|`` with e complex Gaussian and ``E|e|^2 = u^2``.
-
-    Returns
-    -------
-    float
-        `rank_correlation` of the prediction with these errors.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As `rank_correlation`, or if the generator is missing.
+    Errors are drawn at random, ``|e|`` with e complex Gaussian and ``E|e|^2 = u^2``, so even a
+    spread that is their exact standard deviation does not put them in order; the less it varies,
+    the less it can. A spread estimated from few samples varies more than the truth, which makes
+    this an upper bound.
     """
     like = torch.zeros((), dtype=torch.complex128)
     noise = complex_normal(predicted.shape, 0.5**0.5, generator, like).abs()
@@ -197,21 +154,8 @@ def attainable_correlation(predicted: Tensor, mask: Tensor, *, generator: torch.
 def underestimation(predicted: Tensor, error: Tensor, mask: Tensor) -> float:
     """Return the factor by which the root-mean-square error exceeds the predicted one.
 
-    Parameters
-    ----------
-    predicted, error, mask
-        See `rank_correlation`.
-
-    Returns
-    -------
-    float
-        ``(sum e^2 / sum u^2)^(1/2)``: above 1 the spread is too small, below 1 too large.
-
-    Raises
-    ------
-    ValueError
-        If shapes differ, fewer than two pixels are left, a value is not finite, or the prediction
-        is zero everywhere.
+    It is ``(sum e^2 / sum u^2)^(1/2)`` over the mask: above 1 the spread is too small, below 1 too
+    large.
     """
     u, e = _chosen(predicted, error, mask)
     if not u.any():
@@ -236,11 +180,6 @@ def calibration(
     pandas.DataFrame
         One row per bin, by rising prediction: root mean square of the ``predicted`` and of the
         ``error``, and number of ``pixels``. Calibrated is ``predicted == error``.
-
-    Raises
-    ------
-    ValueError
-        As `rank_correlation`, or if there are more bins than pixels.
     """
     u, e = _chosen(predicted, error, mask)
     checks.integer("n_bins", n_bins)
@@ -256,7 +195,8 @@ def calibration(
         }
         for low, true in bins
     ]
-    return pd.DataFrame(rows)
+    table: pd.DataFrame = require("pandas", extra="evaluation", what="tables").DataFrame(rows)
+    return table
 
 
 def _chosen(predicted: Tensor, error: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-import pandas as pd
 import torch
 from torch import Tensor
 
 from smuglib import checks, random
 from smuglib.consistency import DataConsistency
+from smuglib.extras import require
 from smuglib.models import UnrolledNetwork
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SCHEMES = {"independent": False, "antithetic": True}
 """Ways of drawing the samples, and their setting of `smuglib.Smoothing.antithetic`."""
@@ -56,11 +60,6 @@ def sampling_errors(
     pandas.DataFrame
         Errors in units of the scan's scale; one row per count, one column per scheme, NaN for odd
         counts of antithetic samples.
-
-    Raises
-    ------
-    ValueError
-        If the network is not smoothed or a number is out of range.
     """
     if not net.smoothing.is_active:
         raise ValueError("net must be smoothed: its reconstruction has no expectation to estimate")
@@ -82,7 +81,9 @@ def sampling_errors(
         draws = torch.stack([reconstruct(count, scheme, repeat) for repeat in range(n_repeats)])
         return torch.view_as_real(draws - reference).square().mean().sqrt().item()
 
-    return pd.DataFrame(
+    pandas = require("pandas", extra="evaluation", what="tables")
+    table: pd.DataFrame = pandas.DataFrame(
         {scheme: [error(count, scheme) for count in counts] for scheme in SCHEMES},
-        index=pd.Index(counts, name="samples"),
+        index=pandas.Index(counts, name="samples"),
     )
+    return table

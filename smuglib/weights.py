@@ -25,14 +25,7 @@ SHIPPED = Path(__file__).parent / "shipped"
 def save_tensors(path: Path | str, tensors: dict[str, Tensor], header: dict[str, Any]) -> None:
     """Write tensors and a JSON header to a safetensors file, whole or not at all.
 
-    Parameters
-    ----------
-    path
-        The file.
-    tensors
-        Tensors by name.
-    header
-        Values that `json.dumps` accepts; kept in the file's metadata.
+    The header's values are those that `json.dumps` accepts; the file's metadata keeps them.
     """
     contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     with replacing(path) as temporary:
@@ -40,17 +33,7 @@ def save_tensors(path: Path | str, tensors: dict[str, Tensor], header: dict[str,
 
 
 def read_tensors(path: Path | str) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Read what `save_tensors` wrote.
-
-    Parameters
-    ----------
-    path
-        The file.
-
-    Returns
-    -------
-    dict, dict
-        Tensors by name, and the header.
+    """Read the tensors and the header that `save_tensors` wrote.
 
     Raises
     ------
@@ -76,14 +59,8 @@ def read_tensors(path: Path | str) -> tuple[dict[str, Tensor], dict[str, Any]]:
 def save_network(path: Path | str, network: UnrolledNetwork, **header: Any) -> None:  # noqa: ANN401
     """Write a network's weights with everything needed to rebuild it.
 
-    Parameters
-    ----------
-    path
-        The safetensors file.
-    network
-        Its denoiser must be a `smuglib.denoisers.Denoiser`.
-    header
-        More to keep in the file's header: method, profile, number of updates.
+    Its denoiser must be a `smuglib.denoisers.Denoiser`. ``header`` is more to keep in the file's
+    header: method, profile, number of updates.
     """
     denoiser = network.denoiser
     if not isinstance(denoiser, Denoiser):
@@ -98,24 +75,12 @@ def save_network(path: Path | str, network: UnrolledNetwork, **header: Any) -> N
 
 
 def load_network(path: Path | str) -> tuple[UnrolledNetwork, dict[str, Any]]:
-    """Rebuild a network from a file.
-
-    Parameters
-    ----------
-    path
-        A file that `save_network` wrote.
+    """Rebuild a network that `save_network` wrote, on the CPU, in evaluation mode.
 
     Returns
     -------
     UnrolledNetwork, dict
-        The network, on the CPU, in evaluation mode, and the file's header.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such file.
-    ValueError
-        If the file is damaged or its weights do not fit the architecture it names.
+        The network and the file's header.
     """
     tensors, header = read_tensors(path)
     if "architecture" not in header:
@@ -134,21 +99,12 @@ def load_network(path: Path | str) -> tuple[UnrolledNetwork, dict[str, Any]]:
 def load_denoiser_state(
     denoiser: Denoiser, tensors: dict[str, Tensor], *, source: Path | str
 ) -> None:
-    """Copy weights into a denoiser, refusing those of another architecture.
-
-    Parameters
-    ----------
-    denoiser
-        The network to fill.
-    tensors
-        Weights by name.
-    source
-        Where the weights come from, for the error.
+    """Copy weights into a denoiser; ``source`` says in an error where they come from.
 
     Raises
     ------
     ValueError
-        If names or shapes differ.
+        If names or shapes differ: the weights are those of another architecture.
     """
     expected = {name: tuple(value.shape) for name, value in denoiser.state_dict().items()}
     found = {name: tuple(value.shape) for name, value in tensors.items()}
@@ -181,19 +137,17 @@ def load(name: str, *, sigma: float = 0.05, profile: str = "default") -> Unrolle
         Noise of pre-training and smoothing: 0.05, or the poster's 0.01. For ``"modl"``, which is
         not smoothed, it is the noise of the pre-training alone.
     profile
-        Profile the weights were trained for.
+        Folder of the weights: ``"default"`` is what the library ships.
 
     Returns
     -------
     UnrolledNetwork
         The trained network, on the CPU, in evaluation mode.
 
-    Raises
-    ------
-    ValueError
-        If there is no such method, noise level or profile.
-    FileNotFoundError
-        If no weights are shipped for the profile.
+    Examples
+    --------
+    >>> load("smug").smoothing.placement
+    'denoiser'
     """
     checks.one_of("name", name, METHODS)
     if sigma not in SIGMAS:

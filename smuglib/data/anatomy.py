@@ -70,18 +70,7 @@ class Subject:
 
 @lru_cache(maxsize=32)
 def subject(seed: int, split: str, number: int) -> Subject:
-    """Draw a subject.
-
-    Parameters
-    ----------
-    seed, split, number
-        The path of the draw: every combination is another subject.
-
-    Returns
-    -------
-    Subject
-        The subject.
-    """
+    """Draw a subject: every combination of seed, split and number is another one."""
     rng = generator(seed, "brain", split, number, "anatomy")
 
     def uniform(low: float, high: float) -> float:
@@ -111,7 +100,7 @@ def subject(seed: int, split: str, number: int) -> Subject:
 def image(
     person: Subject, plane: int, height: int, width: int, rng: torch.Generator
 ) -> NDArray[np.complex128]:
-    """Render one axial slice of a subject.
+    """Render one axial slice of a subject, complex, ``[height, width]``, largest magnitude 1.
 
     Parameters
     ----------
@@ -123,11 +112,6 @@ def image(
         Size of the image; rows run from front to back.
     rng
         Seeded CPU generator of the slice's texture.
-
-    Returns
-    -------
-    NDArray[np.complex128]
-        Complex image, ``[height, width]``, largest magnitude 1.
     """
     # Tissue borders are drawn on a grid twice as fine and averaged: partial volume in each pixel.
     fine_magnitude = _magnitude(person, plane, *pixel_grid(2 * height, 2 * width, *FIELD_OF_VIEW))

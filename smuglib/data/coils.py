@@ -16,7 +16,7 @@ LOOP_REACH = 70.0
 def coil_maps(
     n_coils: int, z: float, y: Array, x: Array, rng: torch.Generator
 ) -> NDArray[np.complex128]:
-    """Compute the sensitivities of loops on an elliptic ring around the head.
+    """Compute the sensitivities of loops on an elliptic ring around the head, ``[coil, y, x]``.
 
     A loop at distance ``d`` receives with ``(1 + (d / reach)^2)^(-3/2)``, the on-axis field of a
     current loop, and with a phase that is linear over the head. The maps are divided by their
@@ -26,17 +26,11 @@ def coil_maps(
     ----------
     n_coils
         Number of loops.
-    z
-        Height of the axial plane in millimetres from the centre of the head.
-    y, x
-        Pixel centres in millimetres from the centre of the head, ``[height]``, ``[width]``.
+    z, y, x
+        Height of the axial plane, and its rows and columns of pixels, in millimetres from the
+        centre of the head.
     rng
         Seeded CPU generator of the loops' positions and phases: one state is one array.
-
-    Returns
-    -------
-    NDArray[np.complex128]
-        Maps, ``[coil, height, width]``.
     """
     draws = torch.rand(n_coils, 6, generator=rng, dtype=torch.float64).numpy() * 2 - 1
     jitter, height, reach, offset, slope_y, slope_x = draws.T[:, :, None, None]

@@ -34,11 +34,6 @@ class Espirit:
         Singular values of the calibration matrix below this fraction of the largest are noise.
     crop
         Maps are zero where the largest eigenvalue is below this: outside of the object.
-
-    Raises
-    ------
-    ValueError
-        If a value is out of range.
     """
 
     calibration_width: int = 24
@@ -58,11 +53,12 @@ class Espirit:
         checks.fraction("crop", self.crop, allow_zero=True)
 
     def estimate(self, kspace: Tensor, folder: Path | str | None = None) -> Tensor:
-        """Estimate coil maps.
+        """Estimate coil maps, ``[1, coil, height, width]``, complex64.
 
-        The common phase of the maps is free: it is fixed so that the strongest virtual coil of
-        the calibration data (its first principal component) is real and positive. A single
-        coil's phase, the usual choice, is undefined where that coil is blind.
+        Their root sum of squares is 1 on their support, and they are zero elsewhere. The common
+        phase of the maps is free: it is fixed so that the strongest virtual coil of the calibration
+        data (its first principal component) is real and positive. A single coil's phase, the usual
+        choice, is undefined where that coil is blind.
 
         Parameters
         ----------
@@ -72,16 +68,8 @@ class Espirit:
         folder
             Where maps are kept, under a name derived from the calibration data and the settings.
 
-        Returns
-        -------
-        Tensor
-            Maps, complex64, ``[1, coil, height, width]``, ``sum_c |S_c|^2 = 1`` on their support
-            and zero elsewhere.
-
         Raises
         ------
-        ImportError
-            If sigpy is missing.
         ValueError
             If the calibration square is too small for the kernels or holds no signal, or if the
             maps have no support.
@@ -139,17 +127,9 @@ def minimum_width(kernel_width: int) -> int:
 
 
 def centre_square(sampled: Tensor) -> int:
-    """Return the side of the largest complete square around the zero frequency.
+    """Return the side of the largest complete square around the zero frequency, or 0.
 
-    Parameters
-    ----------
-    sampled
-        Sampled positions, boolean, ``[height, width]``.
-
-    Returns
-    -------
-    int
-        The side; 0 if the zero frequency itself is missing.
+    ``sampled`` marks the sampled positions, boolean, ``[height, width]``.
     """
     row, column = (n // 2 for n in sampled.shape)
     for side in range(min(sampled.shape), 0, -1):

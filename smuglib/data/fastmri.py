@@ -69,11 +69,6 @@ class FastMRIProtocol:
         the mask in a test file in its place; the columns must be kept then, ``width=None``.
     espirit
         Settings of the map estimation.
-
-    Raises
-    ------
-    ValueError
-        If a value is out of range.
     """
 
     sampling_rate: float = 0.25
@@ -158,12 +153,8 @@ def load_slice(
 
     Raises
     ------
-    FileNotFoundError
-        If there is no such file.
     ImportError
         If h5py or sigpy is missing.
-    IndexError
-        If the file has no such slice.
     ValueError
         If the file is not a multicoil volume or does not fit the protocol.
     """
@@ -182,18 +173,7 @@ def slice_of(
     slice_index: int,
     maps_folder: Path | str | None,
 ) -> Scan:
-    """Read one slice of an opened volume: `load_slice` with its settings made.
-
-    Parameters
-    ----------
-    volume, index, protocol, split, slice_index, maps_folder
-        See `load_slice`.
-
-    Raises
-    ------
-    IndexError, ValueError
-        As `load_slice`.
-    """
+    """Read one slice of an opened volume: `load_slice` with its settings made."""
     misfit = protocol.misfit(volume)
     if misfit:
         raise ValueError(f"{volume.path} does not fit the protocol: {misfit}")

@@ -11,20 +11,8 @@ from smuglib.fourier import fftc, ifftc
 def crop_field_of_view(kspace: Tensor, size: int | None, axis: int) -> Tensor:
     """Return the k-space of the images cropped to their central ``size`` pixels along an axis.
 
-    Parameters
-    ----------
-    kspace
-        k-space that is complete along the axis.
-    size
-        Pixels to keep, or None for all.
-    axis
-        The axis to crop.
-
-    Returns
-    -------
-    Tensor
-        k-space with ``size`` samples along the axis, over the same range of frequencies. The
-        centre ``n // 2`` stays the centre.
+    k-space must be complete along the axis; with ``size=None`` it stays as it is. The result covers
+    the same range of frequencies, and the centre ``n // 2`` stays the centre.
     """
     if size is None or size == kspace.shape[axis]:
         return kspace
@@ -35,17 +23,8 @@ def crop_field_of_view(kspace: Tensor, size: int | None, axis: int) -> Tensor:
 def acquired_band(columns: Tensor, width: int) -> Tensor:
     """Return which columns of a cropped k-space lie between the outermost measured ones.
 
-    Parameters
-    ----------
-    columns
-        The measured columns before the crop, boolean, ``[columns]``.
-    width
-        Columns after the crop, over the same range of frequencies.
-
-    Returns
-    -------
-    Tensor
-        Boolean, ``[width]``.
+    ``columns`` are the measured ones before the crop, boolean, ``[columns]``; after it there are
+    ``width``, over the same range of frequencies.
     """
     # Integer cross products compare the frequencies (i - W // 2) / W and (j - w // 2) / w exactly.
     measured = (columns.nonzero().flatten() - len(columns) // 2) * width

@@ -40,40 +40,18 @@ class RandomField:
 
     @classmethod
     def draw(cls, spacing: float, std: float, generator: torch.Generator) -> RandomField:
-        """Draw a field.
+        """Draw a field of a standard deviation at each point, in the unit of the field.
 
-        Parameters
-        ----------
-        spacing
-            Distance of the spline knots in millimetres.
-        std
-            Standard deviation of the field at a point, in the unit of the field.
-        generator
-            Seeded CPU generator.
-
-        Returns
-        -------
-        RandomField
-            The field.
+        ``spacing`` is the distance of the spline knots in millimetres.
         """
         shape = [2 * _half_knots(half, spacing) + 1 for half in HALF_BOX]
         draws = torch.randn(shape, generator=generator, dtype=torch.float64).numpy()
         return cls(draws * std / SPLINE_VARIANCE**1.5, spacing)
 
     def plane(self, z: float, y: Array, x: Array) -> Array:
-        """Evaluate the field on a grid of one axial plane.
+        """Evaluate the field on a grid of one axial plane, ``[rows, columns]``.
 
-        Parameters
-        ----------
-        z
-            Height of the plane in millimetres from the centre of the head.
-        y, x
-            Grid coordinates in millimetres from the centre of the head, ``[rows]``, ``[columns]``.
-
-        Returns
-        -------
-        Array
-            Values, ``[rows, columns]``.
+        Coordinates are in millimetres from the centre of the head, ``[rows]`` and ``[columns]``.
         """
         n_z, n_y, n_x = self.coefficients.shape
         weights_z = _spline_weights(np.array([z]), self.spacing, n_z)[0]
@@ -85,13 +63,8 @@ class RandomField:
 def pixel_grid(height: int, width: int, length_mm: float, breadth_mm: float) -> tuple[Array, Array]:
     """Lay square pixels over an axial plane, anterior side up.
 
-    Parameters
-    ----------
-    height, width
-        Number of rows and columns.
-    length_mm, breadth_mm
-        Field of view that must fit, front to back and left to right. The pixel is the smallest
-        square one for which both fit.
+    The pixel is the smallest square one for which the field of view fits, ``length_mm`` front to
+    back and ``breadth_mm`` left to right.
 
     Returns
     -------

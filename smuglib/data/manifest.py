@@ -10,19 +10,9 @@ from smuglib.profiles import Profile
 
 
 def scan_hashes(profile: Profile) -> Iterator[tuple[str, str]]:
-    """Simulate every scan of a profile and hash its k-space and target.
+    """Simulate every scan of a profile; yield its name, such as ``train/0``, and a SHA-256 hash.
 
     The scans stay in the cache on the disk: the trainings that follow read them there.
-
-    Parameters
-    ----------
-    profile
-        Settings of the data.
-
-    Yields
-    ------
-    str, str
-        Name of the scan, such as ``train/0``, and hexadecimal SHA-256 hash.
     """
     sizes = {"train": profile.n_train, "val": profile.n_validation, "test": profile.n_test}
     for split, n_slices in sizes.items():

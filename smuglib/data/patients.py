@@ -33,17 +33,7 @@ def split_patients(
     fractions
         Share of the patients of ``"train"``, ``"val"`` and ``"test"``, summing to 1.
     seed
-        Seed of the division.
-
-    Returns
-    -------
-    dict[str, tuple[Volume, ...]]
-        The volumes of each split, in an order drawn from the seed.
-
-    Raises
-    ------
-    ValueError
-        If the fractions are impossible, or a file is not a multicoil volume.
+        Seed of the division; it also orders the volumes of each split.
     """
     for name, value in fractions.items():
         checks.one_of("fractions", name, GROUPS)
@@ -71,17 +61,9 @@ def _draw_split(patient: str, fractions: Mapping[str, float], seed: int) -> str:
 
 
 def from_the_centre(volumes: Sequence[Volume]) -> list[tuple[Volume, int]]:
-    """List slices turn by turn: the central one of every volume, then the next ones outwards.
+    """List slices, as volume and index, turn by turn: the central one of every volume first.
 
-    Parameters
-    ----------
-    volumes
-        Volumes of one split.
-
-    Returns
-    -------
-    list[tuple[Volume, int]]
-        Each slice as its volume and its index in the file.
+    The next ones outwards follow.
     """
     orders = [_outwards(volume.shape[0]) for volume in volumes]
     turns = range(max(map(len, orders), default=0))

@@ -33,19 +33,17 @@ class Scan:
         Reference image, complex64, ``[batch, height, width]``.
     scale
         ``max |A^H y|`` before the division; in a batch a float32 tensor, ``[batch]``.
-    subject
-        Number of the subject within its split; in a batch an int64 tensor, ``[batch]``.
-    slice_index
-        Index of the slice within its split; in a batch an int64 tensor, ``[batch]``.
+    subject, slice_index
+        Numbers of the subject and of the slice within their split; in a batch int64 tensors.
     split
         ``"train"``, ``"val"`` or ``"test"``.
 
-    Raises
-    ------
-    TypeError
-        If a tensor has the wrong kind of dtype.
-    ValueError
-        If shapes disagree.
+    Examples
+    --------
+    >>> y, mask = torch.ones(1, 2, 8, 8) + 0j, torch.ones(1, 1, 1, 8, dtype=torch.bool)
+    >>> scan = Scan(y, y / 2**0.5, mask, y[:, 0], 1.0, 0, 0, "test")
+    >>> scan.operator.adjoint(scan.kspace).shape == scan.target.shape
+    True
     """
 
     kspace: Tensor
@@ -106,23 +104,10 @@ class Scan:
 
 
 def collate(scans: Sequence[Scan]) -> Scan:
-    """Join scans of one split and one size into a batch.
+    """Join scans of one split and one size into a batch, in the order given.
 
-    Parameters
-    ----------
-    scans
-        At least one scan; batches are joined too.
-
-    Returns
-    -------
-    Scan
-        A batch in the order given, with tensors for ``scale``, ``subject`` and ``slice_index``.
-        The mask keeps a batch axis of 1 where all scans share it.
-
-    Raises
-    ------
-    ValueError
-        If there is no scan, or splits or shapes differ.
+    Batches are joined too. ``scale``, ``subject`` and ``slice_index`` become tensors; the mask
+    keeps a batch axis of 1 where all scans share it.
     """
     if not scans:
         raise ValueError("scans must hold at least one scan, got none")

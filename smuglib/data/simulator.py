@@ -41,11 +41,6 @@ class Protocol:
         Seed of the subjects and the noise.
     mask_seed
         Seed of the mask: one mask serves all slices.
-
-    Raises
-    ------
-    ValueError
-        If a value is out of range.
     """
 
     sampling_rate: float = 0.25
@@ -84,21 +79,14 @@ def simulate(protocol: Protocol, split: str, index: int) -> Scan:
     ----------
     protocol
         How the brain is scanned.
-    split
-        ``"train"``, ``"val"`` or ``"test"``.
-    index
-        Index of the slice in its split, >= 0.
+    split, index
+        ``"train"``, ``"val"`` or ``"test"``, and the index of the slice in it, >= 0.
 
     Returns
     -------
     Scan
         A batch of one, k-space and target divided by ``max |A^H y|``; k-space is exactly ``+0``
         where not sampled.
-
-    Raises
-    ------
-    ValueError
-        If an argument is out of range; nothing is computed then.
     """
     location = locate(split, index, protocol.seed)
     path = ("brain", split, location.subject)

@@ -32,30 +32,16 @@ class Location(NamedTuple):
 
 
 def locate(split: str, index: int, seed: int = 0) -> Location:
-    """Find the subject and the plane of a slice.
+    """Find the subject and the plane of a slice from its split and its index there.
 
     Consecutive indices run over subjects, and a subject's slices lie in different bands or at
     least different planes. The answer does not depend on how many slices are used: the first 60
     test slices are 3 of each of 20 subjects, the first 400 training slices 4 of each of 100.
 
-    Parameters
-    ----------
-    split
-        ``"train"``, ``"val"`` or ``"test"``.
-    index
-        Index of the slice in its split, >= 0.
-    seed
-        Seed of the data set.
-
-    Returns
-    -------
-    Location
-        Subject and plane.
-
-    Raises
-    ------
-    ValueError
-        If an argument is out of range.
+    Examples
+    --------
+    >>> [locate("test", index).subject for index in (0, 1, 20, 60)]
+    [0, 1, 0, 20]
     """
     checks.one_of("split", split, GROUPS)
     checks.integer("index", index, minimum=0)

@@ -46,7 +46,7 @@ def sees_tissue(plane: int, reach: float, y: Array, x: Array) -> NDArray[np.bool
     reach
         Largest distance of a point from the plane, in voxels.
     y, x
-        Template coordinates of the points in voxels, of one shape: the mask's.
+        Template coordinates of the points in voxels, of one shape, which is the mask's.
     """
     cells = _tissue(plane, reach)
     last_row, last_column = cells.shape[0] - 1, cells.shape[1] - 1

@@ -15,7 +15,7 @@ AIMS = ("error", "erase", "create")
 
 
 def objective(planted: Planted, aim: str, *, lesion: int = 0) -> Callable[[Tensor], Tensor] | None:
-    """Return what an attacker with an aim maximizes.
+    """Return what an attacker with an aim maximizes, a function of the reconstruction.
 
     Parameters
     ----------
@@ -25,20 +25,9 @@ def objective(planted: Planted, aim: str, *, lesion: int = 0) -> Callable[[Tenso
         ``"erase"``: minus the contrast at the lesion, in the lesion's own direction (a dark
         lesion is erased by making it brighter). ``"create"``: that contrast itself. Both are
         linear in the magnitudes, so an attacker goes on past the goal where its budget allows.
-        ``"error"``: no objective of its own.
+        ``"error"``: no objective of its own, None.
     lesion
         Index of the lesion, or of its place.
-
-    Returns
-    -------
-    callable or None
-        From a reconstruction, complex, ``[1, height, width]``, to ``[1]``, differentiable;
-        None for ``"error"``.
-
-    Raises
-    ------
-    ValueError
-        If the aim is unknown or there is no such lesion.
     """
     if checks.one_of("aim", aim, AIMS) == "error":
         return None

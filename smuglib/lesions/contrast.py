@@ -1,4 +1,9 @@
-"""How much of a lesion's contrast a reconstruction keeps, and what it shows without one."""
+"""How much of a lesion's contrast a reconstruction keeps, and what it shows without one.
+
+Every function takes the planted scans, and reconstructions of ``planted.scan`` (``x``) or of
+``planted.free`` (``free``), complex, ``[1, height, width]``, each in its scan's units. Contrasts
+are in units of each lesion's, float64, ``[lesion]``.
+"""
 
 from __future__ import annotations
 
@@ -9,78 +14,28 @@ from smuglib.lesions.planting import Planted
 
 
 def contrast_recovery(planted: Planted, x: Tensor, free: Tensor) -> Tensor:
-    """Return the share of each lesion's contrast that a reconstruction keeps.
+    """Return the share of each lesion's contrast that a reconstruction keeps: 1 all, 0 none.
 
-    Parameters
-    ----------
-    planted
-        The scans.
-    x
-        Reconstruction of ``planted.scan``, complex, ``[1, height, width]``, in its units.
-    free
-        Reconstruction of ``planted.free``, likewise in its own units, under the same
-        perturbation (in absolute units) and the same smoothing noise. A reference made of clean
-        data would count artefacts of the attack as lost or gained contrast, and one with an attack
-        of its own would bring a second set of them.
-
-    Returns
-    -------
-    Tensor
-        Recovery, float64, ``[lesion]``: 1 is fully kept, 0 erased.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If an image is not complex or not of the scan's shape.
+    ``x`` and ``free`` are made under the same perturbation (in absolute units) and the same
+    smoothing noise. A reference made of clean data would count artefacts of the attack as lost or
+    gained contrast, and one with an attack of its own would bring a second set of them.
     """
     return (_seen(planted, x) - _shown(planted, "free", free)) / _truth(planted)
 
 
 def false_contrast(planted: Planted, free: Tensor) -> Tensor:
-    """Return the contrast that a reconstruction shows without the lesions, relative to theirs.
+    """Return the contrast that a reconstruction shows without the lesions, minus the target's.
 
-    Parameters
-    ----------
-    planted
-        The scans.
-    free
-        Reconstruction of ``planted.free``, complex, ``[1, height, width]``, in its units.
-
-    Returns
-    -------
-    Tensor
-        Difference of the contrast to the target's, in units of each lesion's contrast; float64,
-        ``[lesion]``; 0 where the surroundings are reconstructed without error.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As `contrast_recovery`.
+    It is 0 where the surroundings are reconstructed without error.
     """
     absent = _contrast(planted, planted.free.target)
     return (_shown(planted, "free", free) - absent) / _truth(planted)
 
 
 def apparent_contrast(planted: Planted, x: Tensor) -> Tensor:
-    """Return the contrast that a reader sees, relative to the true one.
+    """Return the contrast that a reader sees, minus that of the anatomy.
 
     It needs no second reconstruction; it is the sum of `contrast_recovery` and `false_contrast`.
-
-    Parameters
-    ----------
-    planted, x
-        See `contrast_recovery`.
-
-    Returns
-    -------
-    Tensor
-        Apparent contrast minus that of the anatomy, in units of each lesion's; float64,
-        ``[lesion]``.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As `contrast_recovery`.
     """
     return (_seen(planted, x) - _contrast(planted, planted.free.target)) / _truth(planted)
 
@@ -108,18 +63,5 @@ def _contrast(planted: Planted, image: Tensor) -> Tensor:
 
 
 def mean_in(values: Tensor, masks: Tensor) -> Tensor:
-    """Return the mean of values where a mask is true.
-
-    Parameters
-    ----------
-    values
-        Real, ``[..., height, width]``.
-    masks
-        Boolean; broadcasts to the values.
-
-    Returns
-    -------
-    Tensor
-        The mean over the last two axes.
-    """
+    """Return the mean over the last two axes of real values where a mask is true."""
     return (values * masks).sum((-2, -1)) / masks.sum((-2, -1))

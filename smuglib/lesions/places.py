@@ -25,7 +25,8 @@ def draw(
     """Draw lesions well inside tissue, none of which touches the surroundings of another.
 
     Every pixel up to the outer edge of a lesion's annulus lies in the image and has a magnitude of
-    at least ``tissue * max |t|``. Among the places left, each is equally likely.
+    at least ``tissue * max |t|``. Among the places left, each is equally likely. The first of more
+    lesions are those of fewer.
 
     Parameters
     ----------
@@ -40,17 +41,16 @@ def draw(
     generator
         Source of the places.
 
-    Returns
-    -------
-    tuple of Lesion
-        The lesions, in the order drawn: the first of more lesions are those of fewer.
-
     Raises
     ------
-    TypeError
-        If the target is not complex or the generator missing.
     ValueError
-        If a setting is out of range, or there is no room for so many lesions.
+        If there is no room for so many lesions.
+
+    Examples
+    --------
+    >>> noise = torch.Generator().manual_seed(0)
+    >>> len(draw(torch.ones(1, 48, 48) + 0j, 2, radius=2, contrast=0.2, generator=noise))
+    2
     """
     checks.complex_tensor("target", target, n_axes=(3,))
     checks.integer("n_lesions", n_lesions)

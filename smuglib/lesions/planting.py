@@ -50,28 +50,12 @@ class Planted:
 
 
 def plant(scan: Scan, lesions: Sequence[Lesion]) -> Planted:
-    """Insert lesions into a scan.
+    """Insert lesions, whose centres lie in the image, into a scan, a batch of one.
 
     Image and data are changed in the scan's units, where the noise is what it was, and divided by
     the largest magnitude of the new zero-filled image: a scanner that sees the lesion scales by
-    what it sees. The two scans of the result may thus differ a little in their units.
-
-    Parameters
-    ----------
-    scan
-        A batch of one.
-    lesions
-        At least one, with centres inside the image. Where they overlap, their changes multiply.
-
-    Returns
-    -------
-    Planted
-        The scan with lesions, and the scan given.
-
-    Raises
-    ------
-    ValueError
-        If the scan is not a batch of one, there is no lesion, or one lies outside the image.
+    what it sees. The two scans of the result may thus differ a little in their units. Where
+    lesions overlap, their changes multiply.
     """
     if len(scan) != 1:
         raise ValueError(f"a scan must be a batch of one, got a batch of {len(scan)}")
@@ -92,22 +76,11 @@ def plant(scan: Scan, lesions: Sequence[Lesion]) -> Planted:
 
 
 def footprint(planted: Planted, lesion: int = 0) -> float:
-    """Return what a lesion alone adds to the measurement, relative to it.
+    """Return what a lesion alone adds to the measurement, ``||A (t' - t)||_2 / ||y||_2``.
 
-    A perturbation of that size, in a ball around the measurement without the lesion, is one that
-    the lesion itself would cause: no reconstruction can tell them apart.
-
-    Parameters
-    ----------
-    planted
-        The scans.
-    lesion
-        Index of the lesion.
-
-    Returns
-    -------
-    float
-        ``||A (t' - t)||_2 / ||y||_2``, y without lesions and t' with this one.
+    y is without lesions and t' with this one. A perturbation of that size, in a ball around the
+    measurement without the lesion, is one that the lesion itself would cause: no reconstruction can
+    tell them apart.
     """
     alone = plant(planted.free, [planted.lesions[lesion]])
     added = alone.factor * alone.scan.kspace - planted.free.kspace

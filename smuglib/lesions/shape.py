@@ -24,11 +24,6 @@ class Lesion:
         Relative change of the magnitude inside, > -1 and not 0: 0.2 is 20 % brighter.
     edge
         Standard deviation in pixels of the blur of its edge, > 0.
-
-    Raises
-    ------
-    ValueError
-        If a value is out of range.
     """
 
     row: int

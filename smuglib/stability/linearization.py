@@ -29,11 +29,6 @@ class Linearization:
         From complex tensors ``[batch, ...]`` to complex tensors ``[batch, ...]``.
     point
         Where to linearize.
-
-    Raises
-    ------
-    RuntimeError
-        If the function does not depend on its input, or hides its gradient.
     """
 
     def __init__(self, function: Callable[[Tensor], Tensor], point: Tensor) -> None:
@@ -87,16 +82,6 @@ def reconstruction(
         Override the network's own settings.
     seed
         Names the noise samples, >= 0.
-
-    Returns
-    -------
-    callable
-        From inputs to reconstructions, ``[batch, height, width]``.
-
-    Raises
-    ------
-    ValueError
-        If the domain or a number is out of range.
     """
     checks.one_of("domain", domain, DOMAINS)
     checks.integer("seed", seed, minimum=0)
@@ -114,24 +99,9 @@ def reconstruction(
 def support_of(
     net: UnrolledNetwork, point: Tensor, A: SenseOperator | DataConsistency, domain: str
 ) -> Tensor:
-    """Check a point and return where it may change.
+    """Check a point, and return where it may change: everywhere, or where k-space is sampled.
 
-    Parameters
-    ----------
-    net, point, A, domain
-        See `smuglib.stability.jacobian_norm`.
-
-    Returns
-    -------
-    Tensor
-        Boolean, broadcasts to the point: everywhere, or where k-space is sampled.
-
-    Raises
-    ------
-    TypeError
-        If the point is not complex.
-    ValueError
-        If its shape does not fit, or the domain is unknown.
+    The result is boolean and broadcasts to the point.
     """
     operator = cached(A, net.lam).operator
     if checks.one_of("domain", domain, DOMAINS) == "image":

@@ -58,11 +58,6 @@ def local_lipschitz(
         The largest ratio found, ``[batch]``.
     perturbations : Tensor
         The d that gave it, of the shape of the point.
-
-    Raises
-    ------
-    TypeError, ValueError, RuntimeError
-        As `jacobian_norm`.
     """
     support = support_of(net, point, A, domain)
     function = reconstruction(
