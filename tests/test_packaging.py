@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import tomllib
@@ -38,7 +39,8 @@ def declared() -> list[Requirement]:
     # The benchmark's peers are no part of an installation: `make bench` adds them to one.
     groups = PROJECT["optional-dependencies"].items()
     extras = [lines for name, lines in groups if name != "bench"]
-    return [Requirement(line) for lines in (PROJECT["dependencies"], *extras) for line in lines]
+    lines = itertools.chain(PROJECT["dependencies"], *extras)
+    return [r for r in map(Requirement, lines) if r.name != PROJECT["name"]]
 
 
 def test_the_lock_satisfies_every_declared_dependency():
