@@ -61,11 +61,11 @@ def few(name, profile):
 
 
 def controls_of(profile):
-    """Controls of a profile; at the smoke profile those of two methods, at the methods' levels."""
+    """Controls of a profile; at the smoke profile one a question, at a noise level of the methods."""
     every = controls.of(profiles.get(profile))
     if profile not in FEW:
         return every
-    return [one for one in every if one.method in ("modl", "smug") and f"{one.sigma:g}" in LEVELS]
+    return [*{one.question: one for one in every if f"{one.sigma:g}" in LEVELS}.values()]
 
 
 LABELS = {control.label: control for control in controls_of(PROFILE)}
