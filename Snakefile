@@ -32,8 +32,6 @@ PAGES = [name for name in chapter_names("_toc.yml") if Path(f"book/{name}.ipynb"
 CHAPTERS = [name for name in PAGES if name not in STEPS]
 LAST = "how_it_was_made"  # reads how long the other chapters took
 LEVELS = [f"{sigma:g}" for sigma in SIGMAS]
-CONTROLS = controls.of(profiles.get(PROFILE))
-LABELS = {control.label: control for control in CONTROLS}
 STUDIED = LEVELS[:1]
 """Noise levels with sweeps and studies, which cost as much as an evaluation each."""
 CODE_LEVEL = f"{min(SIGMAS):g}"
@@ -43,8 +41,37 @@ EVERY_SCENARIO = ", ".join(scenario.name for scenario in table_scenarios())
 EVERY_SWEEP = ", ".join(sweeps.AXES)
 EXPLORER = f"explorer/s{LEVELS[0]}"
 
-# At the smoke profile the explorer is there to be tested, not to be looked at.
-FEW = {"smoke": "--epsilons 1/255,2/255 --sampling-rates 0.25,0.5"}
+# The smoke profile proves that everything runs; it need not find anything. Table 1 alone keeps the
+# steps of its attacks, which the chapters look for.
+FEW = {
+    "smoke": {
+        "04_evaluation": {"n_slices": 2, "sweep_steps": 1},
+        "05_harm": {"n_slices": 2, "attack_steps": 2},
+        "06_departures": {"n_slices": 2},
+        "07_stability": {"n_slices": 2, "n_iterations": 4},
+        "08_transfer": {"n_slices": 2, "attack_steps": 2},
+        "explorer": {"epsilons": "1/255,2/255", "sampling-rates": "0.25,0.5"},
+    }
+}
+
+
+def few(name, profile):
+    """Settings of a notebook, or of the explorer, at a profile that has its own."""
+    return FEW.get(profile, {}).get(name, {})
+
+
+def controls_of(profile):
+    """Controls of a profile; at the smoke profile one a question, at a noise level of the methods."""
+    every = controls.of(profiles.get(profile))
+    if profile not in FEW:
+        return every
+    return [*{one.question: one for one in every if f"{one.sigma:g}" in LEVELS}.values()]
+
+
+LABELS = {control.label: control for control in controls_of(PROFILE)}
+
+LONG_FIRST = 1
+"""Priority of what the longest notebooks, the evaluations, wait for, and of these themselves."""
 
 RUN = f"{sys.executable} -m smuglib"
 BUILD_BOOK = f"{Path(sys.executable).parent}/jupyter-book build -W --keep-going --all"
@@ -68,6 +95,7 @@ def code(name):
 def options(name, **values):
     """Options of `smuglib notebook` for those parameters that a notebook has."""
     known = notebooks.parameters(f"book/{name}.ipynb")
+    values = {**few(name, values["profile"]), **values}
     given = {key: shlex.quote(str(value)) for key, value in values.items() if key in known}
     return " ".join(f"-p {key} {value}" for key, value in given.items())
 
@@ -182,6 +210,7 @@ rule pretrain:
         code=code("02_pretraining"),
         library=sources.library_hash("recipes"),
         options=lambda wildcards: options("02_pretraining", **wildcards),
+    priority: LONG_FIRST
     threads: all_cores
     shell:
         "{RUN} notebook {input.notebook} -o {output.notebook} {params.options}"
@@ -220,6 +249,7 @@ rule finetune:
         code=code("03_finetuning"),
         library=sources.library_hash("recipes"),
         options=lambda wildcards: options("03_finetuning", **wildcards),
+    priority: LONG_FIRST
     threads: all_cores
     shell:
         "{RUN} notebook {input.notebook} -o {output.notebook} {params.options}"
@@ -252,6 +282,7 @@ rule evaluate:
             "04_evaluation", results="build", scenarios=EVERY_SCENARIO, sweeps=sweeps_of(wildcards),
             baselines=baselines(wildcards), **wildcards,
         ),
+    priority: LONG_FIRST
     threads: all_cores
     shell:
         "{RUN} notebook {input.notebook} -o {output.notebook} {params.options}"
@@ -362,7 +393,9 @@ rule explorer:
         directory(f"build/{{profile}}/{EXPLORER}"),
     params:
         library=sources.library_hash("explorer"),
-        few=lambda wildcards: FEW.get(wildcards.profile, ""),
+        few=lambda wildcards: " ".join(
+            f"--{name} {value}" for name, value in few("explorer", wildcards.profile).items()
+        ),
     threads: all_cores
     shell:
         "{RUN} explorer --profile {wildcards.profile} --results build --quiet {params.few}"
@@ -381,7 +414,7 @@ rule chapter:
         ),
         controls=lambda wildcards: [
             f"build/{wildcards.profile}/variants/{c.label}/records/{c.method}_s{c.sigma:g}.csv"
-            for c in controls.of(profiles.get(wildcards.profile))
+            for c in controls_of(wildcards.profile)
         ],
         others=others("{profile}"),
         studies=expand(

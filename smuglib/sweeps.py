@@ -22,6 +22,7 @@ from __future__ import annotations
 from typing import Any
 
 from smuglib import checks
+from smuglib.ladder import LADDER
 from smuglib.scenarios import Scenario
 
 AXES = {
@@ -59,6 +60,7 @@ def scenarios(
     *,
     attack_steps: int = 10,
     attack_samples: int = 2,
+    strong_steps: int = LADDER["adaptive_strong"].n_steps,
     precision: str = "bfloat16",
 ) -> tuple[Scenario, ...]:
     """Return the scenarios of a sweep.
@@ -71,8 +73,9 @@ def scenarios(
         Strength of the image-domain attacks where it is not what varies, in units of the scan's
         scale.
     attack_steps, attack_samples
-        Steps of gradient ascent, and noise samples of an adaptive attack's gradient. The strong
-        attacks have their own steps.
+        Steps of gradient ascent, and noise samples of an adaptive attack's gradient.
+    strong_steps
+        Steps of the strong attacks; ``plateau`` takes twice as many.
     precision
         Arithmetic of the ascent (see `smuglib.ladder.Attack`).
 
@@ -110,10 +113,11 @@ def scenarios(
         )
     if sweep == "strong":
         return tuple(
-            Scenario("strong_image", "adaptive_strong", strength, **few) for strength in STRENGTHS
+            Scenario("strong_image", "adaptive_strong", value, attack_steps=strong_steps, **few)
+            for value in STRENGTHS
         )
     if sweep == "plateau":
-        longer: dict[str, Any] = {"attack_steps": 40, "attack_restarts": 3, **few}
+        longer: dict[str, Any] = {"attack_steps": 2 * strong_steps, "attack_restarts": 3, **few}
         return (Scenario("plateau_image", "adaptive_strong", epsilon, **longer),)
     if sweep == "range":
         return (Scenario("range_image", "adaptive", epsilon, domain="range", **ascent),)
