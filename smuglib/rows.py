@@ -36,11 +36,16 @@ class Row:
         """Return the names of the fields and of their types, in the order of the file."""
         return {field.name: str(field.type) for field in fields(cls)}
 
+    @classmethod
+    def keys(cls) -> tuple[str, ...]:
+        """Return the fields that tell rows apart: all but the results and what made them."""
+        made = (*cls.RESULTS, *cls.MAKERS)
+        return tuple(name for name in cls.columns() if name not in made)
+
     @property
     def identity(self) -> tuple[object, ...]:
-        """Everything that tells rows apart, all fields but the results and what made them."""
-        made = (*self.RESULTS, *self.MAKERS)
-        return tuple(getattr(self, name) for name in self.columns() if name not in made)
+        """The values of `keys`."""
+        return tuple(getattr(self, name) for name in self.keys())
 
 
 RowType = TypeVar("RowType", bound=Row)
