@@ -7,7 +7,8 @@ from html import escape
 
 import pandas as pd
 
-from smuglib.averages import averages, cell, paired
+from smuglib.averages import cell
+from smuglib.comparisons import averages, paired_differences
 from smuglib.labels import METHOD_LABELS
 from smuglib.readable import NO_BREAK
 
@@ -35,7 +36,7 @@ def by_method(
     methods
         The columns.
     root_mean_square
-        See `smuglib.averages.averages`.
+        See `smuglib.comparisons.averages`.
     digits, sign
         See `smuglib.averages.cell`.
 
@@ -74,7 +75,7 @@ def against(
     """
     others = [name for name in methods if name != reference]
     chosen = frame[(frame["quantity"] == quantity) & frame["scenario"].isin(list(scenarios))]
-    parts = [paired(chosen, "method", name, reference, ratio=ratio) for name in others]
+    parts = [paired_differences(chosen, "method", name, reference, ratio=ratio) for name in others]
     laid = pd.concat(parts)
     return by_method(laid, quantity, scenarios, others, digits=digits, sign=not ratio)
 

@@ -7,6 +7,7 @@ import math
 import pandas as pd
 import pytest
 
+from smuglib.bootstrap import Interval
 from smuglib.findings.study_verdicts import (
     about,
     extremes,
@@ -17,7 +18,6 @@ from smuglib.findings.study_verdicts import (
     written,
 )
 from smuglib.readable import listed
-from smuglib.statistics import Interval
 
 WORDS = {"above": "up for", "below": "down for", "between": "open for", "every": "every method"}
 FOUND = {

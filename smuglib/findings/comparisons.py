@@ -12,9 +12,10 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from smuglib import readable, tables, verdicts
+from smuglib.bootstrap import Interval
+from smuglib.comparisons import compare
 from smuglib.labels import SCENARIO_LABELS
 from smuglib.scenarios import Scenario
-from smuglib.statistics import Interval
 from smuglib.table_html import signed
 
 Changes = dict[str, Interval]
@@ -48,7 +49,7 @@ def changes(first: pd.DataFrame, second: pd.DataFrame, scenarios: Sequence[Scena
     for scenario in scenarios:
         one, other = tables.select(first, scenario), tables.select(second, scenario)
         if len(one) and len(one) == len(other):
-            found[scenario.name] = verdicts.paired(one, other)
+            found[scenario.name] = compare(one, other)
     return found
 
 

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
+from smuglib.bootstrap import Interval
 from smuglib.findings.gains import SMOOTHED, Blocks, gain
 from smuglib.labels import METHOD_LABELS, SCENARIO_LABELS
 from smuglib.models import METHODS
 from smuglib.readable import listed
 from smuglib.scenarios import Scenario
-from smuglib.statistics import Interval
 from smuglib.table_html import signed
 from smuglib.tables import POSTER, select
 from smuglib.verdicts import RANKING, fragility, judged, worded

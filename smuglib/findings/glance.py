@@ -7,10 +7,10 @@ from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
+from smuglib.bootstrap import Interval
 from smuglib.findings.gains import SMOOTHED
 from smuglib.labels import METHOD_LABELS, SCENARIO_LABELS
 from smuglib.readable import number
-from smuglib.statistics import Interval
 from smuglib.table_html import signed
 from smuglib.verdicts import judged, worded
 
@@ -26,8 +26,8 @@ def table(summary: pd.DataFrame, sigmas: Sequence[float]) -> pd.DataFrame:
     Parameters
     ----------
     summary
-        What `smuglib.statistics.summary` returns for PSNR; one row a training noise, method and
-        scenario of `SCENARIO_LABELS`.
+        What `smuglib.comparisons.compare_methods` returns for PSNR; one row per training noise,
+        method and scenario of `SCENARIO_LABELS`.
     sigmas
         Training noises.
 

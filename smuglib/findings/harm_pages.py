@@ -6,9 +6,9 @@ import math
 
 import pandas as pd
 
-from smuglib.averages import averages, intervals, paired
+from smuglib.bootstrap import Interval
+from smuglib.comparisons import averages, intervals, paired_differences
 from smuglib.labels import HARM_LABELS
-from smuglib.statistics import Interval
 from smuglib.verdicts import judged, worded
 
 HEADS = {
@@ -105,7 +105,7 @@ def spread_verdict(frame: pd.DataFrame) -> str:
     if "rank_spread" not in set(ranks["quantity"]):
         return "- **It has no spread:** this network is not smoothed."
     own = intervals(averages(ranks, by=["quantity"]))
-    beyond = paired(ranks, "quantity", "rank_spread", "rank_steepness")
+    beyond = paired_differences(ranks, "quantity", "rank_spread", "rank_steepness")
     (gain,) = intervals(averages(beyond, by=["quantity"])).values()
     lead = _judged(
         own["rank_spread"],

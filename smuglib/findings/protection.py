@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from smuglib.bootstrap import Interval
 from smuglib.findings.comparisons import Changes, counts
 from smuglib.labels import SCENARIO_LABELS
 from smuglib.readable import listed, number, percent
-from smuglib.statistics import Interval
 from smuglib.verdicts import worded
 
 ATTACK = "adaptive_image"

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from smuglib.averages import averages, intervals, paired
+from smuglib.bootstrap import Interval
+from smuglib.comparisons import averages, intervals, paired_differences
 from smuglib.readable import NO_BREAK, number, power
 from smuglib.stability_study import BOUND, EDGES
-from smuglib.statistics import Interval
 from smuglib.verdicts import judged, worded
 
 SMALL = 0.1
@@ -76,7 +76,7 @@ def verdict(frame: pd.DataFrame, n_steps: int) -> str:
         f"(estimated from below, mean over slices)."
     ]
     chosen = frame[frame["quantity"].isin(["norm", "identity"]) & (frame["scenario"] == "image")]
-    excess = averages(paired(chosen, "quantity", "norm", "identity"), by=["quantity"])
+    excess = averages(paired_differences(chosen, "quantity", "norm", "identity"), by=["quantity"])
     lead = judged(
         *intervals(excess).values(),
         above="The denoiser adds to that",

@@ -7,9 +7,10 @@ import math
 import pandas as pd
 
 from smuglib import readable
+from smuglib.bootstrap import Interval, over_subjects
+from smuglib.comparisons import PAIR
 from smuglib.labels import SCENARIO_LABELS
 from smuglib.profiles import Profile
-from smuglib.statistics import PAIR, Interval, over_subjects
 from smuglib.sweeps import AXES
 from smuglib.verdicts import judged, worded
 
@@ -77,7 +78,7 @@ def points(records: pd.DataFrame, chosen: pd.DataFrame) -> pd.DataFrame:
         clean = _clean(records, one).set_index(PAIR)["psnr"]
         own = rows.set_index(PAIR)["psnr"]
         if one["scenario"] != "clean" and own.index.isin(clean.index).all():
-            loss, _ = over_subjects(clean.reindex(own.index) - own)
+            loss = over_subjects(clean.reindex(own.index) - own)
         spread = [f(rows[name]) for name in ("psnr", "ssim") for f in (pd.Series.mean, _deviation)]
         lines.append((one["method"], one["scenario"], one["rung"], _setting(one), *spread, *loss))
     names = ["method", "scenario", "rung", "setting", "psnr", "psnr_std", "ssim", "ssim_std"]

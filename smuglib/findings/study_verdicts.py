@@ -7,10 +7,11 @@ from collections.abc import Collection, Mapping, Sequence
 
 import pandas as pd
 
-from smuglib.averages import averages, cell, paired
+from smuglib.averages import cell
+from smuglib.bootstrap import Interval
+from smuglib.comparisons import averages, paired_differences
 from smuglib.labels import METHOD_LABELS
 from smuglib.readable import listed
-from smuglib.statistics import Interval
 from smuglib.verdicts import judged
 
 
@@ -43,7 +44,7 @@ def intervals(
     for method in methods:
         own = rows[rows["method"] == method]
         if minus is not None and method != minus:
-            own = paired(rows, "method", method, minus, ratio=ratio)
+            own = paired_differences(rows, "method", method, minus, ratio=ratio)
         if len(own) and method != minus:
             line = averages(own).iloc[0]
             found[METHOD_LABELS[method]] = Interval(line["mean"], line["low"], line["high"])

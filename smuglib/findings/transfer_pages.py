@@ -7,12 +7,13 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
+from smuglib.bootstrap import Interval, over_subjects
+from smuglib.comparisons import PAIR
 from smuglib.labels import METHOD_LABELS
 from smuglib.measurements import Measurement
 from smuglib.models import METHODS
 from smuglib.readable import number
 from smuglib.rows import read, read_provenance
-from smuglib.statistics import PAIR, Interval, over_subjects
 from smuglib.store import Store
 from smuglib.verdicts import judged, worded
 
@@ -104,12 +105,12 @@ def losses(
         if alone is not None and name != source:
             scored = alone.set_index(PAIR)["psnr"].reindex(after[name].index)
             if not scored.isna().any():
-                beyond, mean = over_subjects(scored - after[name])[0], scored.mean()
+                beyond, mean = over_subjects(scored - after[name]), scored.mean()
         lines[name] = {
             "clean": before[name].reindex(after[name].index).mean(),
             "attacked": after[name].mean(),
-            "loss": over_subjects(lost[name])[0],
-            "extra": over_subjects(lost[name] - lost[source])[0],
+            "loss": over_subjects(lost[name]),
+            "extra": over_subjects(lost[name] - lost[source]),
             "beyond": beyond,
             "own": mean,
         }
