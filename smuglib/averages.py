@@ -1,4 +1,4 @@
-"""Means of tidy tables with bootstrap intervals over subjects, and how they are written."""
+"""Means of tidy tables with bootstrap intervals over subjects."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from smuglib import checks, readable, statistics
+from smuglib import checks, statistics
 
 
 def averages(
@@ -116,30 +116,3 @@ def intervals(means: pd.DataFrame) -> dict[object, statistics.Interval]:
     return dict(
         zip(means.index, (statistics.Interval(*map(float, row)) for row in ends), strict=True)
     )
-
-
-def cell(row: pd.Series[float], digits: int = 2, *, sign: bool = False) -> str:
-    """Write a mean with its interval, which takes two subjects and has a width.
-
-    Parameters
-    ----------
-    row
-        A row of `averages`.
-    digits
-        Decimals.
-    sign
-        Write the plus of positive numbers.
-
-    Returns
-    -------
-    str
-        Such as ``"0.93 [0.91, 0.95]"``; the mean alone where both ends are written like it.
-    """
-    names = ["mean"] if row["n_subjects"] < 2 else ["mean", "low", "high"]
-    plus = ["+" if sign and row[name] >= 0.5 * 10**-digits else "" for name in names]
-    texts = [
-        mark + readable.number(row[name], digits) for mark, name in zip(plus, names, strict=True)
-    ]
-    if len(set(texts)) == 1:
-        return texts[0]
-    return f"{texts[0]} [{texts[1]}, {texts[2]}]"

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from smuglib import checks, random
 from smuglib.metrics import psnr
-from smuglib.readable import NO_BREAK, listed, number
+from smuglib.numerals import NO_BREAK, number
+from smuglib.sentences import join_names
 
 TRAINED = "σ itself"
 
@@ -88,8 +89,8 @@ def verdict(table: pd.DataFrame, name: str) -> str:
     lines = table.to_dict("index")
     own, first = lines[TRAINED], next(iter(lines.values()))
     lead = "helps" if own["gain"] > 0 else "does harm"
-    helps = listed(list(table.index[table["gain"] > 0]))
-    harms = listed(list(table.index[table["gain"] <= 0]))
+    helps = join_names(list(table.index[table["gain"] > 0]))
+    harms = join_names(list(table.index[table["gain"] <= 0]))
     where = (
         f"It helps at {helps}, and does harm at {harms}."
         if helps and harms

@@ -16,7 +16,7 @@ import pandas as pd
 from smuglib import chapters, notebooks, provenance
 from smuglib.files import sha256
 from smuglib.labels import METHOD_LABELS
-from smuglib.readable import NO_BREAK
+from smuglib.numerals import NO_BREAK
 
 BOOK_PACKAGES = ("jupyter-book", "sphinx", "myst-nb", "papermill", "snakemake")
 """What the book is built with, beside what results depend on."""

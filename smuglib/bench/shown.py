@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from smuglib.bench import costs
-from smuglib.readable import number
+from smuglib.numerals import number
+from smuglib.sentences import join_names
 
 AXES = {"n_samples": "samples", "n_steps": "steps", "size": "width", "n_coils": "coils"}
 """What the section on scaling varies, with the column of the records that holds it."""
@@ -178,7 +179,7 @@ def growth(frame: pd.DataFrame) -> str:
         for column, slope in row.dropna().items():
             word = next(word for end, word in GROWTH if slope < end)
             words.setdefault(word, []).append(f"{column} ({number(slope)})")
-        parts = [f"{word} in {' and '.join(names)}" for word, names in words.items()]
+        parts = [f"{word} in {join_names(names)}" for word, names in words.items()]
         sentences.append(f"{str(kind)[0].upper()}{str(kind)[1:]}: {', '.join(parts)}.")
     return " ".join(sentences)
 

@@ -11,11 +11,12 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from smuglib import readable, tables, verdicts
+from smuglib import tables, verdicts
 from smuglib.labels import SCENARIO_LABELS
+from smuglib.numerals import number, signed
 from smuglib.scenarios import Scenario
+from smuglib.sentences import format_interval
 from smuglib.statistics import Interval
-from smuglib.table_html import signed
 
 Changes = dict[str, Interval]
 """Paired differences of PSNR in dB, by name of the scenario."""
@@ -85,9 +86,9 @@ def compared(
         lines[name] = {}
         for scenario in scenarios:
             rows = tables.select(frame, scenario)
-            text = readable.number(rows["psnr"].mean())
+            text = number(rows["psnr"].mean())
             if scenario.name in change:
-                text += f" ({verdicts.worded(change[scenario.name], '')})"
+                text += f" ({format_interval(change[scenario.name], '')})"
             lines[name][SCENARIO_LABELS[scenario.name]] = text
     return pd.DataFrame.from_dict(lines, orient="index").rename_axis("PSNR (dB)")
 
@@ -106,7 +107,7 @@ def listed(pairs: Mapping[str, Changes]) -> pd.DataFrame:
         Text such as ``"+2.62 [+2.32, +2.90]"``, a row a name, a column a scenario.
     """
     lines = {
-        name: {SCENARIO_LABELS[key]: verdicts.worded(value, "") for key, value in found.items()}
+        name: {SCENARIO_LABELS[key]: format_interval(value, "") for key, value in found.items()}
         for name, found in pairs.items()
     }
     frame = pd.DataFrame.from_dict(lines, orient="index")
@@ -204,7 +205,7 @@ def seeds(
     largest = seed_changes(first, second, scenarios)
     if largest:
         lines["largest change"] = {
-            SCENARIO_LABELS[name]: readable.number(size) for name, size in largest.items()
+            SCENARIO_LABELS[name]: number(size) for name, size in largest.items()
         }
     frame = pd.DataFrame.from_dict(lines, orient="index")
     return frame.fillna("–").rename_axis("seed 0 → seed 1 (dB)")
@@ -246,7 +247,7 @@ def against_seed(pairs: Mapping[str, Changes], seed_change: Mapping[str, float])
         Text such as ``"+1.05, no"``; every heading has the seed's change.
     """
     headings = {
-        name: f"{SCENARIO_LABELS[name]}, beyond {readable.number(seed_change[name])}?"
+        name: f"{SCENARIO_LABELS[name]}, beyond {number(seed_change[name])}?"
         for name in SCENARIO_LABELS
         if name in seed_change
     }

@@ -9,8 +9,8 @@ import pandas as pd
 
 from smuglib import controls, curves, sweeps
 from smuglib.findings.comparisons import changes
-from smuglib.labels import METHOD_LABELS, SCENARIO_LABELS
-from smuglib.readable import SWEEP_LABELS, strength
+from smuglib.labels import METHOD_LABELS, SCENARIO_LABELS, SWEEP_LABELS
+from smuglib.numerals import strength
 from smuglib.scenarios import Scenario
 from smuglib.statistics import PAIR, Interval
 from smuglib.tables import select

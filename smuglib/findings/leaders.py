@@ -8,7 +8,7 @@ import pandas as pd
 
 from smuglib import checks
 from smuglib.labels import METHOD_LABELS
-from smuglib.readable import listed
+from smuglib.sentences import join_names
 from smuglib.statistics import PAIR, Interval, over_subjects
 
 Words = Callable[[float], str]
@@ -79,7 +79,9 @@ def verdict(table: pd.DataFrame, words: Words, *, method: str = "smug") -> str:
     """
     leads = [row["best"] == method and not row["tied"] for _, row in table.iterrows()]
     shares = any(method in (row["best"], *row["tied"]) for _, row in table.iterrows())
-    places = listed(words(float(str(value))) for value in table.index[leads]) if any(leads) else ""
+    places = (
+        join_names(words(float(str(value))) for value in table.index[leads]) if any(leads) else ""
+    )
     where = "everywhere" if all(leads) else f"at {places}" if any(leads) else "nowhere"
     alone = " alone" if shares and not any(leads) else ""
     return f"{METHOD_LABELS[method]} leads {where}{alone}"
@@ -107,9 +109,9 @@ def told(table: pd.DataFrame, words: Words, *, besides: str | None = None) -> st
     held.pop((besides or "",), None)
     for methods, values in held.items():
         verb = "" if parts else " is best" if len(methods) == 1 else " are best"
-        names = listed(METHOD_LABELS[method] for method in methods)
+        names = join_names(METHOD_LABELS[method] for method in methods)
         joint = ", not told apart," if len(methods) > 1 else ""
-        parts.append(f"{names}{joint}{verb} at {listed(values)}")
+        parts.append(f"{names}{joint}{verb} at {join_names(values)}")
     return "; ".join(parts)
 
 
@@ -132,8 +134,8 @@ def nothing(table: pd.DataFrame, words: Words) -> str:
             places.setdefault(method, []).append(words(float(str(value))))
     held: dict[str, list[str]] = {}
     for method in (name for name in METHOD_LABELS if name in places):
-        held.setdefault(listed(places[method]), []).append(METHOD_LABELS[method])
-    return "; ".join(f"{listed(names)} at {values}" for values, names in held.items())
+        held.setdefault(join_names(places[method]), []).append(METHOD_LABELS[method])
+    return "; ".join(f"{join_names(names)} at {values}" for values, names in held.items())
 
 
 def furthest(table: pd.DataFrame) -> tuple[float, str, Interval] | None:

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Mapping
 
 from smuglib.findings.comparisons import Changes, counts
 from smuglib.labels import SCENARIO_LABELS
-from smuglib.readable import listed, number, percent
+from smuglib.numerals import number, percent
+from smuglib.sentences import format_interval, join_names
 from smuglib.statistics import Interval
-from smuglib.verdicts import worded
 
 ATTACK = "adaptive_image"
 """The scenario that conclusions about protection are drawn from."""
@@ -44,7 +44,7 @@ def yardstick(seeds: Seeds, reference: Changes) -> str:
     return (
         "**The seed's change**, against which this chapter holds every difference, is the largest "
         "change between the two seeds, over the methods, of the difference to MoDL in that "
-        f"scenario: {listed(parts)}. MoDL itself changes by {listed(own)}."
+        f"scenario: {join_names(parts)}. MoDL itself changes by {join_names(own)}."
     )
 
 
@@ -90,7 +90,8 @@ def weights(off: Changes, on: Changes, seeds: Seeds) -> str:
     }[_counts(off, ATTACK, seeds) > 0, _counts(on, ATTACK, seeds) > 0]
     return (
         f"- **{lead}** {_WHERE.capitalize()}, SMUG's weights without smoothing stand "
-        f"{worded(off[ATTACK])} against MoDL; MoDL's weights with it, {worded(on[ATTACK])}."
+        f"{format_interval(off[ATTACK])} against MoDL; MoDL's weights with it, "
+        f"{format_interval(on[ATTACK])}."
     )
 
 
@@ -145,9 +146,9 @@ def start(budgets: Mapping[str, tuple[Interval, Interval]]) -> str:
     words, (gap, both) = next(iter(budgets.items()))
     less = [f"{percent(share)} less {words}" for words, share in shares.items()]
     return (
-        f"- **{lead}** {_WHERE.capitalize()} and {words}, pre-trained SMUG stands {worded(gap)} "
-        f"against a MoDL from scratch, and {worded(both)} against one that is pre-trained too"
-        f"{f': {listed(less)}' if less else ''}."
+        f"- **{lead}** {_WHERE.capitalize()} and {words}, pre-trained SMUG stands "
+        f"{format_interval(gap)} against a MoDL from scratch, and {format_interval(both)} against "
+        f"one that is pre-trained too{f': {join_names(less)}' if less else ''}."
     )
 
 
@@ -183,8 +184,8 @@ def settings(groups: Mapping[str, Iterable[Changes]], seeds: Seeds) -> str:
         words: any(_counts(one, ATTACK, seeds) for one in found) for words, found in groups.items()
     }
     yes, no = ([words for words, found in matters.items() if found is one] for one in (True, False))
-    parts = [f"{listed(yes)} {'count' if len(yes) > 1 else 'counts'}"] if yes else []
-    parts += [f"{listed(no)} {'do' if len(no) > 1 else 'does'} not count"] if no else []
+    parts = [f"{join_names(yes)} {'count' if len(yes) > 1 else 'counts'}"] if yes else []
+    parts += [f"{join_names(no)} {'do' if len(no) > 1 else 'does'} not count"] if no else []
     return f"- **Of SMUG's settings, {'; '.join(parts)}** {_WHERE}; the table has their numbers."
 
 
@@ -193,8 +194,10 @@ def _counts(found: Changes, name: str, seeds: Seeds) -> int:
 
 
 def _spelled(found: Changes) -> str:
-    return listed([f"{worded(one)} ({SCENARIO_LABELS[name]})" for name, one in found.items()])
+    return join_names(
+        [f"{format_interval(one)} ({SCENARIO_LABELS[name]})" for name, one in found.items()]
+    )
 
 
 def _labels(names: Iterable[str]) -> str:
-    return listed([SCENARIO_LABELS[name] for name in names])
+    return join_names([SCENARIO_LABELS[name] for name in names])

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 
 from smuglib.averages import averages, intervals, paired
-from smuglib.readable import NO_BREAK, number, power
+from smuglib.numerals import NO_BREAK, number, power
+from smuglib.sentences import choose_word, format_interval
 from smuglib.stability_study import BOUND, EDGES
 from smuglib.statistics import Interval
-from smuglib.verdicts import judged, worded
 
 SMALL = 0.1
 """Eigenvalues of ``A^H A`` below it are directions that the scanner hardly measures."""
@@ -41,12 +41,13 @@ def quantities(frame: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        Text for `smuglib.readable.html`: a row a quantity, a column an input that changes.
+        Text for `smuglib.html_tables`: a row a quantity, a column an input that changes.
     """
     means = _means(frame)
     columns = {
         f"change {said}": {
-            text: worded(means[name, domain], "", sign=False) for name, text in QUANTITIES.items()
+            text: format_interval(means[name, domain], "", sign=False)
+            for name, text in QUANTITIES.items()
         }
         for domain, said in INPUTS.items()
     }
@@ -77,7 +78,7 @@ def verdict(frame: pd.DataFrame, n_steps: int) -> str:
     ]
     chosen = frame[frame["quantity"].isin(["norm", "identity"]) & (frame["scenario"] == "image")]
     excess = averages(paired(chosen, "quantity", "norm", "identity"), by=["quantity"])
-    lead = judged(
+    lead = choose_word(
         *intervals(excess).values(),
         above="The denoiser adds to that",
         below="The denoiser takes from that",

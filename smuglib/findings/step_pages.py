@@ -6,12 +6,12 @@ import math
 
 import pandas as pd
 
-from smuglib import readable
-from smuglib.labels import SCENARIO_LABELS
+from smuglib.labels import SCENARIO_LABELS, VALUE_LABELS
+from smuglib.numerals import number, strength
 from smuglib.profiles import Profile
+from smuglib.sentences import choose_word, format_interval, join_names
 from smuglib.statistics import PAIR, Interval, over_subjects
 from smuglib.sweeps import AXES
-from smuglib.verdicts import judged, worded
 
 TOY = "smoke"
 """The profile that is for tests, whose runs take seconds."""
@@ -85,7 +85,7 @@ def points(records: pd.DataFrame, chosen: pd.DataFrame) -> pd.DataFrame:
 
 
 def written(found: pd.DataFrame) -> pd.DataFrame:
-    """Lay out `points` for `smuglib.readable.html`.
+    """Lay out `points` for `smuglib.html_tables.render_table`.
 
     Parameters
     ----------
@@ -103,7 +103,7 @@ def written(found: pd.DataFrame) -> pd.DataFrame:
     shown["with"] = found["setting"]
     shown["PSNR (dB)"] = _pairs(found, "psnr", 2)
     losses = found[["loss", "low", "high"]].itertuples(index=False)
-    shown["loss (dB)"] = [_worded(Interval(*loss), "") for loss in losses]
+    shown["loss (dB)"] = [format_interval(loss, "", sign=False) for loss in losses]
     shown["SSIM"] = _pairs(found, "ssim", 3)
     return shown
 
@@ -133,15 +133,15 @@ def dearest(found: pd.DataFrame, among: str) -> str:
     name = called(top)
     if loss.mean <= 0:
         return f"**{among}, none costs anything in the mean**"
-    hedge = judged(loss, above="", below="", between=" in the mean, not told from nothing")
+    hedge = choose_word(loss, above="", below="", between=" in the mean, not told from nothing")
     close = [called(row) for _, row in ranked.iloc[1:].iterrows() if row["high"] >= top["low"]]
-    near = f"; close behind, with overlapping intervals: {readable.listed(close)}" if close else ""
-    return f"**{among}, the {name} costs most**{hedge}: {_worded(loss)}{near}"
+    near = f"; close behind, with overlapping intervals: {join_names(close)}" if close else ""
+    return f"**{among}, the {name} costs most**{hedge}: {format_interval(loss, sign=False)}{near}"
 
 
 def called(point: pd.Series) -> str:
     """Name a row of `points` in a sentence."""
-    name = readable.VALUE_LABELS["scenario"].get(str(point["scenario"]), str(point["scenario"]))
+    name = VALUE_LABELS["scenario"].get(str(point["scenario"]), str(point["scenario"]))
     if point["setting"] == "–":
         return name
     if point["rung"] == "clean":
@@ -172,10 +172,10 @@ def costs(subject: str, found: pd.DataFrame, scenario: str) -> str:
         return ""
     rows = rows.iloc[[0, -1]] if len(rows) > 1 else rows
     losses = [
-        f"{_worded(Interval(row['loss'], row['low'], row['high']))} at {row['setting']}"
+        f"{format_interval(row[['loss', 'low', 'high']], sign=False)} at {row['setting']}"
         for _, row in rows.iterrows()
     ]
-    return f"**{subject} costs** {readable.listed(losses)}"
+    return f"**{subject} costs** {join_names(losses)}"
 
 
 def _clean(records: pd.DataFrame, one: pd.Series) -> pd.DataFrame:
@@ -199,15 +199,11 @@ def _setting(one: pd.Series) -> str:
             return "–"
         domain = "kspace" if (one["domain"], one["norm"]) == ("kspace", "l2") else "image"
         sign = "σ" if one["rung"] == "random_gaussian" and domain == "image" else "ε"
-        return f"{sign}\u00a0=\u00a0{readable.strength(one['epsilon'], domain)}"
+        return f"{sign}\u00a0=\u00a0{strength(one['epsilon'], domain)}"
     if axis == "sampling_rate":
         return f"sampling rate {one[axis]:g}"
     words = {"n_steps": "unrolling step", "n_samples": "noise sample"}[axis]
     return f"{one[axis]} {words}{'s' if one[axis] != 1 else ''}"
-
-
-def _worded(interval: Interval, unit: str = "dB") -> str:
-    return "–" if math.isnan(interval.mean) else worded(interval, unit, sign=False)
 
 
 def _deviation(values: pd.Series) -> float:
@@ -218,7 +214,6 @@ def _pairs(found: pd.DataFrame, name: str, digits: int) -> list[str]:
     """Write means and standard deviations; one slice has no deviation."""
     pairs = zip(found[name], found[f"{name}_std"], strict=True)
     return [
-        readable.number(mean, digits)
-        + ("" if math.isnan(std) else f"\u00a0±\u00a0{readable.number(std, digits)}")
+        number(mean, digits) + ("" if math.isnan(std) else f"\u00a0±\u00a0{number(std, digits)}")
         for mean, std in pairs
     ]

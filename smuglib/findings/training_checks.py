@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from smuglib.labels import METHOD_LABELS
-from smuglib.table_html import signed
+from smuglib.numerals import signed
 
 
 def late_change(log: pd.DataFrame) -> float:

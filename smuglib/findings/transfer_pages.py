@@ -10,11 +10,11 @@ import pandas as pd
 from smuglib.labels import METHOD_LABELS
 from smuglib.measurements import Measurement
 from smuglib.models import METHODS
-from smuglib.readable import number
+from smuglib.numerals import number
 from smuglib.rows import read, read_provenance
+from smuglib.sentences import choose_word, format_interval, join_names
 from smuglib.statistics import PAIR, Interval, over_subjects
 from smuglib.store import Store
-from smuglib.verdicts import judged, worded
 
 
 def scores(measured: pd.DataFrame) -> pd.DataFrame:
@@ -117,13 +117,13 @@ def losses(
 
 
 def written(table: pd.DataFrame) -> pd.DataFrame:
-    """Lay out `losses` for `smuglib.readable.html`; own attacks have a column where known."""
+    """Lay out `losses` for `smuglib.html_tables`; own attacks have a column where known."""
     shown = pd.DataFrame(index=table.index)
     shown["clean (dB)"] = [number(value) for value in table["clean"]]
     if table["beyond"].notna().any():
         shown["own attack (dB)"] = [number(value) for value in table["own"]]
     shown["this attack (dB)"] = [number(value) for value in table["attacked"]]
-    shown["loss (dB)"] = [worded(interval, "", sign=False) for interval in table["loss"]]
+    shown["loss (dB)"] = [format_interval(interval, "", sign=False) for interval in table["loss"]]
     return shown
 
 
@@ -144,7 +144,7 @@ def answer(table: pd.DataFrame, source: str) -> str:
     """
     others, named = table.drop(index=source), METHOD_LABELS[source]
     words = {"above": "harmed", "below": "helped", "between": "not told"}
-    verdicts = [judged(interval, **words) for interval in others["loss"]]
+    verdicts = [choose_word(interval, **words) for interval in others["loss"]]
     harmed = list(others.index[[verdict == "harmed" for verdict in verdicts]])
     lead = f"It harms {_names(harmed)} too, and no other."
     if len(harmed) == len(others):
@@ -154,7 +154,7 @@ def answer(table: pd.DataFrame, source: str) -> str:
     lost = "; ".join(
         _with(name, table["loss"][name], sign=False) for name in map(str, others.index)
     )
-    own = worded(table["loss"][source], sign=False)
+    own = format_interval(table["loss"][source], sign=False)
     single = math.isnan(table["loss"][source].low)
     lead = "One subject gives no interval, and no verdict." if single else lead
     lines = [f"- **{lead}** Made for {named}, it costs {named} {own}; {lost}."]
@@ -176,7 +176,7 @@ def _sized(extra: Interval) -> str:
     """Compare a loss with the source's; what two decimals do not show counts as alike."""
     if abs(extra.mean) < 0.005:
         return "alike"
-    return judged(extra, above="more", below="less", between="alike")
+    return choose_word(extra, above="more", below="less", between="alike")
 
 
 def _search(others: pd.DataFrame) -> str:
@@ -198,8 +198,8 @@ def _search(others: pd.DataFrame) -> str:
 
 
 def _names(methods: Sequence[str]) -> str:
-    return ", ".join(METHOD_LABELS[name] for name in methods)
+    return join_names(METHOD_LABELS[name] for name in methods)
 
 
 def _with(method: str, interval: Interval, *, sign: bool = True) -> str:
-    return f"{METHOD_LABELS[method]} {worded(interval, sign=sign)}"
+    return f"{METHOD_LABELS[method]} {format_interval(interval, sign=sign)}"

@@ -7,7 +7,7 @@ from typing import Any
 from smuglib import profiles
 from smuglib.interactive import pictures
 from smuglib.interactive.forward import RESOLVED, ForwardEngine, ForwardRequest, ForwardResult
-from smuglib.readable import percent
+from smuglib.numerals import percent
 from smuglib.sampling import DENSITIES
 from smuglib.widgets.controls import choice, count, decimal, slider
 from smuglib.widgets.explorer import LiveExplorer

@@ -10,7 +10,7 @@ from smuglib.interactive.robustness import ATTACKS, RELATIVE, Request, Result, R
 from smuglib.labels import METHOD_LABELS, SCENARIO_LABELS
 from smuglib.live import BASELINES
 from smuglib.models import METHODS
-from smuglib.readable import percent
+from smuglib.numerals import percent
 from smuglib.store import Store
 from smuglib.weights import SIGMAS
 from smuglib.widgets.controls import choice, count, decimal, slider
