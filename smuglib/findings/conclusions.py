@@ -20,20 +20,7 @@ EVERY = "all smoothed methods"
 
 
 def answer(blocks: Blocks, scenarios: Sequence[Scenario]) -> str:
-    """Answer the chapter's question, each verdict worded from intervals alone.
-
-    Parameters
-    ----------
-    blocks
-        Records by the noise level of the block.
-    scenarios
-        Columns of the table; ``"clean"`` must be one.
-
-    Returns
-    -------
-    str
-        A Markdown list; what the scenarios do not hold is left out.
-    """
+    """Answer the chapter's question, each verdict worded from intervals alone."""
     clean = next(scenario for scenario in scenarios if scenario.name == "clean")
     attacks = [s for s in scenarios if s.attack is not None and s.attack.kind == "pgd"]
     image = [s for s in attacks if s.attack is not None and s.attack.domain == "image"]
@@ -183,18 +170,7 @@ def _label(name: str) -> str:
 
 
 def runaway(summary: pd.DataFrame) -> str:
-    """Say where total variation runs away, and why.
-
-    Parameters
-    ----------
-    summary
-        What `smuglib.tables.table` returned.
-
-    Returns
-    -------
-    str
-        A paragraph of Markdown; empty if its error nowhere exceeds the image.
-    """
+    """Say where total variation runs away, and why."""
     rows = summary[(summary["method"] == "tv") & (summary["metric"] == "psnr")]
     under = list(dict.fromkeys(rows.loc[rows["mean"] < 0, "scenario"]))
     if not under:

@@ -12,19 +12,7 @@ from smuglib.sentences import format_interval
 
 
 def worded(found: pd.DataFrame) -> pd.DataFrame:
-    """Write effects as text, a row a departure, noise level and scenario, a column a method.
-
-    Parameters
-    ----------
-    found
-        As `compare` returns.
-
-    Returns
-    -------
-    pandas.DataFrame
-        dB, such as ``"+0.39 [+0.31, +0.47]"``; a dash where a method was not evaluated.
-        Departures are in words; `smuglib.html_tables` knows those of the other headings.
-    """
+    """Write effects as text, a row a departure, noise level and scenario, a column a method."""
     index = ["departure", "training_sigma", "scenario"]
     ends = found[["mean", "low", "high"]].astype(float).to_numpy().tolist()
     rows = found.assign(effect=[format_interval(row, "") for row in ends])
@@ -38,20 +26,7 @@ def worded(found: pd.DataFrame) -> pd.DataFrame:
 
 
 def spectra(measured: pd.DataFrame) -> pd.DataFrame:
-    """Lay out where perturbations lie along the eigenvalues, and what their parts do.
-
-    Parameters
-    ----------
-    measured
-        Rows of `smuglib.reach.Reach`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Text, means over slices: a row a noise level, method and perturbation; a column a bin of
-        eigenvalues, and one each for PSNR of the clean scan, with δ, and with its part within
-        reach.
-    """
+    """Lay out where perturbations lie along the eigenvalues, and what their parts do."""
     shares = {name: f"g < {edge:g}" for name, edge in EDGES.items()}
     scores = {"psnr_clean": "clean", "psnr": "with δ", "psnr_within_reach": "rest of δ"}
     by = ["training_sigma", "method", "scenario"]

@@ -23,18 +23,7 @@ _text = partial(format_interval, unit="", sign=False)
 
 
 def at_first_lesion(frame: pd.DataFrame) -> pd.DataFrame:
-    """Lay out the means at the lesions that attacks aim at.
-
-    Parameters
-    ----------
-    frame
-        Rows of `smuglib.measurements.Measurement` of one network's lesion study.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Text for `smuglib.html_tables`: a row a scenario, a column a heading of `HEADS`.
-    """
+    """Lay out the means at the lesions that attacks aim at."""
     first = frame[frame["index"] == 0]
     columns = {}
     for quantity, head in HEADS.items():
@@ -45,18 +34,7 @@ def at_first_lesion(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def lesions_verdict(frame: pd.DataFrame) -> str:
-    """Say what becomes of the first lesion at worst, and what is made where there is none.
-
-    Parameters
-    ----------
-    frame
-        As for `at_first_lesion`.
-
-    Returns
-    -------
-    str
-        A Markdown list.
-    """
+    """Say what becomes of the first lesion at worst, and what is made where there is none."""
     first = frame[frame["index"] == 0]
     apparent, false = (
         intervals(averages(first[first["quantity"] == name], by=["scenario"]))
@@ -90,18 +68,7 @@ def lesions_verdict(frame: pd.DataFrame) -> str:
 
 
 def spread_verdict(frame: pd.DataFrame) -> str:
-    """Say whether the spread of the noise samples tells where a network errs.
-
-    Parameters
-    ----------
-    frame
-        As for `at_first_lesion`.
-
-    Returns
-    -------
-    str
-        A Markdown list of one or two.
-    """
+    """Say whether the spread of the noise samples tells where a network errs."""
     plain = frame[frame["scenario"] == "clean"]
     ranks = plain[plain["quantity"].isin(["rank_spread", "rank_steepness"])]
     if "rank_spread" not in set(ranks["quantity"]):

@@ -18,23 +18,9 @@ Words = Callable[[float], str]
 def leaders(points: pd.DataFrame, metric: str = "psnr", *, method: str = "smug") -> pd.DataFrame:
     """Find who leads at every point of a curve, slice by slice on those that all methods have.
 
-    Parameters
-    ----------
-    points
-        What `smuglib.curves.points` returns.
-    metric
-        A column of results; less is better for ``"nmse"`` alone.
-    method
-        The method whose distance to the leader is wanted.
-
-    Returns
-    -------
-    pandas.DataFrame
-        A row a value: ``best``, the method of the best mean; ``tied``, the methods whose paired
-        interval to it does not exclude zero; ``nothing``, the methods that are worse than the
-        zero-filled image beyond chance; and ``behind``, the `Interval` of ``method`` minus the
-        best of the others, above zero where ``method`` is better (NaN without it). Methods in the
-        order of Table 1.
+    ``tied`` are not told apart from the ``best``, those in ``nothing`` are worse than the
+    zero-filled image beyond chance, and ``behind`` is ``method`` minus the best of the others:
+    above zero where it is better.
     """
     checks.one_of("metric", metric, map(str, points.columns))
     sign = -1.0 if metric == "nmse" else 1.0
@@ -60,23 +46,7 @@ def leaders(points: pd.DataFrame, metric: str = "psnr", *, method: str = "smug")
 
 
 def verdict(table: pd.DataFrame, words: Words, *, method: str = "smug") -> str:
-    """Say where a method leads.
-
-    Parameters
-    ----------
-    table
-        What `leaders` returned.
-    words
-        How a value of the axis is written.
-    method
-        The method.
-
-    Returns
-    -------
-    str
-        Such as ``"SMUG leads at 1 and 2"``; ``"nowhere alone"`` where it is only not told apart
-        from others that lead.
-    """
+    """Say where a method leads."""
     leads = [row["best"] == method and not row["tied"] for _, row in table.iterrows()]
     shares = any(method in (row["best"], *row["tied"]) for _, row in table.iterrows())
     places = (
@@ -88,20 +58,7 @@ def verdict(table: pd.DataFrame, words: Words, *, method: str = "smug") -> str:
 
 
 def told(table: pd.DataFrame, words: Words, *, besides: str | None = None) -> str:
-    """Name the best methods and where the order changes.
-
-    Parameters
-    ----------
-    table, words
-        As for `verdict`.
-    besides
-        A method whose points alone in the lead are left out, as `verdict` has named them.
-
-    Returns
-    -------
-    str
-        Such as ``"MoDL is best at 0; RS-E2E and SMUG, not told apart, at 1/255 and 2/255"``.
-    """
+    """Name the best methods and where the order changes."""
     held: dict[tuple[str, ...], list[str]] = {}
     for value, row in table.iterrows():
         held.setdefault((row["best"], *row["tied"]), []).append(words(float(str(value))))
@@ -116,18 +73,7 @@ def told(table: pd.DataFrame, words: Words, *, besides: str | None = None) -> st
 
 
 def nothing(table: pd.DataFrame, words: Words) -> str:
-    """Name the methods that do worse than no reconstruction, and where.
-
-    Parameters
-    ----------
-    table, words
-        As for `verdict`.
-
-    Returns
-    -------
-    str
-        Such as ``"MoDL at 2/255 and 4/255; SMUGv0 and SMUG at 4/255"``; empty where there are none.
-    """
+    """Name the methods that do worse than no reconstruction, and where."""
     places: dict[str, list[str]] = {}
     for value, row in table.iterrows():
         for method in row["nothing"]:
@@ -139,19 +85,7 @@ def nothing(table: pd.DataFrame, words: Words) -> str:
 
 
 def furthest(table: pd.DataFrame) -> tuple[float, str, Interval] | None:
-    """Return where the method is furthest behind the leader.
-
-    Parameters
-    ----------
-    table
-        What `leaders` returned.
-
-    Returns
-    -------
-    tuple of float, str and Interval, or None
-        The value, the leader, and the method minus it; None where it is behind nowhere beyond
-        chance.
-    """
+    """Return where the method is furthest behind the leader."""
     late = table[[span.high < 0 for span in table["behind"]]]
     if late.empty:
         return None

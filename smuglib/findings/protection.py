@@ -23,20 +23,7 @@ Seeds = Mapping[str, float]
 
 
 def yardstick(seeds: Seeds, reference: Changes) -> str:
-    """Say what the training's seed changes.
-
-    Parameters
-    ----------
-    seeds
-        What `smuglib.findings.comparisons.seed_changes` returned.
-    reference
-        What MoDL itself changes from one seed to the other.
-
-    Returns
-    -------
-    str
-        A sentence or two of Markdown.
-    """
+    """Say what the training's seed changes."""
     if not seeds:
         return "*No second seed was evaluated here: intervals over subjects decide alone.*"
     parts = [f"{number(seeds[name])} dB ({SCENARIO_LABELS[name]})" for name in seeds]
@@ -49,20 +36,7 @@ def yardstick(seeds: Seeds, reference: Changes) -> str:
 
 
 def smoothing(added: Changes, seeds: Seeds) -> str:
-    """Conclude what smoothing at test time adds.
-
-    Parameters
-    ----------
-    added
-        SMUG minus the same weights without smoothing.
-    seeds
-        What the seed changes.
-
-    Returns
-    -------
-    str
-        An item of a Markdown list, as for all functions below.
-    """
+    """Conclude what smoothing at test time adds."""
     helps = [name for name in added if _counts(added, name, seeds) > 0]
     lead = "Smoothing at test time adds nothing."
     if helps:
@@ -71,17 +45,7 @@ def smoothing(added: Changes, seeds: Seeds) -> str:
 
 
 def weights(off: Changes, on: Changes, seeds: Seeds) -> str:
-    """Conclude whether trained weights or smoothing at test time carry the gain.
-
-    Parameters
-    ----------
-    off
-        SMUG's weights without smoothing, minus MoDL.
-    on
-        MoDL's weights with SMUG's smoothing, minus MoDL.
-    seeds
-        What the seed changes.
-    """
+    """Conclude whether trained weights or smoothing at test time carry the gain."""
     lead = {
         (True, False): "The weights carry the gain.",
         (False, True): "The smoothing carries the gain.",
@@ -96,17 +60,7 @@ def weights(off: Changes, on: Changes, seeds: Seeds) -> str:
 
 
 def jitter(gaps: Changes, seeds: Seeds, name: str) -> str:
-    """Conclude whether noise in training alone does as well as SMUG.
-
-    Parameters
-    ----------
-    gaps
-        The jittered MoDL minus SMUG.
-    seeds
-        What the seed changes.
-    name
-        What the jittered MoDL is called.
-    """
+    """Conclude whether noise in training alone does as well as SMUG."""
     sides = {key: _counts(gaps, key, seeds) for key in gaps}
     verdict = {
         (False, False): "does as well as SMUG",
@@ -126,14 +80,7 @@ def jitter(gaps: Changes, seeds: Seeds, name: str) -> str:
 
 
 def start(budgets: Mapping[str, tuple[Interval, Interval]]) -> str:
-    """Conclude how much of the poster's gap is the pre-training that its MoDL lacks.
-
-    Parameters
-    ----------
-    budgets
-        By the words for a number of updates: pre-trained SMUG minus MoDL from scratch, and minus a
-        MoDL pre-trained as SMUG is, under the attack `ATTACK`.
-    """
+    """Conclude how much of the poster's gap is the pre-training that its MoDL lacks."""
     gaps = {words: gap for words, (gap, _) in budgets.items()}
     shares = {w: 1 - both.mean / gap.mean for w, (gap, both) in budgets.items() if gap.low > 0}
     lead = "Pre-training explains a part of the poster's gap."
@@ -153,15 +100,7 @@ def start(budgets: Mapping[str, tuple[Interval, Interval]]) -> str:
 
 
 def length(added: Changes, seeds: Seeds) -> str:
-    """Conclude what longer training does to MoDL.
-
-    Parameters
-    ----------
-    added
-        MoDL trained for longer, minus MoDL.
-    seeds
-        What the seed changes.
-    """
+    """Conclude what longer training does to MoDL."""
     lead = {
         -1: "Longer training makes MoDL more fragile.",
         0: "Longer training changes MoDL under attack by no more than the seed does.",
@@ -171,15 +110,7 @@ def length(added: Changes, seeds: Seeds) -> str:
 
 
 def settings(groups: Mapping[str, Iterable[Changes]], seeds: Seeds) -> str:
-    """Conclude which of SMUG's settings matter under attack.
-
-    Parameters
-    ----------
-    groups
-        By the words for a setting: what its other values change.
-    seeds
-        What the seed changes.
-    """
+    """Conclude which of SMUG's settings matter under attack."""
     matters = {
         words: any(_counts(one, ATTACK, seeds) for one in found) for words, found in groups.items()
     }

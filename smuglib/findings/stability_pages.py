@@ -31,18 +31,7 @@ QUANTITIES = {
 
 
 def quantities(frame: pd.DataFrame) -> pd.DataFrame:
-    """Lay out what was measured.
-
-    Parameters
-    ----------
-    frame
-        Rows of `smuglib.measurements.Measurement` of one network's stability study.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Text for `smuglib.html_tables`: a row a quantity, a column an input that changes.
-    """
+    """Lay out what was measured."""
     means = _means(frame)
     columns = {
         f"change {said}": {
@@ -55,20 +44,7 @@ def quantities(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def verdict(frame: pd.DataFrame, n_steps: int) -> str:
-    """Say how far small changes move the image, where the worst lie, and what the bound allows.
-
-    Parameters
-    ----------
-    frame
-        As for `quantities`.
-    n_steps
-        Unrolling steps of the network.
-
-    Returns
-    -------
-    str
-        A Markdown list.
-    """
+    """Say how far small changes move the image, where the worst lie, and what the bound allows."""
     means = _means(frame)
     image, kspace = (means["norm", domain].mean for domain in INPUTS)
     lines = [

@@ -21,20 +21,7 @@ SETTINGS = ["sampling_rate", "consistency_rate", "n_steps", "n_samples"]
 
 
 def toy_note(settings: Profile, results: str) -> str:
-    """Warn that a page was executed with a toy.
-
-    Parameters
-    ----------
-    settings
-        Those of the page.
-    results
-        Where the results are, in MyST, such as ``"[](13_table1)"``.
-
-    Returns
-    -------
-    str
-        A box in MyST; empty for profiles whose numbers mean something.
-    """
+    """Warn that a page was executed with a toy."""
     if settings.name != TOY:
         return ""
     return "\n".join(
@@ -53,21 +40,8 @@ def toy_note(settings: Profile, results: str) -> str:
 def points(records: pd.DataFrame, chosen: pd.DataFrame) -> pd.DataFrame:
     """Summarize records point by point: one method, scenario and setting each.
 
-    Parameters
-    ----------
-    records
-        All records at hand, of one seed: clean ones are looked up here.
-    chosen
-        Those to summarize.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``method``, ``scenario``, ``rung``, ``setting`` (what was set, in words), mean and standard
-        deviation of ``psnr`` and ``ssim`` over slices, and the paired loss of PSNR: ``loss``,
-        ``low`` and ``high`` in dB, NaN without a clean record of the same slices. Perturbed rows
-        are compared with clean ones of the same sampling rate, unrolling steps and noise samples;
-        clean rows of a sweep with the clean scenario.
+    The paired ``loss`` is to clean records of the same settings, which are looked up in
+    ``records``; clean rows of a sweep are compared with the clean scenario.
     """
     lines = []
     keys = ["method", "scenario", "epsilon", *SETTINGS]
@@ -85,18 +59,7 @@ def points(records: pd.DataFrame, chosen: pd.DataFrame) -> pd.DataFrame:
 
 
 def written(found: pd.DataFrame) -> pd.DataFrame:
-    """Lay out `points` for `smuglib.html_tables.render_table`.
-
-    Parameters
-    ----------
-    found
-        What `points` returned.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Text; methods have a column where there are several.
-    """
+    """Lay out `points` for `smuglib.html_tables.render_table`."""
     shown = pd.DataFrame({"scenario": found["scenario"]})
     if found["method"].nunique() > 1:
         shown["method"] = found["method"]
@@ -109,22 +72,7 @@ def written(found: pd.DataFrame) -> pd.DataFrame:
 
 
 def dearest(found: pd.DataFrame, among: str) -> str:
-    """Say which point of one method costs most.
-
-    Parameters
-    ----------
-    found
-        Rows of `points`.
-    among
-        How the sentence begins, such as ``"Of the table's scenarios"``.
-
-    Returns
-    -------
-    str
-        Such as ``"**Of the table's scenarios, the adaptive attack (ε = 1/255) costs most**: 3.20 dB
-        [3.10, 3.30]"``, hedged where its interval, or those of others, allow no more; empty where
-        nothing has a loss.
-    """
+    """Say which point of one method costs most."""
     ranked = found.dropna(subset="loss").sort_values("loss", ascending=False, kind="stable")
     if ranked.empty:
         return ""
@@ -151,22 +99,7 @@ def called(point: pd.Series) -> str:
 
 
 def costs(subject: str, found: pd.DataFrame, scenario: str) -> str:
-    """Say what a scenario costs at its first and last setting.
-
-    Parameters
-    ----------
-    subject
-        What costs.
-    found
-        Rows of `points` of one method.
-    scenario
-        Name of the scenario.
-
-    Returns
-    -------
-    str
-        A sentence without its stop; empty where no loss is known.
-    """
+    """Say what a scenario costs at its first and last setting."""
     rows = found[(found["scenario"] == scenario) & found["loss"].notna()]
     if rows.empty:
         return ""

@@ -17,26 +17,7 @@ def intervals(
     frame: pd.DataFrame, quantity: str, scenario: str, methods: Sequence[str],
     *, minus: str | None = None, ratio: bool = False,
 ) -> dict[str, Interval]:  # fmt: skip
-    """Return the mean of a quantity for every method, with its interval over subjects.
-
-    Parameters
-    ----------
-    frame
-        Rows of `smuglib.measurements.Measurement`.
-    quantity, scenario
-        What to average.
-    methods
-        The methods, in order.
-    minus
-        A method to subtract, pair by pair; it is left out then.
-    ratio
-        Divide by it instead.
-
-    Returns
-    -------
-    dict of str to Interval
-        By the methods' labels; those without rows are left out.
-    """
+    """Return the mean of a quantity for every method, with its interval over subjects."""
     rows = frame[(frame["quantity"] == quantity) & (frame["scenario"] == scenario)]
     found = {}
     for method in methods:
@@ -67,22 +48,7 @@ def which(names: Collection[str], everyone: Collection[str], *, noun: str = "met
 def sorting(
     found: Mapping[str, Interval], *, above: str, below: str, between: str, every: str
 ) -> str:
-    """Sort methods by what their intervals say of zero.
-
-    Parameters
-    ----------
-    found
-        Intervals by label.
-    above, below, between
-        Words for intervals above zero, below it, and around it or missing.
-    every
-        How to call all of them.
-
-    Returns
-    -------
-    str
-        Such as ``"above for MoDL and SMUG, below for RS-E2E"``, or ``"above for every method"``.
-    """
+    """Sort methods by what their intervals say of zero."""
     groups: dict[str, list[str]] = {word: [] for word in (above, below, between)}
     for name, interval in found.items():
         groups[choose_word(interval, above=above, below=below, between=between)].append(name)

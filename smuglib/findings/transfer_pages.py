@@ -18,18 +18,7 @@ from smuglib.store import Store
 
 
 def scores(measured: pd.DataFrame) -> pd.DataFrame:
-    """Turn measurements of the study into one row a method and slice.
-
-    Parameters
-    ----------
-    measured
-        Rows of `smuglib.measurements.Measurement` of one transfer study.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``method`` (that reconstructs), the columns of a pair, and ``psnr``.
-    """
+    """Turn measurements of the study into one row a method and slice."""
     names = list(METHODS)
     rows = measured[measured["quantity"] == "psnr"]
     methods = [names[index] for index in rows["index"]]
@@ -39,22 +28,7 @@ def scores(measured: pd.DataFrame) -> pd.DataFrame:
 def own_attacks(
     stores: tuple[Store, ...], sigma: float, settings: Mapping[str, object]
 ) -> dict[str, pd.DataFrame]:
-    """Look up what methods make of their own attacks, where that was measured.
-
-    Parameters
-    ----------
-    stores
-        Where measurements may lie; the first that has a method's counts.
-    sigma
-        Noise of the methods' training.
-    settings
-        Of the study: measurements with others are left out.
-
-    Returns
-    -------
-    dict of str to DataFrame
-        Rows as those of `scores`, by method.
-    """
+    """Look up what methods make of their own attacks, where that was measured."""
     found: dict[str, pd.DataFrame] = {}
     for method in METHODS:
         for store in stores:
@@ -75,22 +49,8 @@ def losses(
 ) -> pd.DataFrame:
     """Compare what one perturbation costs the methods.
 
-    Parameters
-    ----------
-    clean, attacked
-        ``method``, the columns of a pair and ``psnr`` of the same slices.
-    source
-        The method that was attacked.
-    own
-        What methods make of their own attacks, by method; they may be missing.
-
-    Returns
-    -------
-    pandas.DataFrame
-        By method: means of ``clean`` and ``attacked`` (dB); ``loss`` (clean minus attacked),
-        ``extra`` (the loss minus that of the source) and ``beyond`` (own attack minus this one:
-        above zero, this one harms more; None without its own), each an `Interval` of paired
-        differences over subjects; and ``own``, the mean under the own attack, or NaN.
+    By method, in dB: ``loss`` is clean minus attacked, ``extra`` that loss minus the source's, and
+    ``beyond`` the own attack minus this one: above zero, this one harms more.
     """
     before, after = (
         {name: rows.set_index(PAIR)["psnr"].sort_index() for name, rows in f.groupby("method")}
@@ -128,20 +88,7 @@ def written(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def answer(table: pd.DataFrame, source: str) -> str:
-    """Say whom the perturbation harms, and how much, in words that the intervals choose.
-
-    Parameters
-    ----------
-    table
-        What `losses` returned.
-    source
-        The method that was attacked.
-
-    Returns
-    -------
-    str
-        A Markdown list.
-    """
+    """Say whom the perturbation harms, and how much, in words that the intervals choose."""
     others, named = table.drop(index=source), METHOD_LABELS[source]
     words = {"above": "harmed", "below": "helped", "between": "not told"}
     verdicts = [choose_word(interval, **words) for interval in others["loss"]]
