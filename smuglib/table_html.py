@@ -44,7 +44,7 @@ def render_table1(
                 place = f"Pre-trained and smoothed with σ = {sigma:g}", METHOD_LABELS[method]
                 lines[place] = _cells(rows, scenarios, digits, changes=method != "modl")
     for method in POSTER:
-        place = POSTER_CITATION, METHOD_LABELS[method]
+        place = escape(POSTER_CITATION), METHOD_LABELS[method]
         lines[place] = _poster_cells(method, scenarios, metric)
     counts = summary.groupby("scenario")["n_slices"].max()
     heads = pd.Index([_heading(s, counts[s.name]) for s in scenarios], name="Method")
