@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from smuglib import checks
+from smuglib.comparisons import PAIR, averages, compare
 from smuglib.numerals import strength
-from smuglib.statistics import PAIR, Interval, over_subjects
 
 ANCHORS = {
     "strength_random": ("clean", "epsilon"),
@@ -111,24 +111,15 @@ def curve(
         If the curve or the metric is unknown, or methods cover different slices.
     """
     checks.one_of("metric", metric, map(str, block.columns))
-    found = points(block, name, epsilon=epsilon)
-    lines = []
+    # Sorted, so that the order of rows changes no digit.
+    found = points(block, name, epsilon=epsilon).sort_values(["value", *PAIR], kind="stable")
+    changes = {}
     for value, rows in found.groupby("value"):
-        scores = {
-            str(method): part.set_index(PAIR)[metric].sort_index()
-            for method, part in rows.groupby("method", sort=False)
-        }
-        for method, score in scores.items():
-            subjects = score.index.get_level_values("subject")
-            change = Interval(*[float("nan")] * 3)
-            if "modl" in scores:
-                if not score.index.equals(scores["modl"].index):
-                    raise ValueError(
-                        f"{method} and modl must cover the same slices in {name} at {value:g}"
-                    )
-                change, _ = over_subjects(score - scores["modl"])
-            mean, _ = over_subjects(score)
-            lines.append((method, value, *mean, *change, len(score), subjects.nunique()))
-    names = ["method", "value", "mean", "low", "high", "difference"]
-    names += ["difference_low", "difference_high", "n_slices", "n_subjects"]
-    return pd.DataFrame(lines, columns=names)
+        modl = rows[rows["method"] == "modl"]
+        for method, own in rows.groupby("method"):
+            change = compare(own, modl, metric) if len(modl) else [np.nan] * 3
+            changes[method, value] = change
+    means = averages(found, metric, by=["method", "value"])
+    names = ["difference", "difference_low", "difference_high"]
+    means[names] = pd.DataFrame(changes, index=names).T.reindex(means.index)
+    return means.rename(columns={"n": "n_slices"}).reset_index()

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 
 import pandas as pd
 
-from smuglib import verdicts
+from smuglib.comparisons import SLICE, compare, with_partner
 from smuglib.departures import DEPARTURES
 
 SUMMARY = ["departure", "method", "training_sigma", "scenario", "mean", "low", "high"]
@@ -15,10 +15,10 @@ SUMMARY += ["n_slices", "n_subjects"]
 """Columns of all tables of this module."""
 
 Measure = Callable[[pd.DataFrame, pd.DataFrame, str], pd.DataFrame]
-"""Compares records with a departure and without, and knows what to call it, as `compare` does."""
+"""Compares records with a departure and without, and knows what to call it: see `psnr_change`."""
 
 
-def compare(changed: pd.DataFrame, plain: pd.DataFrame, departure: str) -> pd.DataFrame:
+def psnr_change(changed: pd.DataFrame, plain: pd.DataFrame, departure: str) -> pd.DataFrame:
     """Return the paired difference of two sets of records, method by method.
 
     Parameters
@@ -44,17 +44,17 @@ def compare(changed: pd.DataFrame, plain: pd.DataFrame, departure: str) -> pd.Da
     lines = []
     for key, own in changed.groupby(["method", "training_sigma"], sort=False):
         other = plain[(plain["method"] == key[0]) & (plain["training_sigma"] == key[1])]
-        other = other[other["slice"].isin(own["slice"])]
+        other = with_partner(other, own, SLICE)
         if other.empty:
             continue
         # The seed may be what a departure changes: it must not keep a pair apart.
-        interval = verdicts.paired(own.assign(seed=0), other.assign(seed=0))
+        interval = compare(own, other, pair=SLICE)
         counts = len(own), own["subject"].nunique()
         lines.append((departure, *key, other["scenario"].iloc[0], *interval, *counts))
     return pd.DataFrame(lines, columns=SUMMARY)
 
 
-def summary(rows: pd.DataFrame, measure: Measure = compare) -> pd.DataFrame:
+def summary(rows: pd.DataFrame, measure: Measure = psnr_change) -> pd.DataFrame:
     """Return what each departure of `DEPARTURES` changes.
 
     Parameters
@@ -62,7 +62,7 @@ def summary(rows: pd.DataFrame, measure: Measure = compare) -> pd.DataFrame:
     rows
         Records of departures, and of the scenarios themselves at the same strength.
     measure
-        What compares the two: `compare` or `smuglib.findings.gain_changes.change`.
+        What compares the two: `psnr_change` or `smuglib.findings.gain_changes.gain_change`.
 
     Returns
     -------
@@ -72,7 +72,7 @@ def summary(rows: pd.DataFrame, measure: Measure = compare) -> pd.DataFrame:
     Raises
     ------
     ValueError
-        As `compare`.
+        As `psnr_change`.
     """
     parts = []
     for (scenario, epsilon), changed in rows.groupby(["scenario", "epsilon"], sort=False):
@@ -94,13 +94,13 @@ def mask_mismatch(rows: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        As `compare`, for every rate that has both; the departure is called ``mask=<rate>``.
+        As `psnr_change`, for every rate that has both; the departure is called ``mask=<rate>``.
     """
     parts = []
     right = rows[rows["scenario"] == "rate_clean"]
     for rate, wrong in rows[rows["scenario"] == "mask_clean"].groupby("sampling_rate"):
         plain = right[right["sampling_rate"] == rate]
-        parts.append(compare(wrong, plain, f"mask={rate:g}").assign(scenario="clean"))
+        parts.append(psnr_change(wrong, plain, f"mask={rate:g}").assign(scenario="clean"))
     return joined(parts)
 
 
@@ -117,13 +117,13 @@ def fixed_steps(rows: pd.DataFrame, own: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        As `compare`, the attack at its own number of steps minus that at the number asked for;
+        As `psnr_change`, the attack at its own number of steps minus that at the number asked for;
         the departure is called ``steps=<number>``.
     """
     parts = []
     for count, asked in rows[rows["scenario"] == "steps_adaptive"].groupby("n_steps"):
         kept = own[own["slice"].isin(asked["slice"])]
-        found = compare(kept, asked, f"steps={count}")
+        found = psnr_change(kept, asked, f"steps={count}")
         parts.append(found.assign(scenario="adaptive_image"))
     return joined(parts)
 
@@ -145,7 +145,7 @@ def spreads(first: pd.DataFrame, second: pd.DataFrame) -> dict[str, float]:
     """
     means = [frame["psnr"].mean() for frame in (first, second)]
     spread = [frame["psnr"].std(ddof=0) for frame in (first, second)]
-    paired = verdicts.paired(first, second)
+    paired = compare(first, second)
     unpaired = 1.96 * math.hypot(*spread) / len(first) ** 0.5
     return {
         "first": means[0],

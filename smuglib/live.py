@@ -1,8 +1,4 @@
-"""Records computed in a chapter, from weights: those that are missing, and a check of the others.
-
-A table must not outlive what it was made from: a chapter draws a few of its rows and computes
-them again.
-"""
+"""Records computed in a chapter, from weights: those that are missing, and others again."""
 
 from __future__ import annotations
 
@@ -10,13 +6,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 
 import pandas as pd
-import torch
 
 from smuglib import checks, files, records
 from smuglib.data import Scan, brain
 from smuglib.evaluation import evaluate
 from smuglib.models import METHODS, UnrolledNetwork, ZeroFilled
 from smuglib.profiles import Profile
+from smuglib.recheck import Again
 from smuglib.records import Record
 from smuglib.scenarios import Scenario
 from smuglib.store import Store
@@ -29,27 +25,9 @@ BASELINES: dict[str, Callable[[], UnrolledNetwork]] = {
 }
 """Methods without weights."""
 
-TOLERANCE = 0.05
-"""Largest difference of a PSNR, in dB, that another processor may cause."""
-
 
 def network(store: Store, method: str, sigma: float) -> UnrolledNetwork:
-    """Load a method, or make a baseline.
-
-    Parameters
-    ----------
-    store
-        Where the weights lie.
-    method
-        A name of `smuglib.models.METHODS` or of `BASELINES`.
-    sigma
-        Noise of the method's training.
-
-    Returns
-    -------
-    UnrolledNetwork
-        The network, on the CPU, in evaluation mode.
-    """
+    """Load a method, or make a baseline, on the CPU and in evaluation mode."""
     checks.one_of("method", method, (*BASELINES, *METHODS))
     return BASELINES[method]().eval() if method in BASELINES else store.load(method, sigma)
 
@@ -60,22 +38,7 @@ def weights_hash(store: Store, method: str, sigma: float) -> str:
 
 
 def scan_of(profile: Profile, index: int, sampling_rate: float | None = None) -> Scan:
-    """Simulate a test scan of a profile.
-
-    Parameters
-    ----------
-    profile
-        Settings of the acquisition.
-    index
-        Index of the slice, below the profile's number of test slices.
-    sampling_rate
-        Sampled fraction of the columns; the profile's own if left out.
-
-    Returns
-    -------
-    Scan
-        A batch of one.
-    """
+    """Simulate a test scan of a profile, a batch of one, at its sampling rate or another."""
     measured = profile.scan
     if sampling_rate is not None:
         measured["sampling_rate"] = sampling_rate
@@ -96,28 +59,7 @@ def complete(
     n_slices: int,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Compute scenarios that records lack, for every method of the records.
-
-    Parameters
-    ----------
-    block
-        Records of one noise level.
-    scenarios
-        What to compute; rows that the block has of them are replaced.
-    store
-        Where the weights lie.
-    profile
-        Settings of the acquisition.
-    n_slices
-        How many test slices, from the first on.
-    seed
-        Seed of attacks and smoothing noise.
-
-    Returns
-    -------
-    pandas.DataFrame
-        The records with the new rows.
-    """
+    """Compute scenarios that a block lacks for all its methods; rows that it has are replaced."""
     if not scenarios:
         return block
     scans = [scan_of(profile, index) for index in range(n_slices)]
@@ -138,20 +80,7 @@ def complete(
 
 
 def scenario_of(row: Record, profile: Profile) -> Scenario:
-    """Return the scenario that a record describes.
-
-    Parameters
-    ----------
-    row
-        The record.
-    profile
-        Settings of the acquisition: tell a changed sampling rate from the scan's own.
-
-    Returns
-    -------
-    Scenario
-        What `smuglib.evaluation.evaluate` was asked for.
-    """
+    """Return the scenario that a record describes; the profile has the scan's own rate."""
     ascends = row.attack_steps > 0
     own_rate = round(profile.sampling_rate * profile.width) / profile.width
     return Scenario(
@@ -171,81 +100,24 @@ def scenario_of(row: Record, profile: Profile) -> Scenario:
     )
 
 
-def recheck(
-    frame: pd.DataFrame,
-    store: Store,
-    profile: Profile,
-    *,
-    n_rows: int = 4,
-    tolerance: float = TOLERANCE,
-    generator: torch.Generator,
-) -> pd.DataFrame:
-    """Compute a random handful of records again, and fail if they disagree.
+def again(store: Store, profile: Profile) -> Again:
+    """Return what evaluates a record of a test slice again, for `smuglib.recheck.recheck`."""
 
-    Parameters
-    ----------
-    frame
-        Records of test slices.
-    store
-        Where the weights lie.
-    profile
-        Settings of the acquisition.
-    n_rows
-        How many rows.
-    tolerance
-        Largest difference of PSNR, in dB, that passes.
-    generator
-        Draws the rows.
-
-    Returns
-    -------
-    pandas.DataFrame
-        The rows: method, training noise, scenario, slice, recorded and recomputed PSNR and SSIM.
-
-    Raises
-    ------
-    RuntimeError
-        If weights are not those of the records, or a PSNR differs by more than ``tolerance``.
-    """
-    checks.integer("n_rows", n_rows)
-    checks.positive("tolerance", tolerance)
-    drawn = torch.randperm(len(frame), generator=generator)[:n_rows].tolist()
-    lines = [_recomputed(row, store, profile) for row in records.rows_of(frame.iloc[drawn])]
-    found = pd.DataFrame(lines)
-    worst = (found["psnr_recorded"] - found["psnr_recomputed"]).abs()
-    if (worst > tolerance).any():
-        bad = found[worst > tolerance].to_string(index=False)
-        raise RuntimeError(
-            f"records disagree with their weights by more than {tolerance} dB:\n{bad}"
+    def compute(drawn: pd.DataFrame) -> list[Record]:
+        (row,) = records.rows_of(drawn)
+        if weights_hash(store, row.method, row.training_sigma) != row.weights_sha256:
+            path = store.weights(row.method, row.training_sigma)
+            raise RuntimeError(f"the records of {row.method} were not made with the weights {path}")
+        return evaluate(
+            network(store, row.method, row.training_sigma),
+            [scan_of(profile, row.slice)],
+            [scenario_of(row, profile)],
+            method=row.method,
+            training_sigma=row.training_sigma,
+            weights_sha256=row.weights_sha256,
+            seed=row.seed,
+            rescan=rescanned(profile),
+            progress=False,
         )
-    return found
 
-
-def _recomputed(row: Record, store: Store, profile: Profile) -> dict[str, object]:
-    net = network(store, row.method, row.training_sigma)
-    if weights_hash(store, row.method, row.training_sigma) != row.weights_sha256:
-        path = store.weights(row.method, row.training_sigma)
-        raise RuntimeError(f"the records of {row.method} were not made with the weights {path}")
-    (fresh,) = evaluate(
-        net,
-        [scan_of(profile, row.slice)],
-        [scenario_of(row, profile)],
-        method=row.method,
-        training_sigma=row.training_sigma,
-        weights_sha256=row.weights_sha256,
-        seed=row.seed,
-        rescan=rescanned(profile),
-        progress=False,
-    )
-    if fresh.identity != row.identity:
-        raise RuntimeError(f"a record cannot be computed again from what it says: {row}")
-    return {
-        "method": row.method,
-        "training_sigma": row.training_sigma,
-        "scenario": row.scenario,
-        "slice": row.slice,
-        "psnr_recorded": row.psnr,
-        "psnr_recomputed": fresh.psnr,
-        "ssim_recorded": row.ssim,
-        "ssim_recomputed": fresh.ssim,
-    }
+    return compute

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import combinations
-from typing import Any
+from typing import Any, Unpack
 
 import pandas as pd
 
 from smuglib import checks
-from smuglib.statistics import PAIR, over_subjects
+from smuglib.bootstrap import Options
+from smuglib.comparisons import PAIR, compare, with_partner
 
 LEVELS = {
     "random_gaussian": 0,
@@ -63,9 +64,7 @@ def ordering(
     metric: str = "psnr",
     *,
     by: Sequence[str] = THREAT,
-    level: float = 0.95,
-    n_resamples: int = 10_000,
-    seed: int = 0,
+    **options: Unpack[Options],
 ) -> pd.DataFrame:
     """Compare the damage of all rungs of different strength, slice by slice.
 
@@ -78,8 +77,8 @@ def ordering(
         A column of results, of which less is more damage.
     by
         Columns that hold apart what must not be compared.
-    level, n_resamples, seed
-        See `smuglib.statistics.bootstrap`.
+    options
+        See `smuglib.bootstrap.bootstrap`.
 
     Returns
     -------
@@ -101,15 +100,13 @@ def ordering(
     ranked = records[records["rung"].isin(LEVELS)]
     for group, rows in ranked.groupby(list(by), sort=False):
         keys = dict(zip(by, group, strict=True))
-        damage = {str(rung): _by_slice(part, metric) for rung, part in rows.groupby("rung")}
-        climbed = sorted(damage, key=lambda rung: LEVELS[rung])
+        found = {str(rung): part for rung, part in rows.groupby("rung")}
+        climbed = sorted(found, key=lambda rung: LEVELS[rung])
         for weaker, stronger in combinations(climbed, 2):
-            difference = (damage[weaker] - damage[stronger]).dropna()
-            if LEVELS[weaker] == LEVELS[stronger] or difference.empty:
+            milder = with_partner(found[weaker], found[stronger])
+            if LEVELS[weaker] == LEVELS[stronger] or milder.empty:
                 continue
-            interval, n_subjects = over_subjects(
-                difference, level=level, n_resamples=n_resamples, seed=seed
-            )
+            interval = compare(milder, with_partner(found[stronger], milder), metric, **options)
             lines.append(
                 {
                     **keys,
@@ -118,8 +115,8 @@ def ordering(
                     "difference": interval.mean,
                     "low": interval.low,
                     "high": interval.high,
-                    "n_slices": len(difference),
-                    "n_subjects": n_subjects,
+                    "n_slices": len(milder),
+                    "n_subjects": milder.groupby(["split", "subject"]).ngroups,
                     "broken": interval.high < 0,
                 }
             )
@@ -150,13 +147,3 @@ def shortfalls(order: pd.DataFrame, rung: str = "adaptive") -> dict[str, float]:
     longer = (order["weaker"] == rung) & (order["stronger"] == f"{rung}_strong")
     more = order.loc[longer & (order["low"] > 0), "difference"]
     return found if more.empty else {**found, f"{rung}_strong": float(more.max())}
-
-
-def _by_slice(rows: pd.DataFrame, metric: str) -> pd.Series[float]:
-    series = rows.set_index(PAIR)[metric]
-    if series.index.has_duplicates:
-        raise ValueError(
-            f"{rows['method'].iloc[0]} has several rows of rung {rows['rung'].iloc[0]!r} for one "
-            "slice: select those to compare"
-        )
-    return series

@@ -28,6 +28,9 @@ class Row:
     RESULTS: ClassVar[tuple[str, ...]] = ()
     """Fields that are measured; none may be NaN."""
 
+    OPTIONAL: ClassVar[tuple[str, ...]] = ()
+    """Fields that need not have been measured: NaN then, and empty in the file."""
+
     MAKERS: ClassVar[tuple[str, ...]] = ()
     """Fields that tell what made the row."""
 
@@ -36,11 +39,16 @@ class Row:
         """Return the names of the fields and of their types, in the order of the file."""
         return {field.name: str(field.type) for field in fields(cls)}
 
+    @classmethod
+    def keys(cls) -> tuple[str, ...]:
+        """Return the fields that tell rows apart: all but the results and what made them."""
+        made = (*cls.RESULTS, *cls.OPTIONAL, *cls.MAKERS)
+        return tuple(name for name in cls.columns() if name not in made)
+
     @property
     def identity(self) -> tuple[object, ...]:
-        """Everything that tells rows apart, all fields but the results and what made them."""
-        made = (*self.RESULTS, *self.MAKERS)
-        return tuple(getattr(self, name) for name in self.columns() if name not in made)
+        """The values of `keys`."""
+        return tuple(getattr(self, name) for name in self.keys())
 
 
 RowType = TypeVar("RowType", bound=Row)
@@ -75,7 +83,10 @@ def write(
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, kind.columns(), lineterminator="\n")
     writer.writeheader()
-    writer.writerows(asdict(row) for row in rows)
+    writer.writerows(
+        {name: "" if value != value else value for name, value in asdict(row).items()}
+        for row in rows
+    )
     files.write_text(path, buffer.getvalue())
     if provenance is not None:
         written = {"rows": len(rows), "sha256": files.sha256(path)}
@@ -216,7 +227,8 @@ def _parsed(path: Path, number: int, row: dict[str, Any], kind: type[RowType]) -
     values: dict[str, Any] = {}
     for name, type_name in columns.items():
         try:
-            values[name] = types[type_name](row[name])
+            empty = name in kind.OPTIONAL and not row[name]
+            values[name] = math.nan if empty else types[type_name](row[name])
         except ValueError as error:
             raise ValueError(
                 f"{path}, line {number}: {name} must be of type {type_name}, got {row[name]!r}"

@@ -17,7 +17,7 @@ from smuglib.measurements import Measurement
 from smuglib.models import UnrolledNetwork
 from smuglib.precision import tf32
 from smuglib.profiles import Profile
-from smuglib.remeasure import Again
+from smuglib.recheck import Again
 from smuglib.stability_study import StabilityStudy
 from smuglib.store import Store
 from smuglib.transfer_study import TransferStudy
@@ -178,24 +178,11 @@ def read(
 
 
 def again(study: Study, store: Store, profile: Profile) -> Again:
-    """Return what measures a method anew, for `smuglib.remeasure.recheck`.
+    """Return what measures a method anew, for `smuglib.recheck.recheck_measurements`."""
 
-    Parameters
-    ----------
-    study
-        Settings of the study.
-    store
-        Where weights and measurements lie.
-    profile
-        Settings of the scans.
-
-    Returns
-    -------
-    callable
-        It raises a RuntimeError if the weights are not those that were measured.
-    """
-
-    def measure(method: str, sigma: float, scenario: str, index: int) -> list[Measurement]:
+    def measure(drawn: pd.DataFrame) -> list[Measurement]:
+        first = rows.rows_of(drawn.head(1), Measurement)[0]
+        method, sigma = first.method, first.training_sigma
         run = Run(study, method, sigma, store, store, profile)
         made = rows.read_provenance(run.path)
         changed = [name for name, found in run.hashes().items() if made.get(name) != found]
@@ -207,8 +194,8 @@ def again(study: Study, store: Store, profile: Profile) -> Again:
         net, *companions = run.networks(torch.device("cpu"))
         return measurements.measured(
             study.measure(net, *companions),
-            live.scan_of(profile, index),
-            scenario,
+            live.scan_of(profile, first.slice),
+            first.scenario,
             method=method,
             training_sigma=sigma,
             seed=study.seed,

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from smuglib.averages import averages, paired
+from smuglib.comparisons import averages, paired_differences
 from smuglib.labels import METHOD_LABELS
 from smuglib.sentences import format_interval
 
@@ -34,7 +34,7 @@ def by_method(
     methods
         The columns.
     root_mean_square
-        See `smuglib.averages.averages`.
+        See `smuglib.comparisons.averages`.
     digits, sign
         See `smuglib.sentences.format_interval`.
 
@@ -80,7 +80,7 @@ def against(
     """
     others = [name for name in methods if name != reference]
     chosen = frame[(frame["quantity"] == quantity) & frame["scenario"].isin(list(scenarios))]
-    parts = [paired(chosen, "method", name, reference, ratio=ratio) for name in others]
+    parts = [paired_differences(chosen, "method", name, reference, ratio=ratio) for name in others]
     laid = pd.concat(parts)
     return by_method(laid, quantity, scenarios, others, digits=digits, sign=not ratio)
 

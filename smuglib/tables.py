@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from smuglib import records, statistics
+from smuglib import records
+from smuglib.comparisons import compare_methods
 from smuglib.labels import METHOD_LABELS, SCENARIO_LABELS
 from smuglib.models import METHODS
 from smuglib.scenarios import Scenario
@@ -140,7 +141,7 @@ def table(blocks: Mapping[float, pd.DataFrame], scenarios: Sequence[Scenario]) -
     -------
     pandas.DataFrame
         A row a block, metric, scenario and method: ``block``, ``metric`` and the columns of
-        `smuglib.statistics.summary`.
+        `smuglib.comparisons.compare_methods`.
 
     Raises
     ------
@@ -157,7 +158,7 @@ def table(blocks: Mapping[float, pd.DataFrame], scenarios: Sequence[Scenario]) -
             )
         chosen = pd.concat([select(block, scenario) for scenario in scenarios])
         for metric in METRICS:
-            part = statistics.summary(chosen, metric)
+            part = compare_methods(chosen, metric)
             part.insert(0, "block", sigma)
             part.insert(1, "metric", metric)
             parts.append(part)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import pandas as pd
 
 from smuglib import records
-from smuglib.effects import Measure, compare, joined
+from smuglib.effects import Measure, joined, psnr_change
 from smuglib.scenarios import Scenario
 from smuglib.store import Store
 from smuglib.tables import select
@@ -81,7 +81,7 @@ def trainings(
     setting: str,
     scenarios: Sequence[Scenario],
     default: str | None = None,
-    measure: Measure = compare,
+    measure: Measure = psnr_change,
 ) -> pd.DataFrame:
     """Compare the records of trainings that differ in one setting.
 
@@ -92,8 +92,8 @@ def trainings(
     scenarios
         Scenarios to compare in.
     measure
-        What compares two records of one method: `smuglib.effects.compare` or
-        `smuglib.findings.gain_changes.change`.
+        What compares two records of one method: `smuglib.effects.psnr_change` or
+        `smuglib.findings.gain_changes.gain_change`.
 
     Returns
     -------

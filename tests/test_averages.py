@@ -1,45 +1,12 @@
-"""Means with intervals, pairs, and their text: known answers."""
+"""Tables of means with intervals, and their text: known answers."""
 
 from __future__ import annotations
 
-import math
-
-import numpy as np
 import pandas as pd
-import pytest
 
-from smuglib import statistics
-from smuglib.averages import averages, paired
 from smuglib.html_tables import render_narrow
 from smuglib.numerals import NO_BREAK
 from smuglib.study_tables import against, by_method, side_by_side
-
-
-def rows(values, subjects, scenario="clean"):
-    return pd.DataFrame(
-        {"split": "test", "subject": subjects, "scenario": scenario, "method": "m", "v": values}
-    )
-
-
-def test_averages_known_answer():
-    table = averages(
-        pd.concat([rows([1, 1, 3, 3], [0, 0, 1, 1]), rows([-3.0, 4.0], [0, 0], "attacked")]), "v"
-    )
-    assert table.loc[("clean", "m")].tolist() == [
-        2,
-        *statistics.bootstrap([1, 3], [0, 1])[1:],
-        4,
-        2,
-    ]
-    assert table.loc[("clean", "m"), "low"] == 1 and table.loc[("clean", "m"), "high"] == 3
-    one = table.loc[("attacked", "m")]
-    assert one["mean"] == 0.5 and np.isnan(one["low"]) and np.isnan(one["high"])
-    assert table.index.tolist() == [("clean", "m"), ("attacked", "m")]
-    square = averages(rows([-3.0, 4.0], [0, 1]), "v", root_mean_square=True).iloc[0]
-    assert square["mean"] == pytest.approx(math.sqrt(12.5))
-    assert (square["low"], square["high"]) == (3, 4)
-    with pytest.raises(ValueError, match="column must be one of"):
-        averages(rows([1.0], [0]), "w")
 
 
 def measurements():
@@ -53,21 +20,6 @@ def measurements():
             for index, (subject, value) in enumerate(zip([0, 0, 1], numbers, strict=True))
         ]
     )  # fmt: skip
-
-
-def test_pairs_known_answer():
-    frame = measurements().sample(frac=1, random_state=0)
-    assert paired(frame, "method", "smug", "modl")["value"].tolist() == [1, 1, 1]
-    quotients = paired(frame, "method", "smug", "modl", ratio=True).sort_values("slice")
-    assert quotients["value"].tolist() == [2, 1.5, 4 / 3]
-    assert set(quotients["method"]) == {"smug"}
-    for broken in (frame[1:], pd.concat([frame, frame])):
-        with pytest.raises(ValueError, match="must be pairs: got"):
-            paired(broken, "method", "smug", "modl")
-
-
-def test_one_column_names_groups_plainly():
-    assert averages(measurements(), by=["method"]).index.tolist() == ["modl", "smug"]
 
 
 def test_tables_known_answer():

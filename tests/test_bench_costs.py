@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from smuglib.bench import costs
-from smuglib.bench.report import COLUMNS
+from smuglib.bench.rows import COLUMNS
 
 SIZE = {"height": 128, "width": 128, "coils": 8, "samples": 10, "steps": 8, "batch": 1}
 

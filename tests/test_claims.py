@@ -7,12 +7,12 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from smuglib import verdicts
+from smuglib.bootstrap import Interval
+from smuglib.comparisons import compare
 from smuglib.findings import claims, evidence
 from smuglib.findings.claims import Claim
 from smuglib.findings.evidence import Evidence
 from smuglib.scenarios import table_scenarios
-from smuglib.statistics import Interval
 from tests.test_tables import GAINS, block
 
 SCENARIOS = table_scenarios()
@@ -114,7 +114,7 @@ def test_halfway_lies_between_smug_and_modl():
 def paired(first, second, *, name):
     one, other = (frame[frame["scenario"] == name] for frame in (first, second))
     assert len(one) == len(other) > 0
-    return verdicts.paired(one, other).mean
+    return compare(one, other).mean
 
 
 def test_clean_scans_say_nothing_of_protection(found):

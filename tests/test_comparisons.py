@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from smuglib.bootstrap import Interval
 from smuglib.findings import comparisons
-from smuglib.statistics import Interval
 from tests.test_tables import SCENARIOS, block
 
 BLOCK = block()

@@ -9,11 +9,12 @@ import pytest
 import torch
 
 from smuglib import denoisers, effects, html_tables, live, profiles, reach
-from smuglib.departures import DEPARTURES, Departure, evaluate_departure, recheck
+from smuglib.departures import DEPARTURES, Departure, again, evaluate_departure
 from smuglib.evaluation import evaluate
 from smuglib.findings import effect_tables
 from smuglib.models import METHODS, UnrolledNetwork
 from smuglib.random import generator
+from smuglib.recheck import recheck
 from smuglib.scenarios import table_scenarios
 from smuglib.smoothing import Smoothing
 from smuglib.store import Store
@@ -102,14 +103,15 @@ def test_units_of_the_target_are_another_scale_of_the_same_scan(scans):
 
 def test_recheck_passes_for_true_records_and_fails_for_a_lie(store, rows):
     own = rows[rows["scenario"].str.contains(" ")]
-    options = {"n_rows": len(own), "generator": generator(0)}
-    checked = recheck(own, store, TINY, **options)
+    options = {"n_drawn": len(own), "generator": generator(0)}
+    checked = recheck(own, again(store, TINY), **options)
     assert len(checked) == len(own)
     lied = own.assign(psnr=own["psnr"] + 0.2)
-    with pytest.raises(RuntimeError, match="disagree with weights by more than 0.05 dB"):
-        recheck(lied, store, TINY, n_rows=1, generator=generator(0))
+    with pytest.raises(RuntimeError, match=r"(?s)disagree with their weights .* 0\.05$"):
+        recheck(lied, again(store, TINY), n_drawn=1, generator=generator(0))
+    plain = rows[rows["scenario"] == "clean"]
     with pytest.raises(ValueError, match="departure must be one of 'start_only'"):
-        recheck(rows[rows["scenario"] == "clean"], store, TINY, generator=generator(0))
+        recheck(plain, again(store, TINY), generator=generator(0))
 
 
 @pytest.mark.parametrize(

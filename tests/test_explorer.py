@@ -16,6 +16,7 @@ from smuglib.explorer import Grid
 from smuglib.metrics import psnr
 from smuglib.models import METHODS
 from smuglib.random import generator
+from smuglib.recheck import TOLERANCE_PSNR, recheck
 from smuglib.scenarios import table_scenarios
 from smuglib.store import Store
 from smuglib.trials import reconstruct
@@ -214,14 +215,14 @@ def test_shipped_numbers_are_those_of_the_shipped_records(shipped):
             & (table["attack_precision"] == row["attack_precision"])
         ]
         assert len(same) == 1
-        assert row["psnr"] == pytest.approx(same["psnr"].item(), abs=live.TOLERANCE)
+        assert row["psnr"] == pytest.approx(same["psnr"].item(), abs=TOLERANCE_PSNR)
 
 
 def test_shipped_combinations_are_computed_again(shipped):
     chosen = [("zero_filled", 0, 8), ("modl", 4, 3), ("smug", 1, 0)]
     frame = shipped.frame.loc[[shipped.row(*place).name for place in chosen]]
     settings = profiles.get("default")
-    live.recheck(frame, SHIPPED, settings, n_rows=3, generator=generator(0))
+    recheck(frame, live.again(SHIPPED, settings), n_drawn=3, generator=generator(0))
     method, rate, state = chosen[1]
     scan = live.scan_of(settings, 0, shipped.grid.sampling_rates[rate])
     scenario = explorer.scenario_of(*shipped.grid.states[state])

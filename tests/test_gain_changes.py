@@ -25,7 +25,7 @@ PLAIN = pd.concat([scored("smug", 20.0, 21.0), scored("modl", 17.0, 19.0)])
 
 def test_what_moves_both_alike_leaves_the_gain():
     changed = pd.concat([scored("smug", 15.0, 16.0, seed=1), scored("modl", 12.0, 14.0, seed=1)])
-    (line,) = gain_changes.change(changed, PLAIN, "mask=0.5").itertuples()
+    (line,) = gain_changes.gain_change(changed, PLAIN, "mask=0.5").itertuples()
     assert (line.method, line.mean, line.low, line.high) == ("both", 0, 0, 0)
     assert (line.scenario, line.n_slices, line.n_subjects) == ("transfer", 2, 2)
 
@@ -34,27 +34,27 @@ def test_what_moves_both_alike_leaves_the_gain():
 def test_what_moves_one_moves_the_gain(method, mean):
     own = PLAIN[PLAIN["method"] == method]
     changed = own.assign(psnr=own["psnr"] + [1.0, 2.0])
-    (line,) = gain_changes.change(changed, PLAIN, "cut").itertuples()
+    (line,) = gain_changes.gain_change(changed, PLAIN, "cut").itertuples()
     assert (line.method, line.mean) == (method, mean)
 
 
 def test_what_concerns_neither_is_left_out():
-    assert gain_changes.change(scored("rs_e2e", 1.0, 2.0), PLAIN, "start_only").empty
-    assert gain_changes.change(PLAIN.assign(training_sigma=0.01), PLAIN, "cut").empty
+    assert gain_changes.gain_change(scored("rs_e2e", 1.0, 2.0), PLAIN, "start_only").empty
+    assert gain_changes.gain_change(PLAIN.assign(training_sigma=0.01), PLAIN, "cut").empty
 
 
 def test_slices_that_one_side_lacks_are_refused():
     with pytest.raises(ValueError, match="must be of the same slices"):
-        gain_changes.change(scored("smug", 1.0, 2.0, 3.0), PLAIN, "cut")
+        gain_changes.gain_change(scored("smug", 1.0, 2.0, 3.0), PLAIN, "cut")
 
 
 def test_summaries_and_trainings_can_be_of_the_gain(tmp_path):
     second = PLAIN.assign(psnr=PLAIN["psnr"] - 1, scenario="transfer seed=1")
-    (line,) = effects.summary(pd.concat([PLAIN, second]), gain_changes.change).itertuples()
+    (line,) = effects.summary(pd.concat([PLAIN, second]), gain_changes.gain_change).itertuples()
     assert (line.departure, line.method, line.mean) == ("seed=1", "both", 0)
     leave(tmp_path, 30.0)
     leave(tmp_path / "variants" / "reference=denoised", 28.0, -1.5)
-    options = Store(tmp_path), "reference", [CLEAN], None, gain_changes.change
+    options = Store(tmp_path), "reference", [CLEAN], None, gain_changes.gain_change
     (line,) = variants.trainings(*options).itertuples()
     assert (line.method, line.mean) == ("smug", pytest.approx(-1.5))
 

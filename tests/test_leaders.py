@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from smuglib.bootstrap import Interval
 from smuglib.findings import leaders
-from smuglib.statistics import Interval
 
 N = 12
 NOISE = np.where(np.arange(N) % 4 < 2, 1.0, -1.0)

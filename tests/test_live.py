@@ -12,6 +12,7 @@ from smuglib import denoisers, live, profiles, records, sweeps, tables
 from smuglib.evaluation import evaluate
 from smuglib.models import METHODS, UnrolledNetwork, ZeroFilled
 from smuglib.random import generator
+from smuglib.recheck import recheck
 from smuglib.scenarios import Scenario, table_scenarios
 from smuglib.smoothing import Smoothing
 from smuglib.store import Store
@@ -54,7 +55,8 @@ def block(store):
 
 def test_every_row_is_recomputed_to_the_last_digit(store, block):
     draws = generator(0)
-    found = live.recheck(block, store, TINY, n_rows=len(block), tolerance=1e-9, generator=draws)
+    again = live.again(store, TINY)
+    found = recheck(block, again, n_drawn=len(block), tolerance=1e-9, generator=draws)
     assert len(found) == len(NAMES) * len(SCENARIOS) * 2
     assert set(found["scenario"]) == {scenario.name for scenario in SCENARIOS}
     assert (found["ssim_recorded"] - found["ssim_recomputed"]).abs().max() < 1e-9
@@ -67,7 +69,8 @@ def test_every_row_of_a_sweep_is_recomputed(store, sweep):
     else:
         chosen = sweeps.scenarios(sweep, attack_steps=1, attack_samples=1)
     own = pd.DataFrame([asdict(row) for row in rows(store, "smug", chosen, n_slices=1)])
-    found = live.recheck(own, store, TINY, n_rows=99, tolerance=1e-9, generator=generator(0))
+    again = live.again(store, TINY)
+    found = recheck(own, again, n_drawn=99, tolerance=1e-9, generator=generator(0))
     assert len(found) == len(chosen)
     axis = sweeps.AXES[sweep]
     for scenario in chosen:
@@ -77,40 +80,38 @@ def test_every_row_of_a_sweep_is_recomputed(store, sweep):
 
 
 def test_the_handful_is_random_but_seeded(store, block):
-    clean = tables.select(block, Scenario("clean"))
+    clean, again = tables.select(block, Scenario("clean")), live.again(store, TINY)
 
     def drawn(seed):
-        found = live.recheck(clean, store, TINY, n_rows=2, generator=generator(seed))
+        found = recheck(clean, again, n_drawn=2, generator=generator(seed))
         return found[["method", "slice"]].values.tolist()
 
     assert drawn(1) == drawn(1)
     assert len({str(drawn(seed)) for seed in range(4)}) > 1
-    assert len(live.recheck(clean, store, TINY, n_rows=99, generator=generator(0))) == len(clean)
+    assert len(recheck(clean, again, n_drawn=99, generator=generator(0))) == len(clean)
 
 
 def test_a_record_that_disagrees_is_found(store, block):
-    clean = tables.select(block, Scenario("clean"))
+    clean, again = tables.select(block, Scenario("clean")), live.again(store, TINY)
     for shift, passes in ((0.04, True), (-0.06, False)):
         edited = clean.assign(psnr=clean["psnr"] + shift)
         if passes:
-            live.recheck(edited, store, TINY, generator=generator(0))
+            recheck(edited, again, generator=generator(0))
             continue
-        with pytest.raises(
-            RuntimeError, match=r"disagree with their weights by more than 0\.05 dB"
-        ):
-            live.recheck(edited, store, TINY, generator=generator(0))
+        with pytest.raises(RuntimeError, match=r"(?s)disagree with their weights .* 0\.05$"):
+            recheck(edited, again, generator=generator(0))
 
 
 def test_records_of_other_weights_are_found(store, block):
     own = block[block["method"] == "smug"].assign(weights_sha256="0" * 64)
     with pytest.raises(RuntimeError, match="smug were not made with the weights .*smug_s0.05"):
-        live.recheck(own, store, TINY, generator=generator(0))
+        recheck(own, live.again(store, TINY), generator=generator(0))
 
 
-@pytest.mark.parametrize("options", [{"n_rows": 0}, {"tolerance": 0}, {"tolerance": float("nan")}])
+@pytest.mark.parametrize("options", [{"n_drawn": 0}, {"tolerance": 0}, {"tolerance": float("nan")}])
 def test_impossible_checks_are_refused(store, block, options):
     with pytest.raises(ValueError, match=next(iter(options))):
-        live.recheck(block, store, TINY, generator=generator(0), **options)
+        recheck(block, live.again(store, TINY), generator=generator(0), **options)
 
 
 def test_missing_scenarios_are_computed_for_every_method(store, block):

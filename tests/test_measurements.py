@@ -10,7 +10,7 @@ import pytest
 from smuglib import rows
 from smuglib.measurements import Measurement, collect, measured
 from smuglib.random import generator
-from smuglib.remeasure import recheck
+from smuglib.recheck import recheck_measurements
 from tests.scans import scan
 
 NAMES = {"method": "smug", "training_sigma": 0.05, "seed": 3}
@@ -77,14 +77,16 @@ def table(n_slices=4):
     return pd.DataFrame([asdict(row) for group in found for row in group])
 
 
-def again(method, sigma, scenario, index):
+def again(drawn):
+    first = rows.rows_of(drawn, Measurement)[0]
+    method, sigma = first.method, first.training_sigma
     assert (method, sigma) == ("smug", 0.05)
-    return measured(values, scan(index), scenario, **NAMES)
+    return measured(values, scan(first.slice), first.scenario, **NAMES)
 
 
 def test_a_random_but_seeded_handful_is_measured_again():
     def drawn(seed):
-        found = recheck(table(), again, n_groups=3, generator=generator(seed))
+        found = recheck_measurements(table(), again, n_drawn=3, generator=generator(seed))
         assert found["rows"].tolist() == [4, 4, 4] and (found["difference"] == 0).all()
         return found[["scenario", "slice"]].values.tolist()
 
@@ -101,21 +103,21 @@ def test_a_measurement_that_lies_is_found(quantity, factor, shift, passes):
     frame = table()
     lies = frame["quantity"] == quantity
     frame.loc[lies, "value"] = frame.loc[lies, "value"] / factor - shift
-    options = {"n_groups": 99, "generator": generator(0)}
+    options = {"n_drawn": 99, "generator": generator(0)}
     if passes:
-        assert 0.9 < recheck(frame, again, **options)["difference"].max() < 1
+        assert 0.9 < recheck_measurements(frame, again, **options)["difference"].max() < 1
         return
-    with pytest.raises(RuntimeError, match=f"disagree with their weights: {quantity} "):
-        recheck(frame, again, **options)
+    with pytest.raises(RuntimeError, match=f"(?s)disagree with their weights .* {quantity} "):
+        recheck_measurements(frame, again, **options)
 
 
 def test_rows_without_a_partner_are_found():
     for broken in (table()[1:], table().assign(index=lambda t: t["index"] + 1)):
         with pytest.raises(RuntimeError, match="disagree with their weights"):
-            recheck(broken, again, n_groups=99, generator=generator(0))
+            recheck_measurements(broken, again, n_drawn=99, generator=generator(0))
 
 
-@pytest.mark.parametrize("option", [{"n_groups": 0}, {"tolerance": 0}, {"tolerance_psnr": -1.0}])
+@pytest.mark.parametrize("option", [{"n_drawn": 0}, {"tolerance": 0}, {"tolerance_psnr": -1.0}])
 def test_impossible_checks_are_refused(option):
     with pytest.raises(ValueError, match=next(iter(option))):
-        recheck(table(), again, **option, generator=generator(0))
+        recheck_measurements(table(), again, **option, generator=generator(0))

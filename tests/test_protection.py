@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from smuglib.bootstrap import Interval
 from smuglib.findings import protection
 from smuglib.numerals import NO_BREAK
-from smuglib.statistics import Interval
 
 SEEDS = {"clean": 0.2, "adaptive_image": 1.5}
 

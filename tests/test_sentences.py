@@ -4,9 +4,9 @@ import math
 
 import pandas as pd
 import pytest
+from smuglib.statistics import Interval
 
 from smuglib.sentences import choose_word, format_interval, join_names
-from smuglib.statistics import Interval
 
 
 @pytest.mark.parametrize(

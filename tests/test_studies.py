@@ -13,7 +13,7 @@ from smuglib import denoisers, profiles, studies
 from smuglib.lesion_study import SCENARIOS, LesionStudy
 from smuglib.models import METHODS, UnrolledNetwork
 from smuglib.random import generator
-from smuglib.remeasure import recheck
+from smuglib.recheck import recheck_measurements
 from smuglib.rows import read_provenance
 from smuglib.smoothing import Smoothing
 from smuglib.stability_study import StabilityStudy
@@ -66,7 +66,7 @@ def test_what_is_written_is_read_and_measured_again_to_the_last_digit(store, nam
     if name == "harm":
         assert set(frame["scenario"]) == set(SCENARIOS)
     again = studies.again(study, store, TINY)
-    checked = recheck(frame, again, n_groups=3, tolerance=1e-6, generator=generator(0))
+    checked = recheck_measurements(frame, again, n_drawn=3, tolerance=1e-6, generator=generator(0))
     assert checked["difference"].max() < 1e-3
 
 
@@ -86,7 +86,7 @@ def test_transfer_scores_every_method_and_notices_when_one_of_them_changes(store
     denoiser = denoisers.seeded({"name": "dncnn", "channels": 4, "blocks": 1}, 7)
     save_network(other.weights("modl", 0.05), UnrolledNetwork(denoiser), method="modl")
     with pytest.raises(RuntimeError, match=r"with the weights .*modl_s0.05.* or .*smug_s0.05"):
-        recheck(frame, studies.again(study, other, TINY), generator=generator(0))
+        recheck_measurements(frame, studies.again(study, other, TINY), generator=generator(0))
 
 
 def test_a_second_run_measures_nothing_and_fewer_slices_lose_none(store, monkeypatch):
@@ -122,7 +122,7 @@ def test_other_weights_are_noticed(store, tmp_path):
         json.dumps(read_provenance(store.measurements("harm", "smug", 0.05)))
     )
     with pytest.raises(RuntimeError, match=r"with the weights [^ ]*smug_s0.05.safetensors$"):
-        recheck(frame, studies.again(study, other, TINY), generator=generator(0))
+        recheck_measurements(frame, studies.again(study, other, TINY), generator=generator(0))
 
 
 def test_impossible_requests_are_refused(store):

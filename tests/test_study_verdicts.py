@@ -7,6 +7,7 @@ import math
 import pandas as pd
 import pytest
 
+from smuglib.bootstrap import Interval
 from smuglib.findings.study_verdicts import (
     about,
     extremes,
@@ -15,7 +16,6 @@ from smuglib.findings.study_verdicts import (
     sorting,
     which,
 )
-from smuglib.statistics import Interval
 
 WORDS = {"above": "up for", "below": "down for", "between": "open for", "every": "every method"}
 FOUND = {

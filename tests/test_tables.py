@@ -10,11 +10,12 @@ import pandas as pd
 import pytest
 
 from smuglib import records, sentences, tables, verdicts
+from smuglib.bootstrap import Interval
+from smuglib.comparisons import compare
 from smuglib.findings import conclusions, gains
 from smuglib.models import METHODS
 from smuglib.records import Record
 from smuglib.scenarios import Scenario, table_scenarios
-from smuglib.statistics import Interval
 from smuglib.store import Store
 from smuglib.table_html import render_table1
 
@@ -142,7 +143,7 @@ def test_differences_are_to_modl_of_the_same_block():
 def test_methods_of_different_slices_are_refused():
     frame = block()
     uneven = frame[~((frame["method"] == "smug") & (frame["slice"] == 5))]
-    with pytest.raises(ValueError, match="must cover the same slices"):
+    with pytest.raises(ValueError, match="must be of the same slices"):
         tables.table({0.05: uneven}, SCENARIOS)
 
 
@@ -293,9 +294,9 @@ def test_records_of_different_slices_are_not_compared():
     frame = block(scenarios=SCENARIOS[:1])
     smug, modl = (frame[frame["method"] == name] for name in ("smug", "modl"))
     with pytest.raises(ValueError, match="must be of the same slices"):
-        verdicts.paired(smug, modl[:-1])
-    with pytest.raises(ValueError, match="must be of the same slices"):
-        verdicts.paired(pd.concat([smug, smug]), pd.concat([modl, modl]))
+        compare(smug, modl[:-1])
+    with pytest.raises(ValueError, match="smug has several rows for one slice"):
+        compare(pd.concat([smug, smug]), pd.concat([modl, modl]))
 
 
 # --- what it says ---------------------------------------------------------------------------------

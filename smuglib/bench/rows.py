@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from itertools import groupby
+from typing import ClassVar
 
 import torch
 
+from smuglib import rows
 from smuglib.bench.cases import Case
 from smuglib.bench.timing import Timing
 
@@ -16,7 +18,7 @@ NAN = float("nan")
 
 
 @dataclass(frozen=True)
-class Row:
+class Row(rows.Row):
     """Cost of one implementation of one work.
 
     Parameters
@@ -39,6 +41,10 @@ class Row:
         not measured.
     """
 
+    OPTIONAL: ClassVar[tuple[str, ...]] = (
+        *("seconds_median", "seconds_min", "seconds_max", "ratio", "accuracy", "peak_bytes"),
+    )
+
     section: str
     work: str
     implementation: str
@@ -60,7 +66,7 @@ class Row:
     peak_bytes: float = NAN
 
 
-COLUMNS = {field.name: str(field.type) for field in fields(Row)}
+COLUMNS = Row.columns()
 """Names of the columns and their types, in the order of the file."""
 
 
@@ -102,10 +108,10 @@ def row(
     )
 
 
-def table(rows: Iterable[Row]) -> str:
-    """Return rows as text, grouped by work; a size that all rows of a work share stands above."""
+def table(costs: Iterable[Row]) -> str:
+    """Return costs as text, grouped by work; a size that all rows of a work share stands above."""
     lines = []
-    for work, same in groupby(rows, lambda one: one.work):
+    for work, same in groupby(costs, lambda one: one.work):
         group = list(same)
         is_one_size = len({_size(one) for one in group}) == 1
         lines.append(f"{work} ({_size(group[0])})" if is_one_size else work)

@@ -11,12 +11,13 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from smuglib import tables, verdicts
+from smuglib import tables
+from smuglib.bootstrap import Interval
+from smuglib.comparisons import compare
 from smuglib.labels import SCENARIO_LABELS
 from smuglib.numerals import number, signed
 from smuglib.scenarios import Scenario
 from smuglib.sentences import format_interval
-from smuglib.statistics import Interval
 
 Changes = dict[str, Interval]
 """Paired differences of PSNR in dB, by name of the scenario."""
@@ -31,7 +32,7 @@ def changes(first: pd.DataFrame, second: pd.DataFrame, scenarios: Sequence[Scena
     for scenario in scenarios:
         one, other = tables.select(first, scenario), tables.select(second, scenario)
         if len(one) and len(one) == len(other):
-            found[scenario.name] = verdicts.paired(one, other)
+            found[scenario.name] = compare(one, other)
     return found
 
 

@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
+from smuglib.bootstrap import Interval
 from smuglib.findings.gains import SMOOTHED, Blocks, gain
 from smuglib.labels import METHOD_LABELS, SCENARIO_LABELS
 from smuglib.models import METHODS
 from smuglib.numerals import signed
 from smuglib.scenarios import Scenario
 from smuglib.sentences import choose_word, format_interval, join_names
-from smuglib.statistics import Interval
 from smuglib.tables import POSTER, select
 from smuglib.verdicts import RANKING, fragility
 

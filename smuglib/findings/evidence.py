@@ -8,13 +8,14 @@ from dataclasses import dataclass
 import pandas as pd
 
 from smuglib import controls, curves, sweeps
+from smuglib.bootstrap import Interval
+from smuglib.comparisons import PAIR, compare
 from smuglib.findings.comparisons import changes
 from smuglib.labels import METHOD_LABELS, SCENARIO_LABELS, SWEEP_LABELS
 from smuglib.numerals import strength
 from smuglib.scenarios import Scenario
-from smuglib.statistics import PAIR, Interval
 from smuglib.tables import select
-from smuglib.verdicts import fragility, paired
+from smuglib.verdicts import fragility
 
 TABLE, SWEEPS, CONTROLS = "13_table1", "16_sweeps", "21_controls"
 """Chapters that show the evidence."""
@@ -73,7 +74,7 @@ def gains(
         if len(one) and len(one) == len(other):
             names = f"{METHOD_LABELS[better]} − {METHOD_LABELS[worse]}"
             what = f"{names}, {SCENARIO_LABELS[scenario.name]}, σ = {sigma:g}"
-            yield Evidence(what, paired(one, other), TABLE, threshold)
+            yield Evidence(what, compare(one, other), TABLE, threshold)
 
 
 def losses(
@@ -94,7 +95,7 @@ def drop(blocks: Mapping[float, pd.DataFrame], name: str) -> Iterable[Evidence]:
         rows = rows[rows["method"] == "modl"]
         own, far = rows.loc[rows["scenario"] == "clean", "value"], rows["value"].max()
         if len(own) and far > own.iloc[0]:
-            change = paired(rows[rows["value"] == own.iloc[0]], rows[rows["value"] == far])
+            change = compare(rows[rows["value"] == own.iloc[0]], rows[rows["value"] == far])
             ends = f"{_setting(name, own.iloc[0])} − {_setting(name, far)}"
             what = f"MoDL at {ends}, {SWEEP_LABELS[name]}, σ = {sigma:g}"
             yield Evidence(what, change, SWEEPS)

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import pandas as pd
 
-from smuglib import statistics
+from smuglib.bootstrap import over_subjects
+from smuglib.comparisons import SLICE, difference, with_partner
 from smuglib.effects import SUMMARY
 from smuglib.findings import departure_words
 from smuglib.labels import METHOD_LABELS
 from smuglib.numerals import NO_BREAK
 from smuglib.sentences import format_interval
-from smuglib.statistics import PAIR
 
 PARTNERS = {"smug": 1, "modl": -1}
 """Methods of the gain, and their signs in it."""
 
 
-def change(changed: pd.DataFrame, plain: pd.DataFrame, departure: str) -> pd.DataFrame:
+def gain_change(changed: pd.DataFrame, plain: pd.DataFrame, departure: str) -> pd.DataFrame:
     """Return the change of PSNR of SMUG minus that of MoDL, slice by slice.
 
     Parameters
@@ -30,7 +30,7 @@ def change(changed: pd.DataFrame, plain: pd.DataFrame, departure: str) -> pd.Dat
     Returns
     -------
     pandas.DataFrame
-        As `smuglib.effects.compare`, one row a training noise; ``method`` is the one that the
+        As `smuglib.effects.psnr_change`, one row per training noise; ``method`` is the one that the
         departure changes, or ``"both"``. Empty if it changes neither.
 
     Raises
@@ -43,25 +43,22 @@ def change(changed: pd.DataFrame, plain: pd.DataFrame, departure: str) -> pd.Dat
         base = plain[plain["training_sigma"] == sigma]
         moved = {}
         for method, sign in PARTNERS.items():
-            own, other = (_numbers(frame, method) for frame in (rows, base))
+            own, other = (frame[frame["method"] == method] for frame in (rows, base))
             if len(own) and len(other):
-                moved[method] = sign * (own - other.reindex(own.index))
+                kept = with_partner(other, own, SLICE)
+                moved[method] = sign * difference(own, kept, pair=SLICE)
         if not moved:
             continue
         # Slices that one method lacks would be NaN.
         total = pd.concat(moved, axis=1).sum(axis=1, skipna=False)
         if total.isna().any():
             raise ValueError(f"records of {departure!r} must be of the same slices")
-        interval, subjects = statistics.over_subjects(total)
+        interval = over_subjects(total)
+        subjects = len({key[:2] for key in total.index})
         method = "both" if len(moved) > 1 else next(iter(moved))
         key = departure, method, sigma, base["scenario"].iloc[0]
         lines.append((*key, *interval, len(total), subjects))
     return pd.DataFrame(lines, columns=SUMMARY)
-
-
-def _numbers(frame: pd.DataFrame, method: str) -> pd.Series[float]:
-    """Return the PSNR of a method by slice; the seed may be what a departure changes."""
-    return frame[frame["method"] == method].assign(seed=0).set_index(PAIR)["psnr"]
 
 
 def worded(found: pd.DataFrame) -> pd.DataFrame:
@@ -70,7 +67,7 @@ def worded(found: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     found
-        What `change` returned, joined.
+        What `gain_change` returned, joined.
 
     Returns
     -------
@@ -97,7 +94,7 @@ def judged(found: pd.DataFrame, matters: float) -> dict[str, list[str]]:
     Parameters
     ----------
     found
-        What `change` returned, joined.
+        What `gain_change` returned, joined.
     matters
         Smallest change that moves it, in dB.
 
@@ -130,7 +127,7 @@ def by_kind(found: pd.DataFrame) -> dict[str, pd.DataFrame]:
     Parameters
     ----------
     found
-        What `change` or `smuglib.effects.compare` returned, joined.
+        What `gain_change` or `smuglib.effects.psnr_change` returned, joined.
 
     Returns
     -------
@@ -155,7 +152,7 @@ def told(row: pd.Series) -> str:
     Parameters
     ----------
     row
-        A row of what `change` or `smuglib.effects.compare` returned.
+        A row of what `gain_change` or `smuglib.effects.psnr_change` returned.
 
     Returns
     -------

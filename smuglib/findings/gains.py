@@ -6,14 +6,15 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
+from smuglib.bootstrap import Interval
+from smuglib.comparisons import compare
 from smuglib.labels import METHOD_LABELS, RUNG_LABELS, SCENARIO_LABELS
 from smuglib.numerals import number
 from smuglib.scenarios import Scenario
 from smuglib.sentences import choose_word, format_interval
-from smuglib.statistics import Interval
 from smuglib.table_html import NOT_TOLD_APART
 from smuglib.tables import select
-from smuglib.verdicts import RANKING, paired
+from smuglib.verdicts import RANKING
 
 SMOOTHED = tuple(name for name in RANKING if name != "modl")
 """Methods that are compared with MoDL."""
@@ -36,10 +37,10 @@ def gain(block: pd.DataFrame, scenario: Scenario, method: str, other: str = "mod
     Returns
     -------
     Interval
-        See `smuglib.verdicts.paired`.
+        See `smuglib.comparisons.compare`.
     """
     rows = select(block, scenario)
-    return paired(rows[rows["method"] == method], rows[rows["method"] == other])
+    return compare(rows[rows["method"] == method], rows[rows["method"] == other])
 
 
 def gains(blocks: Blocks, scenarios: Sequence[Scenario]) -> pd.DataFrame:
@@ -123,5 +124,5 @@ def _at_the_strength(block: pd.DataFrame, epsilon: float, epsilon_kspace: float)
 def _rung(rows: pd.DataFrame, reference: pd.DataFrame | None) -> str:
     text = number(rows["psnr"].mean())
     if reference is not None and len(reference) == len(rows):
-        text += f" ({format_interval(paired(rows, reference), '')})"
+        text += f" ({format_interval(compare(rows, reference), '')})"
     return text

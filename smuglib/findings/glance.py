@@ -7,11 +7,11 @@ from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
+from smuglib.bootstrap import Interval
 from smuglib.findings.gains import SMOOTHED
 from smuglib.labels import METHOD_LABELS, SCENARIO_LABELS
 from smuglib.numerals import number, signed
 from smuglib.sentences import choose_word, format_interval
-from smuglib.statistics import Interval
 
 ON_IMAGES = ("transfer_published", "transfer", "adaptive_image")
 ON_SAMPLES = ("adaptive_kspace_l2", "adaptive_kspace_linf")
@@ -25,8 +25,8 @@ def table(summary: pd.DataFrame, sigmas: Sequence[float]) -> pd.DataFrame:
     Parameters
     ----------
     summary
-        What `smuglib.statistics.summary` returns for PSNR; one row a training noise, method and
-        scenario of `SCENARIO_LABELS`.
+        What `smuglib.comparisons.compare_methods` returns for PSNR; one row per training noise,
+        method and scenario of `SCENARIO_LABELS`.
     sigmas
         Training noises.
 

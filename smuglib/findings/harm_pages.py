@@ -6,10 +6,10 @@ from functools import partial
 
 import pandas as pd
 
-from smuglib.averages import averages, intervals, paired
+from smuglib.bootstrap import Interval
+from smuglib.comparisons import averages, intervals, paired_differences
 from smuglib.labels import HARM_LABELS
 from smuglib.sentences import choose_word, format_interval
-from smuglib.statistics import Interval
 
 HEADS = {
     "apparent": "apparent contrast",
@@ -74,7 +74,7 @@ def spread_verdict(frame: pd.DataFrame) -> str:
     if "rank_spread" not in set(ranks["quantity"]):
         return "- **It has no spread:** this network is not smoothed."
     own = intervals(averages(ranks, by=["quantity"]))
-    beyond = paired(ranks, "quantity", "rank_spread", "rank_steepness")
+    beyond = paired_differences(ranks, "quantity", "rank_spread", "rank_steepness")
     (gain,) = intervals(averages(beyond, by=["quantity"])).values()
     lead = choose_word(
         own["rank_spread"],

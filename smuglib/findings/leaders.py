@@ -7,9 +7,10 @@ from collections.abc import Callable
 import pandas as pd
 
 from smuglib import checks
+from smuglib.bootstrap import Interval, over_subjects
+from smuglib.comparisons import PAIR
 from smuglib.labels import METHOD_LABELS
 from smuglib.sentences import join_names
-from smuglib.statistics import PAIR, Interval, over_subjects
 
 Words = Callable[[float], str]
 """Writes a value of the axis."""
@@ -39,7 +40,7 @@ def leaders(points: pd.DataFrame, metric: str = "psnr", *, method: str = "smug")
         behind = Interval(*[float("nan")] * 3)
         if method in names and others:
             rival = scores[others].mean().idxmax()
-            behind, _ = over_subjects(scores[method] - scores[rival])
+            behind = over_subjects(scores[method] - scores[rival])
         lines[value] = [best, tuple(tied), tuple(nothing), behind]
     columns = ["best", "tied", "nothing", "behind"]
     return pd.DataFrame(lines.values(), index=pd.Index(lines, name="value"), columns=columns)
@@ -94,5 +95,4 @@ def furthest(table: pd.DataFrame) -> tuple[float, str, Interval] | None:
 
 
 def _apart(difference: pd.Series[float]) -> bool:
-    interval, _ = over_subjects(difference)
-    return interval.low > 0
+    return over_subjects(difference).low > 0

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from smuglib.bootstrap import Interval
 from smuglib.findings.comparisons import Changes, counts
 from smuglib.labels import SCENARIO_LABELS
 from smuglib.numerals import number, percent
 from smuglib.sentences import format_interval, join_names
-from smuglib.statistics import Interval
 
 ATTACK = "adaptive_image"
 """The scenario that conclusions about protection are drawn from."""

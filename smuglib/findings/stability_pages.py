@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from smuglib.averages import averages, intervals, paired
+from smuglib.bootstrap import Interval
+from smuglib.comparisons import averages, intervals, paired_differences
 from smuglib.numerals import NO_BREAK, number, power
 from smuglib.sentences import choose_word, format_interval
 from smuglib.stability_study import BOUND, EDGES
-from smuglib.statistics import Interval
 
 SMALL = 0.1
 """Eigenvalues of ``A^H A`` below it are directions that the scanner hardly measures."""
@@ -53,7 +53,7 @@ def verdict(frame: pd.DataFrame, n_steps: int) -> str:
         f"(estimated from below, mean over slices)."
     ]
     chosen = frame[frame["quantity"].isin(["norm", "identity"]) & (frame["scenario"] == "image")]
-    excess = averages(paired(chosen, "quantity", "norm", "identity"), by=["quantity"])
+    excess = averages(paired_differences(chosen, "quantity", "norm", "identity"), by=["quantity"])
     lead = choose_word(
         *intervals(excess).values(),
         above="The denoiser adds to that",

@@ -6,11 +6,12 @@ import math
 
 import pandas as pd
 
+from smuglib.bootstrap import Interval, over_subjects
+from smuglib.comparisons import PAIR
 from smuglib.labels import SCENARIO_LABELS, VALUE_LABELS
 from smuglib.numerals import number, strength
 from smuglib.profiles import Profile
 from smuglib.sentences import choose_word, format_interval, join_names
-from smuglib.statistics import PAIR, Interval, over_subjects
 from smuglib.sweeps import AXES
 
 TOY = "smoke"
@@ -51,7 +52,7 @@ def points(records: pd.DataFrame, chosen: pd.DataFrame) -> pd.DataFrame:
         clean = _clean(records, one).set_index(PAIR)["psnr"]
         own = rows.set_index(PAIR)["psnr"]
         if one["scenario"] != "clean" and own.index.isin(clean.index).all():
-            loss, _ = over_subjects(clean.reindex(own.index) - own)
+            loss = over_subjects(clean.reindex(own.index) - own)
         spread = [f(rows[name]) for name in ("psnr", "ssim") for f in (pd.Series.mean, _deviation)]
         lines.append((one["method"], one["scenario"], one["rung"], _setting(one), *spread, *loss))
     names = ["method", "scenario", "rung", "setting", "psnr", "psnr_std", "ssim", "ssim_std"]

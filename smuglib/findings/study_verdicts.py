@@ -7,10 +7,10 @@ from functools import partial
 
 import pandas as pd
 
-from smuglib.averages import averages, paired
+from smuglib.bootstrap import Interval
+from smuglib.comparisons import averages, paired_differences
 from smuglib.labels import METHOD_LABELS
 from smuglib.sentences import choose_word, format_interval, join_names
-from smuglib.statistics import Interval
 
 
 def intervals(
@@ -23,7 +23,7 @@ def intervals(
     for method in methods:
         own = rows[rows["method"] == method]
         if minus is not None and method != minus:
-            own = paired(rows, "method", method, minus, ratio=ratio)
+            own = paired_differences(rows, "method", method, minus, ratio=ratio)
         if len(own) and method != minus:
             line = averages(own).iloc[0]
             found[METHOD_LABELS[method]] = Interval(line["mean"], line["low"], line["high"])

@@ -7,13 +7,14 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
+from smuglib.bootstrap import Interval, over_subjects
+from smuglib.comparisons import PAIR
 from smuglib.labels import METHOD_LABELS
 from smuglib.measurements import Measurement
 from smuglib.models import METHODS
 from smuglib.numerals import number
 from smuglib.rows import read, read_provenance
 from smuglib.sentences import choose_word, format_interval, join_names
-from smuglib.statistics import PAIR, Interval, over_subjects
 from smuglib.store import Store
 
 
@@ -64,12 +65,12 @@ def losses(
         if alone is not None and name != source:
             scored = alone.set_index(PAIR)["psnr"].reindex(after[name].index)
             if not scored.isna().any():
-                beyond, mean = over_subjects(scored - after[name])[0], scored.mean()
+                beyond, mean = over_subjects(scored - after[name]), scored.mean()
         lines[name] = {
             "clean": before[name].reindex(after[name].index).mean(),
             "attacked": after[name].mean(),
-            "loss": over_subjects(lost[name])[0],
-            "extra": over_subjects(lost[name] - lost[source])[0],
+            "loss": over_subjects(lost[name]),
+            "extra": over_subjects(lost[name] - lost[source]),
             "beyond": beyond,
             "own": mean,
         }

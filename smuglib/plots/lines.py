@@ -90,8 +90,8 @@ def differences(
     Parameters
     ----------
     table
-        What `smuglib.statistics.summary` returns for PSNR; one row a training noise, method and
-        scenario of `SCENARIO_LABELS`.
+        What `smuglib.comparisons.compare_methods` returns for PSNR; one row per training noise,
+        method and scenario of `SCENARIO_LABELS`.
     sigmas
         Training noises, one panel each.
     printed

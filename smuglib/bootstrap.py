@@ -1,0 +1,110 @@
+"""Means with bootstrap intervals over subjects.
+
+Slices of one subject are alike, so subjects are the unit that is resampled: an interval over
+slices would be too narrow.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple, TypedDict, Unpack
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from scipy import stats
+
+from smuglib import checks
+
+
+class Interval(NamedTuple):
+    """A mean and the ends of its interval."""
+
+    mean: float
+    low: float
+    high: float
+
+
+class Options(TypedDict, total=False):
+    """Settings of `bootstrap`, handed on by what calls it."""
+
+    level: float
+    n_resamples: int
+    seed: int
+
+
+def bootstrap(
+    values: ArrayLike,
+    subjects: ArrayLike,
+    *,
+    level: float = 0.95,
+    n_resamples: int = 10_000,
+    seed: int = 0,
+) -> Interval:
+    """Return the mean of per-slice values with a percentile bootstrap interval over subjects.
+
+    Of paired differences it is a paired bootstrap: both members of a pair come and go together.
+    A resample draws subjects with replacement and takes all their slices (Davison and Hinkley,
+    "Bootstrap Methods and their Application", section 3.8).
+
+    Parameters
+    ----------
+    values
+        One number per slice, ``[n]``, finite.
+    subjects
+        The subject of each slice, ``[n]``, of at least two different ones.
+    level
+        Confidence level, in (0, 1).
+    n_resamples
+        Number of bootstrap resamples, at least 2.
+    seed
+        Seed of the resampling.
+    """
+    numbers, labels = np.asarray(values, dtype=float), np.asarray(subjects)
+    if numbers.ndim != 1 or numbers.shape != labels.shape or not numbers.size:
+        raise ValueError(
+            "values and subjects must be lists of one length >= 1, "
+            f"got shapes {numbers.shape} and {labels.shape}"
+        )
+    if not np.isfinite(numbers).all():
+        raise ValueError("values must be finite: a bootstrap interval needs numbers")
+    checks.integer("n_resamples", n_resamples, minimum=2)
+    checks.integer("seed", seed, minimum=0)
+    if not 0 < checks.real_number("level", level) < 1:
+        raise ValueError(f"level must lie in (0, 1), got {level!r}")
+    _, group = np.unique(labels, return_inverse=True)
+    counts = np.bincount(group)
+    if counts.size < 2:
+        raise ValueError("subjects must be at least two different ones: they are what is resampled")
+    found = stats.bootstrap(
+        (np.bincount(group, weights=numbers), counts),
+        _mean_over_slices,
+        paired=True,
+        method="percentile",
+        confidence_level=level,
+        n_resamples=n_resamples,
+        batch=1000,  # bounds the memory
+        rng=np.random.default_rng(seed),
+    )
+    return Interval(float(numbers.mean()), *map(float, found.confidence_interval))
+
+
+def _mean_over_slices(
+    sums: NDArray[np.float64], counts: NDArray[np.int64], axis: int = -1
+) -> NDArray[np.float64]:
+    return sums.sum(axis) / counts.sum(axis)
+
+
+def over_subjects(values: pd.Series[float], **options: Unpack[Options]) -> Interval:
+    """Return the mean with its interval: `bootstrap`, or NaN at both ends for one subject.
+
+    Parameters
+    ----------
+    values
+        One number per slice, indexed by ``split``, ``subject`` and whatever else.
+    options
+        See `bootstrap`.
+    """
+    subjects = [f"{split} {subject}" for split, subject, *_ in values.index]
+    if len(set(subjects)) < 2:
+        return Interval(float(values.mean()), np.nan, np.nan)
+    return bootstrap(values.to_numpy(), subjects, **options)
