@@ -21,25 +21,7 @@ _TITLE = "SMUG: robust MRI reconstruction\nby smoothed unrolling"
 
 
 def draw(explorer: Explorer, *, sampling_rate: float = 0.25, epsilon: float = 1 / 255) -> Figure:
-    """Draw the target, MoDL without and with the attack, and SMUG with it, and their PSNR.
-
-    Parameters
-    ----------
-    explorer
-        Images and numbers; MoDL and SMUG must be among its methods.
-    sampling_rate, epsilon
-        What is shown: the nearest that were computed.
-
-    Returns
-    -------
-    Figure
-        A figure of `SIZE`.
-
-    Raises
-    ------
-    ValueError
-        If the explorer lacks a method.
-    """
+    """Draw the target, MoDL without and with the attack, and SMUG with it, and their PSNR."""
     grid = explorer.grid
     rate, strength = grid.nearest(sampling_rate, epsilon)
     attack = grid.states.index(("adaptive_image", grid.epsilons[strength]))
@@ -70,14 +52,6 @@ def _panel(ax: Axes, image: Sheet, title: str, note: str) -> None:
 
 
 def write(explorer: Explorer, path: Path | str) -> None:
-    """Write the picture as a PNG file, whole or not at all.
-
-    Parameters
-    ----------
-    explorer
-        See `draw`.
-    path
-        The file.
-    """
+    """Write the picture as a PNG file, whole or not at all."""
     with replacing(path) as temporary:
         draw(explorer).savefig(temporary, format="png", facecolor=_BEHIND)

@@ -9,43 +9,13 @@ from smuglib import notebooks
 
 
 def by_name(root: Path | str) -> dict[str, Path]:
-    """List the notebooks of the book.
-
-    Parameters
-    ----------
-    root
-        Folder with ``book/``.
-
-    Returns
-    -------
-    dict
-        Paths by name, which is the file's without its number: ``table1`` for
-        ``13_table1.ipynb``. In the order of the files.
-    """
+    """List the notebooks of the book."""
     paths = sorted(Path(root).glob("book/*.ipynb"))
     return {re.sub(r"^\d+_", "", path.stem): path for path in paths}
 
 
 def find(root: Path | str, name: str) -> Path:
-    """Return the notebook of a chapter.
-
-    Parameters
-    ----------
-    root
-        Folder with ``book/``.
-    name
-        Its name, with or without the number.
-
-    Returns
-    -------
-    Path
-        The notebook.
-
-    Raises
-    ------
-    ValueError
-        If there is no such chapter.
-    """
+    """Return the notebook of a chapter."""
     known = by_name(root)
     plain = re.sub(r"^\d+_", "", name)
     if plain not in known:
@@ -70,43 +40,14 @@ def contents(root: Path | str) -> str:
 
 
 def settings(path: Path | str) -> str:
-    """Return a table of a notebook's parameters: name, type, default, unit and range.
-
-    Parameters
-    ----------
-    path
-        The notebook.
-
-    Returns
-    -------
-    str
-        The table, one parameter a line, under a line of titles.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such notebook.
-    ValueError
-        If it is not a notebook with parameters.
-    """
+    """Return a table of a notebook's parameters: name, type, default, unit and range."""
     known = notebooks.parameters(path).values()
     lines = [(p.name, p.type_name, p.written, p.comment) for p in known]
     return columns([("parameter", "type", "default", "meaning, unit and range"), *lines])
 
 
 def columns(lines: list[tuple[str, ...]]) -> str:
-    """Set lines of words in columns that are as wide as their longest word.
-
-    Parameters
-    ----------
-    lines
-        One tuple of words a line, all of one length.
-
-    Returns
-    -------
-    str
-        The lines, without blanks at their ends.
-    """
+    """Set lines of words in columns that are as wide as their longest word."""
     widths = [max(map(len, words)) for words in zip(*lines, strict=True)]
     padded = ("  ".join(map(str.ljust, words, widths)).rstrip() for words in lines)
     return "\n".join(padded)

@@ -16,18 +16,7 @@ from smuglib.parameters import Parameter
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command.
-
-    Parameters
-    ----------
-    arguments
-        Words of the command line; those of this process if left out.
-
-    Returns
-    -------
-    int
-        0 if all went well, 1 if a notebook failed, 2 if the command was refused.
-    """
+    """Run a command."""
     options = _parser().parse_args(arguments)
     command: Callable[[argparse.Namespace], None] = options.command
     try:

@@ -15,27 +15,7 @@ MAX_NAME = 200
 
 
 def alternatives(path: Path | str, pairs: Iterable[Sequence[str]]) -> dict[str, list[Any]]:
-    """Read the values of each parameter from a command line.
-
-    Parameters
-    ----------
-    path
-        The notebook.
-    pairs
-        Name and text of each ``-p``. The text of a number, a word or a truth value may hold
-        several, separated by commas. That of a list is one list; more come from another ``-p`` of
-        the same name.
-
-    Returns
-    -------
-    dict
-        Values by name, in the order given.
-
-    Raises
-    ------
-    ValueError
-        If a name is unknown, a text does not fit its type, or a value is given twice.
-    """
+    """Read the values of each parameter from a command line."""
     known = notebooks.parameters(path)
     found: dict[str, list[Any]] = {}
     for name, text in pairs:
@@ -51,26 +31,7 @@ def alternatives(path: Path | str, pairs: Iterable[Sequence[str]]) -> dict[str, 
 
 
 def product(path: Path | str, values: dict[str, list[Any]]) -> dict[str, dict[str, Any]]:
-    """Name and check every combination.
-
-    Parameters
-    ----------
-    path
-        The notebook.
-    values
-        The values of each parameter.
-
-    Returns
-    -------
-    dict
-        Parameters of each combination by its name, such as ``epsilon=0.008,index=3``. The last
-        parameter changes fastest.
-
-    Raises
-    ------
-    ValueError
-        If there is no parameter, a combination is impossible, or its name too long for a file.
-    """
+    """Name and check every combination."""
     if not values:
         raise ValueError("a sweep needs at least one parameter: -p NAME VALUE,VALUE")
     found = {}
@@ -85,34 +46,12 @@ def product(path: Path | str, values: dict[str, list[Any]]) -> dict[str, dict[st
 
 
 def label(combination: dict[str, Any]) -> str:
-    """Return the name of a combination, fit for a file.
-
-    Parameters
-    ----------
-    combination
-        Values by parameter name.
-
-    Returns
-    -------
-    str
-        ``name=value`` of each, joined by commas; elements of a list are joined by ``+``.
-    """
+    """Return the name of a combination, fit for a file."""
     return ",".join(f"{name}={quote(written(v), safe='+=')}" for name, v in combination.items())
 
 
 def written(value: object) -> str:
-    """Return the shortest text of a value that is still that value.
-
-    Parameters
-    ----------
-    value
-        A parameter's value.
-
-    Returns
-    -------
-    str
-        Such as ``0.004``, ``modl+smug`` or ``none``.
-    """
+    """Return the shortest text of a value that is still that value."""
     if isinstance(value, (list, tuple)):
         return "+".join(map(written, value))
     if isinstance(value, float):

@@ -89,18 +89,7 @@ QUESTIONS = {
 
 
 def of(profile: Profile) -> tuple[Control, ...]:
-    """Return all controls of a profile.
-
-    Parameters
-    ----------
-    profile
-        Its updates set those of the controls.
-
-    Returns
-    -------
-    tuple of Control
-        Grouped by question.
-    """
+    """Return all controls of a profile."""
     twice: dict[str, object] = {"updates": 2 * profile.updates}
     short: dict[str, object] = {"updates": max(1, round(UPDATES_FRACTION * profile.updates))}
     return (
@@ -133,25 +122,7 @@ def of(profile: Profile) -> tuple[Control, ...]:
 
 
 def read(store: Store, control: Control) -> pd.DataFrame | None:
-    """Read the records of a control.
-
-    Parameters
-    ----------
-    store
-        The profile's store.
-    control
-        The control.
-
-    Returns
-    -------
-    pandas.DataFrame or None
-        Its rows; None if it was not evaluated.
-
-    Raises
-    ------
-    ValueError
-        If the file is damaged, or holds rows of another method.
-    """
+    """Read the records of a control."""
     variant = store.named_variant(control.label, missing_ok=True)
     path = variant.records(control.method, control.sigma)
     if not path.is_file():

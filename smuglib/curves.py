@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from smuglib import checks, readable
+from smuglib import checks
 from smuglib.comparisons import PAIR, averages, compare
+from smuglib.numerals import strength
 
 ANCHORS = {
     "strength_random": ("clean", "epsilon"),
@@ -46,7 +47,7 @@ def written(name: str, value: float) -> str:
     if ANCHORS[checks.one_of("curve", name, ANCHORS)][1] != "epsilon":
         return f"{value:g}"
     domain = "kspace" if name.startswith("kspace") else "image"
-    return readable.strength(value, domain) if value else "ε = 0"
+    return strength(value, domain) if value else "ε = 0"
 
 
 def points(block: pd.DataFrame, curve: str, *, epsilon: float = 1 / 255) -> pd.DataFrame:

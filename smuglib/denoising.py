@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from smuglib import checks, random
 from smuglib.metrics import psnr
-from smuglib.readable import NO_BREAK, listed, number
+from smuglib.numerals import NO_BREAK, number
+from smuglib.sentences import join_names
 
 TRAINED = "σ itself"
 
@@ -29,30 +30,7 @@ STRENGTHS = {
 def by_level(
     denoiser: nn.Module, images: Iterable[Tensor], sigma: float, seed: int
 ) -> pd.DataFrame:
-    """Denoise images with noise of several strengths.
-
-    Parameters
-    ----------
-    denoiser
-        The network, in evaluation mode.
-    images
-        Images without noise, complex, ``[batch, height, width]``, at least one.
-    sigma
-        Standard deviation of the training's noise, on each part.
-    seed
-        Seed of the noise.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row a name of `STRENGTHS`: ``sigma``, and means over the images of the PSNR in dB
-        before (``noisy``) and after (``denoised``), and ``gain``, their difference.
-
-    Raises
-    ------
-    ValueError
-        If there is no image, or σ is not positive.
-    """
+    """Denoise images with noise of several strengths."""
     clean = list(images)
     if not clean:
         raise ValueError("images must hold at least one, got none")
@@ -71,25 +49,12 @@ def by_level(
 
 
 def verdict(table: pd.DataFrame, name: str) -> str:
-    """Say where a denoiser helps, and where it does harm.
-
-    Parameters
-    ----------
-    table
-        What `by_level` returned.
-    name
-        What to call the denoiser, capitalized.
-
-    Returns
-    -------
-    str
-        Sentences in Markdown; what they call σ is the training's.
-    """
+    """Say where a denoiser helps, and where it does harm."""
     lines = table.to_dict("index")
     own, first = lines[TRAINED], next(iter(lines.values()))
     lead = "helps" if own["gain"] > 0 else "does harm"
-    helps = listed(list(table.index[table["gain"] > 0]))
-    harms = listed(list(table.index[table["gain"] <= 0]))
+    helps = join_names(list(table.index[table["gain"] > 0]))
+    harms = join_names(list(table.index[table["gain"] <= 0]))
     where = (
         f"It helps at {helps}, and does harm at {harms}."
         if helps and harms

@@ -147,39 +147,7 @@ def compute(
     device: torch.device | str = "cpu",
     progress: bool = True,
 ) -> Explorer:
-    """Put one test slice through every combination.
-
-    Parameters
-    ----------
-    store
-        Where the weights lie.
-    profile
-        Settings of the acquisition; its sampling rate is the grid's.
-    grid
-        The combinations.
-    sigma
-        Noise of the methods' training.
-    index
-        The test slice.
-    seed
-        Seed of attacks and smoothing noise.
-    device
-        Where to compute.
-    progress
-        Show a progress bar.
-
-    Returns
-    -------
-    Explorer
-        Numbers and images.
-
-    Raises
-    ------
-    ValueError
-        If a sampling rate does not exceed the fully sampled centre, or there is no such slice.
-    FileNotFoundError
-        If a method was not trained.
-    """
+    """Put one test slice through every combination."""
     scans = [live.scan_of(profile, index, rate) for rate in grid.sampling_rates]
     networks = {name: live.network(store, name, sigma).to(device) for name in grid.methods}
     height, width = scans[0].target.shape[1:]
@@ -227,17 +195,7 @@ def _levels(x: Tensor, target: Tensor, error_limit: float) -> tuple[Sheet, Sheet
 
 
 def write(explorer: Explorer, path: Path | str, described: Mapping[str, Any]) -> None:
-    """Write the records, their provenance and the sheets of an explorer.
-
-    Parameters
-    ----------
-    explorer
-        What `compute` returned.
-    path
-        The records' CSV file; its JSON file and the images lie beside it.
-    described
-        More provenance, as `smuglib.provenance.describe` gives it.
-    """
+    """Write the records, their provenance and the sheets of an explorer."""
     path = Path(path)
     images = {name: path.with_name(f"{name}.webp") for name in explorer.sheets}
     for name, file in images.items():
@@ -252,25 +210,7 @@ def write(explorer: Explorer, path: Path | str, described: Mapping[str, Any]) ->
 
 
 def read(path: Path | str) -> Explorer:
-    """Read what `write` wrote.
-
-    Parameters
-    ----------
-    path
-        The CSV file.
-
-    Returns
-    -------
-    Explorer
-        Numbers and images.
-
-    Raises
-    ------
-    FileNotFoundError
-        If a file is missing.
-    ValueError
-        If a file is damaged, or not the one that was written with the others.
-    """
+    """Read what `write` wrote."""
     path = Path(path)
     frame = records.read(path)
     written = records.read_provenance(path)

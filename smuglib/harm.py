@@ -46,31 +46,6 @@ def observe(
 
     The adversary attacks one of the two scans. Its perturbation, in absolute units, is added to
     the other one too, and both are reconstructed with the same noise: what differs is the lesions.
-
-    Parameters
-    ----------
-    net
-        The method.
-    planted
-        The scans.
-    scenario
-        What to do to them; at the scans' own sampling rate.
-    aim
-        What the adversary wants (see `smuglib.lesions.objective`), of the first lesion where it
-        is about one. ``"create"`` attacks the scan without lesions, all else the one with them.
-    seed
-        Seed of the attack and of the smoothing noise. Draws are those of
-        `smuglib.trials.reconstruct`.
-
-    Returns
-    -------
-    Outcome
-        Both reconstructions.
-
-    Raises
-    ------
-    ValueError
-        If the scenario names a sampling rate, or the aim is unknown.
     """
     if scenario.sampling_rate is not None:
         raise ValueError(f"scenario {scenario.name!r} must leave sampling_rate to the scan")
@@ -113,21 +88,7 @@ def _scored(
 def with_spread(
     net: UnrolledNetwork, planted: Planted, outcome: Outcome, *, seed: int = 0
 ) -> tuple[Tensor, Tensor | None]:
-    """Reconstruct the scan with lesions with all noise samples of the network.
-
-    Parameters
-    ----------
-    net, planted, seed
-        Those of `observe`.
-    outcome
-        What it returned.
-
-    Returns
-    -------
-    Tensor, Tensor or None
-        The reconstruction and the spread of its noise samples, ``[1, height, width]``, in units
-        of the scan with lesions; None for a network without such samples.
-    """
+    """Reconstruct the scan with lesions with all noise samples of the network."""
     operator, noise = planted.scan.operator, _noise(planted, seed)
     if not net.smoothing.is_active:
         return net(outcome.z, operator), None
@@ -135,21 +96,7 @@ def with_spread(
 
 
 def measures(planted: Planted, outcome: Outcome) -> pd.DataFrame:
-    """Measure every lesion of a scan.
-
-    Parameters
-    ----------
-    planted
-        The scans.
-    outcome
-        Their reconstructions.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row per lesion: ``split``, ``subject``, ``slice``, ``lesion``, and ``recovery``,
-        ``false`` and ``apparent`` (see `smuglib.lesions`).
-    """
+    """Measure every lesion of a scan."""
     return pd.DataFrame(
         {
             "split": planted.scan.split,

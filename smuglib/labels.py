@@ -1,5 +1,9 @@
 """What methods, placements and scenarios are called in figures, tables and sentences."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping
+
 METHOD_LABELS = {
     "zero_filled": "Zero-filled",
     "tv": "TV",
@@ -39,6 +43,35 @@ RUNG_LABELS = {
     "adaptive_kspace_linf": "adaptive, on the samples (ℓ∞)",
 }
 """Rungs of the ladder at one strength, from the weakest, by scenario."""
+
+SWEEP_LABELS = {
+    "strength_random": "random point of the ball",
+    "strength_transfer": "transfer attack",
+    "strength_adaptive": "adaptive attack",
+    "kspace_random": "random, on the samples",
+    "kspace_adaptive": "adaptive k-space attack (ℓ2)",
+    "rate_clean": "clean",
+    "rate_adaptive": "adaptive attack",
+    "mask_clean": "clean, old mask in data consistency",
+    "steps_clean": "clean",
+    "steps_adaptive": "adaptive attack",
+    "samples_clean": "clean",
+    "samples_adaptive": "adaptive attack",
+    "strong_image": "strong adaptive attack",
+    "plateau_image": "strong adaptive attack, longer",
+    "range_image": "adaptive, within reach of a measurement",
+}
+"""Names of the scenarios of `smuglib.sweeps`."""
+
+SHORT_RUNG_LABELS = {
+    "random_uniform": "random point of the ball",
+    "random_gaussian": "random",
+    "transfer": "transfer",
+    "adaptive": "adaptive",
+    "adaptive_strong": "strong adaptive",
+    "kspace": "adaptive",
+}
+"""Names of the rungs of `smuglib.ladder`, in tables that name the domain beside them."""
 
 HARM_LABELS = {
     "clean": "clean",
@@ -80,3 +113,33 @@ QUANTITY_LABELS = {
     "relative_size": "‖z‖ / ‖y‖",
 }
 """Names of the quantities of `smuglib.lesion_study` and `smuglib.stability_study`."""
+
+COLUMN_LABELS = {
+    "training_sigma": "σ",
+    "sigma": "σ",
+    "epsilon": "ε",
+    "sampling_rate": "sampling rate",
+    "consistency_rate": "rate in data consistency",
+    "n_steps": "unrolling steps",
+    "n_samples": "noise samples",
+    "psnr": "PSNR (dB)",
+    "ssim": "SSIM",
+    "nmse": "NMSE",
+    "psnr_recorded": "PSNR (dB), recorded",
+    "psnr_recomputed": "recomputed",
+    "ssim_recorded": "SSIM, recorded",
+    "ssim_recomputed": "recomputed",
+    "n_slices": "slices",
+    "n_subjects": "subjects",
+}
+"""Headings of columns; others stand with their underscores as spaces."""
+
+VALUE_LABELS: Mapping[str, Mapping[str, str]] = {
+    "method": METHOD_LABELS,
+    "scenario": {**HARM_LABELS, **RUNG_LABELS, **SWEEP_LABELS, **SCENARIO_LABELS},
+    "weaker": SHORT_RUNG_LABELS,
+    "stronger": SHORT_RUNG_LABELS,
+    "domain": {"kspace": "k-space"},
+    "quantity": QUANTITY_LABELS,
+}
+"""Words for the values of a column."""

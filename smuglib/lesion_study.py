@@ -143,11 +143,6 @@ class LesionStudy:
         Quantities are ``recovery``, ``false`` and ``apparent`` of every lesion, the ``psnr`` of
         the slice with them in dB, and, for smoothed networks where no lesion is aimed at, those
         of `spread_values`.
-
-        Parameters
-        ----------
-        net
-            The network, in evaluation mode.
         """
         planted = lru_cache(maxsize=1)(self.planted)
 
@@ -168,22 +163,7 @@ class LesionStudy:
     def spread_values(
         self, net: UnrolledNetwork, planted: Planted, outcome: harm.Outcome
     ) -> Values:
-        """Hold the spread of the noise samples against the error.
-
-        Parameters
-        ----------
-        net, planted, outcome
-            A network, and what `observe` found of it.
-
-        Returns
-        -------
-        dict of str to list
-            Nothing for a network without samples. Else, over the pixels that are not air, the
-            rank correlations with the error of the spread (``rank_spread``) and of the image's
-            steepness (``rank_steepness``), the one that errors drawn with this spread would have
-            (``rank_attainable``), the factor ``error / spread`` (``underestimation``), and the
-            root mean square of both in each bin of the spread (``bin_spread``, ``bin_error``).
-        """
+        """Hold the spread of the noise samples against the error."""
         x, spread = harm.with_spread(net, planted, outcome, seed=self.seed)
         if spread is None:
             return {}

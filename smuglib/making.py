@@ -16,7 +16,7 @@ import pandas as pd
 from smuglib import chapters, notebooks, provenance
 from smuglib.files import sha256
 from smuglib.labels import METHOD_LABELS
-from smuglib.readable import NO_BREAK
+from smuglib.numerals import NO_BREAK
 
 BOOK_PACKAGES = ("jupyter-book", "sphinx", "myst-nb", "papermill", "snakemake")
 """What the book is built with, beside what results depend on."""
@@ -43,19 +43,7 @@ def versions() -> pd.Series:
 
 
 def trainings(folder: Path | str) -> pd.DataFrame:
-    """List the trainings of a store, from their logs.
-
-    Parameters
-    ----------
-    folder
-        Folder of the store, searched with its variants for ``logs/*.json``.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row per training, indexed by its path without suffix: updates, best validation PSNR
-        in dB, minutes, arithmetic, device, commit and date.
-    """
+    """List the trainings of a store, from their logs."""
     rows = {}
     for path, origin in _origins(folder, "logs"):
         log = pd.read_csv(path.with_suffix(".csv"))
@@ -70,20 +58,7 @@ def trainings(folder: Path | str) -> pd.DataFrame:
 
 
 def evaluations(folder: Path | str) -> pd.DataFrame:
-    """List the records of a store, and whether each file is still what its evaluation wrote.
-
-    Parameters
-    ----------
-    folder
-        Folder of the store, searched with its variants for ``records/*.json``.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row per file of records, indexed by its path without suffix: number of rows, the
-        start of its SHA-256 hash, whether that is the hash in its provenance, device, commit and
-        date.
-    """
+    """List the records of a store, and whether each file is still what its evaluation wrote."""
     rows = {}
     for path, origin in _origins(folder, "records"):
         digest = sha256(path.with_suffix(".csv"))
@@ -97,19 +72,7 @@ def evaluations(folder: Path | str) -> pd.DataFrame:
 
 
 def weights(folder: Path | str) -> pd.DataFrame:
-    """List the weights of a store.
-
-    Parameters
-    ----------
-    folder
-        Folder of the store, searched with its variants for ``weights/*.safetensors``.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row per file, indexed by its path without suffix: size in MB, and the start of its
-        SHA-256 hash.
-    """
+    """List the weights of a store."""
     paths = sorted(Path(folder).rglob("weights/*.safetensors"))
     sizes = {path: round(path.stat().st_size / 1e6, 2) for path in paths}
     rows = {_name(folder, p): {"MB": size, "SHA-256": sha256(p)[:16]} for p, size in sizes.items()}
@@ -117,19 +80,7 @@ def weights(folder: Path | str) -> pd.DataFrame:
 
 
 def executions(paths: Iterable[Path | str]) -> pd.DataFrame:
-    """List executed notebooks, with the time that each took.
-
-    Parameters
-    ----------
-    paths
-        Notebooks after `smuglib.notebooks.run`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row per notebook, indexed by its title: minutes, and the day and time of its start
-        (UTC).
-    """
+    """List executed notebooks, with the time that each took."""
     rows = {}
     for path in paths:
         ran = notebooks.read(path)["metadata"].get("papermill", {})
@@ -143,19 +94,7 @@ def executions(paths: Iterable[Path | str]) -> pd.DataFrame:
 
 
 def in_words(table: pd.DataFrame) -> pd.DataFrame:
-    """Tell what each row is about in words, in the place of the path of its file.
-
-    Parameters
-    ----------
-    table
-        What `trainings`, `evaluations` or `weights` returns.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Numbered rows: ``run``, ``training_sigma``, ``differs by`` (from the profile), and the
-        columns of the table.
-    """
+    """Tell what each row is about in words, in the place of the path of its file."""
     places = [str(name).removeprefix("variants/").rpartition("/") for name in table.index]
     runs = [re.fullmatch(r"(.*?)(?:_s([\d.]+))?", name) for _, _, name in places]
     told = {
@@ -184,21 +123,7 @@ def shared(
     table: pd.DataFrame,
     columns: Sequence[str] = ("device", "arithmetic", "commit", "day", "unchanged"),
 ) -> tuple[pd.DataFrame, str]:
-    """Take the columns out of a table that say the same in every row.
-
-    Parameters
-    ----------
-    table
-        The table.
-    columns
-        Columns that may go; those that the table lacks do not count.
-
-    Returns
-    -------
-    pandas.DataFrame, str
-        What is left, and a sentence with the rest, such as ``"In every row: device a CPU."``;
-        empty if rows differ in all of them. Of dates it tells the first and the last.
-    """
+    """Take the columns out of a table that say the same in every row."""
     same = [name for name in columns if name in table and table[name].nunique() == 1]
     values = [table[name].iloc[0] for name in same]
     told = [
@@ -213,18 +138,7 @@ def shared(
 
 
 def device(name: str) -> str:
-    """Write the name of a device; one thread is one.
-
-    Parameters
-    ----------
-    name
-        From `smuglib.provenance.device_name`.
-
-    Returns
-    -------
-    str
-        Such as ``"x86_64 CPU, 1 thread"``.
-    """
+    """Write the name of a device; one thread is one."""
     return re.sub(r"\b1 threads$", "1 thread", name)
 
 

@@ -34,25 +34,7 @@ STARTS = 3
 
 
 def read(path: Path | str) -> dict[str, Any]:
-    """Read a notebook's JSON.
-
-    Parameters
-    ----------
-    path
-        A Jupyter notebook, format 4.
-
-    Returns
-    -------
-    dict
-        Its content.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such file.
-    ValueError
-        If it is not a notebook of format 4.
-    """
+    """Read a notebook's JSON."""
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"notebook {path} does not exist")
@@ -79,26 +61,7 @@ def code_hash(path: Path | str) -> str:
 
 
 def parameters(path: Path | str) -> dict[str, Parameter]:
-    """List the parameters of a notebook, from the one cell tagged ``parameters``.
-
-    Parameters
-    ----------
-    path
-        The notebook.
-
-    Returns
-    -------
-    dict
-        Parameters by name, in the order of the cell.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such file.
-    ValueError
-        If it is not a notebook, has not exactly one parameters cell, or a line of that cell is
-        not ``name = literal`` or ``name: type = literal``.
-    """
+    """List the parameters of a notebook, from the one cell tagged ``parameters``."""
     cells = [
         cell
         for cell in read(path)["cells"]
@@ -113,27 +76,7 @@ def parameters(path: Path | str) -> dict[str, Parameter]:
 
 
 def check(path: Path | str, values: Mapping[str, object] | None = None) -> dict[str, Any]:
-    """Check values for a notebook's parameters: names, types, then ranges.
-
-    Parameters
-    ----------
-    path
-        The notebook.
-    values
-        New values by parameter name.
-
-    Returns
-    -------
-    dict
-        Those values that differ from the defaults, in the parameters' types.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such notebook.
-    ValueError
-        If it is not a notebook with parameters, or a name is unknown or a value impossible.
-    """
+    """Check values for a notebook's parameters: names, types, then ranges."""
     known = parameters(path)
     new = {name: find(known, name, path).typed(value) for name, value in (values or {}).items()}
     if new:
@@ -144,27 +87,7 @@ def check(path: Path | str, values: Mapping[str, object] | None = None) -> dict[
 
 
 def find(known: Mapping[str, Parameter], name: str, path: Path | str) -> Parameter:
-    """Return the parameter of a name.
-
-    Parameters
-    ----------
-    known
-        The notebook's parameters.
-    name
-        The name to find.
-    path
-        The notebook, for the error.
-
-    Returns
-    -------
-    Parameter
-        The parameter.
-
-    Raises
-    ------
-    ValueError
-        If there is none of that name.
-    """
+    """Return the parameter of a name."""
     if name not in known:
         close = difflib.get_close_matches(name, known, n=1)
         hint = f"did you mean {close[0]!r}? " if close else ""
@@ -187,35 +110,6 @@ def run(
 
     The notebook runs in a temporary folder, and takes the place of ``output`` when its last cell
     has succeeded. A failed notebook stays in that folder, which the error names.
-
-    Parameters
-    ----------
-    path
-        The notebook.
-    output
-        Where the executed notebook goes; must end in ``.ipynb`` and differ from ``path``.
-    values
-        New values by parameter name.
-    progress
-        Show a bar over the cells, and what they write to standard error (bars of trainings).
-    kernel
-        Name of the Jupyter kernel.
-    cwd
-        Working folder of the kernel; the current one if left out.
-
-    Returns
-    -------
-    Path
-        ``output``.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such notebook.
-    ValueError
-        If a parameter or the output's name is refused; nothing was executed then.
-    NotebookError
-        If a cell raised or the kernel died; ``output`` is then as it was before.
     """
     path, output = Path(path), Path(output)
     new = check(path, values)

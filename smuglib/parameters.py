@@ -55,23 +55,7 @@ class Parameter:
         return f"{kind} or None" if self.optional else kind
 
     def typed(self, value: object) -> Any:  # noqa: ANN401
-        """Return a value in this type; an int is taken where a float is expected.
-
-        Parameters
-        ----------
-        value
-            The new value.
-
-        Returns
-        -------
-        Any
-            The same value, a float for an int or a list for a tuple where that is the type.
-
-        Raises
-        ------
-        ValueError
-            If the type does not fit, or a number is not finite.
-        """
+        """Return a value in this type; an int is taken where a float is expected."""
         if value is None and self.optional:
             return None
         if self.kind == "list" and isinstance(value, (list, tuple)):
@@ -94,21 +78,6 @@ class Parameter:
 
         Ranges that are read: ``> 0``, ``>= 1``, ``in (0, 1]`` and the like. What a comment says in
         other words is not checked here.
-
-        Parameters
-        ----------
-        value
-            A value in this type.
-
-        Returns
-        -------
-        Any
-            The same value.
-
-        Raises
-        ------
-        ValueError
-            If a number lies outside.
         """
         for number in value if isinstance(value, list) else [value]:
             if isinstance(number, (int, float)) and not isinstance(number, bool):
@@ -128,24 +97,7 @@ class Parameter:
                 raise ValueError(f"{self.name} must lie {interval[0]}, got {number!r}")
 
     def parsed(self, text: str) -> Any:  # noqa: ANN401
-        """Return the value that a command line's text stands for, in this type.
-
-        Parameters
-        ----------
-        text
-            Such as ``0.004``, ``1/255``, ``true``, ``smug`` or ``modl,smug``; ``none`` for an
-            optional parameter.
-
-        Returns
-        -------
-        Any
-            The value.
-
-        Raises
-        ------
-        ValueError
-            If the text does not fit the type.
-        """
+        """Return the value that a command line's text stands for, in this type."""
         if self.optional and text.lower() == "none":
             return None
         if self.kind == "list" and not text.lstrip().startswith("["):
@@ -155,23 +107,7 @@ class Parameter:
 
 
 def read_cell(text: str) -> dict[str, Parameter]:
-    """Read the parameters of a cell.
-
-    Parameters
-    ----------
-    text
-        The cell's source.
-
-    Returns
-    -------
-    dict
-        Parameters by name, in the order of the cell.
-
-    Raises
-    ------
-    ValueError
-        If there is none, or a line is not ``name = literal`` or ``name: type = literal``.
-    """
+    """Read the parameters of a cell."""
     try:
         statements = ast.parse(text).body
     except SyntaxError as error:
@@ -185,23 +121,7 @@ def read_cell(text: str) -> dict[str, Parameter]:
 
 
 def literal(node: ast.expr) -> Any:  # noqa: ANN401
-    """Evaluate a literal: a constant, a list of literals, a product or quotient of numbers.
-
-    Parameters
-    ----------
-    node
-        Parsed expression, such as that of ``1 / 255`` or ``["modl", "smug"]``.
-
-    Returns
-    -------
-    Any
-        Its value; a tuple becomes a list.
-
-    Raises
-    ------
-    ValueError
-        If it is anything else.
-    """
+    """Evaluate a literal: a constant, a list of literals, a product or quotient of numbers."""
     match node:
         case ast.Constant(value=bool() | int() | float() | str() | None as value):
             return value

@@ -59,19 +59,7 @@ SIZES = {"coil": "n_coils", "index": "n_test"}
 
 
 def check(values: Mapping[str, object]) -> None:
-    """Check values by their names; a name that is neither here nor a profile's field passes.
-
-    Parameters
-    ----------
-    values
-        All parameters of a notebook. Where one is ``profile``, those that are named like fields
-        of a profile must be possible together, and an index must be one that the profile has.
-
-    Raises
-    ------
-    ValueError
-        If a value is out of range.
-    """
+    """Check values by their names; a name that is neither here nor a profile's field passes."""
     given = {name: value for name, value in values.items() if value is not None}
     for name, value in given.items():
         if name in RANGES:

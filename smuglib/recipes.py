@@ -40,15 +40,6 @@ class Examples:
     Every epoch visits all slices in a fresh order. With ``strip_height`` below the height, an
     update sees the same random rows of all its slices: with a 1-D mask the image rows decouple
     in data consistency, so that a strip's operator and zero-filled image are exact.
-
-    Parameters
-    ----------
-    profile
-        Data and training settings.
-    batch
-        Slices an update.
-    device
-        Where the examples are put.
     """
 
     def __init__(self, profile: Profile, batch: int, device: torch.device) -> None:
@@ -105,29 +96,7 @@ def _plan(profile: Profile, updates: int, **settings: Any) -> Plan:  # noqa: ANN
 
 
 def pretrain(profile: Profile, sigma: float, folder: Path | str, *, device: str = "auto") -> Path:
-    """Pre-train a denoiser alone, ``min E_t E_ν ||D(t + ν) - t||^2`` (poster, "SMUG Training").
-
-    Parameters
-    ----------
-    profile
-        Settings.
-    sigma
-        Standard deviation of the noise on each part, in units of the scan's scale.
-    folder
-        Where checkpoints and results are kept; an interrupted run resumes from it.
-    device
-        ``"auto"``, ``"cpu"`` or ``"cuda"``.
-
-    Returns
-    -------
-    Path
-        The best weights by validation PSNR of denoised targets.
-
-    Raises
-    ------
-    ValueError
-        If an argument is out of range, or the folder belongs to other settings.
-    """
+    """Pre-train a denoiser alone, ``min E_t E_ν ||D(t + ν) - t||^2`` (poster, "SMUG Training")."""
     checks.positive("sigma", sigma)
     where = checks.device("device", device)
     denoiser = denoisers.seeded(profile.architecture, profile.seed).to(where)
@@ -165,35 +134,6 @@ def finetune(
     """Fine-tune an unrolled network around a pre-trained denoiser (poster, "SMUG Training").
 
     MoDL, RS-E2E and SMUGv0 minimize ``||x_N - t||^2``; SMUG adds the unrolled stability loss.
-
-    Parameters
-    ----------
-    profile
-        Settings.
-    method
-        ``"modl"``, ``"rs_e2e"``, ``"smug_v0"`` or ``"smug"``.
-    sigma
-        Standard deviation of the smoothing noise on each part (not used by ``"modl"`` beyond
-        naming its pre-training).
-    start
-        Weights of the pre-trained denoiser, or None to start from a fresh one.
-    folder
-        Where checkpoints and results are kept; an interrupted run resumes from it.
-    device
-        ``"auto"``, ``"cpu"`` or ``"cuda"``.
-
-    Returns
-    -------
-    Path
-        ``network.safetensors``: the best network by validation PSNR.
-
-    Raises
-    ------
-    FileNotFoundError
-        If ``start`` does not exist.
-    ValueError
-        If an argument is out of range, ``start`` does not fit the architecture, or the folder
-        belongs to other settings.
     """
     checks.one_of("method", method, METHODS)
     checks.positive("sigma", sigma)

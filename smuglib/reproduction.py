@@ -19,25 +19,6 @@ def differences(fresh: Path | str, shipped: Path | str) -> pd.DataFrame:
     """Compare the records of two folders, row by row.
 
     Rows belong together if they agree in every column that is neither a measure nor provenance.
-
-    Parameters
-    ----------
-    fresh, shipped
-        Folders of CSV files.
-
-    Returns
-    -------
-    DataFrame
-        One row per group (method, training_sigma, scenario, quantity) and measure: ``rows``
-        compared, ``only_fresh`` and ``only_shipped`` (rows without a partner), ``mean_difference``
-        (fresh minus shipped) and ``largest_difference`` (absolute).
-
-    Raises
-    ------
-    FileNotFoundError
-        If one of the folders holds no records.
-    ValueError
-        If the columns differ.
     """
     new, old = _read(fresh), _read(shipped)
     if set(new.columns) != set(old.columns):

@@ -14,24 +14,7 @@ MIME = "application/vnd.smuglib.result+json"
 
 
 def record(name: str, value: SupportsFloat | Mapping[str, SupportsFloat], unit: str = "") -> None:
-    """Record a key number, or several of one kind, in the output of the notebook's cell.
-
-    Parameters
-    ----------
-    name
-        What the number is, such as ``"PSNR"``; a column of a sweep's table.
-    value
-        The number (of Python, NumPy or torch), or several by what distinguishes them: of
-        ``{"clean": 33.1, "attacked": 22.9}`` two columns are made, ``PSNR, clean`` and
-        ``PSNR, attacked``.
-    unit
-        Its unit, such as ``"dB"``; empty for none.
-
-    Raises
-    ------
-    TypeError
-        If a value is not a number.
-    """
+    """Record a key number, or several of one kind, in the output of the notebook's cell."""
     from IPython.display import display
 
     parts = value if isinstance(value, Mapping) else {"": value}
@@ -48,26 +31,7 @@ def record(name: str, value: SupportsFloat | Mapping[str, SupportsFloat], unit: 
 
 
 def read(path: Path | str) -> dict[str, float]:
-    """Read the key numbers of an executed notebook.
-
-    Parameters
-    ----------
-    path
-        The notebook.
-
-    Returns
-    -------
-    dict
-        Numbers by name, with the unit in brackets where there is one, in the order of recording;
-        of one name recorded twice, the last.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such notebook.
-    ValueError
-        If it is not a notebook.
-    """
+    """Read the key numbers of an executed notebook."""
     found = {}
     for cell in notebooks.read(path)["cells"]:
         for output in cell.get("outputs", []):

@@ -21,36 +21,13 @@ LONGEST_VALUE = 60
 
 
 def setup(app: Any) -> dict[str, bool]:  # noqa: ANN401
-    """Connect the extension; Sphinx calls this for each name in its list of extensions.
-
-    Parameters
-    ----------
-    app
-        The application.
-
-    Returns
-    -------
-    dict
-        What Sphinx asks: whether pages may be read side by side.
-    """
+    """Connect the extension; Sphinx calls this for each name in its list of extensions."""
     app.connect("autodoc-process-signature", _process)
     return {"parallel_read_safe": True}
 
 
 def shown(value: object) -> bool:
-    """Say whether the value of a constant tells more than it takes room.
-
-    Parameters
-    ----------
-    value
-        The value.
-
-    Returns
-    -------
-    bool
-        True for text, whole and short decimal numbers, and tuples of those, on one line. Never
-        true for a path, which would be another on every computer.
-    """
+    """Say whether the value of a constant tells more than it takes room."""
     if isinstance(value, tuple | list):
         return bool(value) and all(map(shown, value)) and len(repr(value)) <= LONGEST_VALUE
     if isinstance(value, float):
@@ -59,19 +36,7 @@ def shown(value: object) -> bool:
 
 
 def written_defaults(kind: type) -> dict[str, str]:
-    """Read the defaults of a dataclass in its code.
-
-    Parameters
-    ----------
-    kind
-        The class. Fields of its bases count, too.
-
-    Returns
-    -------
-    dict
-        The default of each field that has one, as Python code. Those that unpack another
-        sequence, which Sphinx cannot read, are left out.
-    """
+    """Read the defaults of a dataclass in its code."""
     found: dict[str, str] = {}
     for base in reversed(kind.__mro__):
         if "__dataclass_fields__" not in vars(base):
@@ -106,19 +71,7 @@ class _Written:
 
 
 def signature(kind: type) -> str:
-    """Write the signature of a dataclass with its defaults as they stand in the code.
-
-    Parameters
-    ----------
-    kind
-        The class.
-
-    Returns
-    -------
-    str
-        Such as ``"(height: int = 128, epsilon: float = 1 / 255)"``, with types as Sphinx links
-        them.
-    """
+    """Write the signature of a dataclass with its defaults as they stand in the code."""
     from sphinx.util.inspect import stringify_signature
 
     defaults, hints = written_defaults(kind), get_type_hints(kind)
@@ -135,18 +88,7 @@ def signature(kind: type) -> str:
 
 
 def short_arrays(text: str | None) -> str | None:
-    """Write the type of an array as one does, without the types of its shape.
-
-    Parameters
-    ----------
-    text
-        A signature, or a type; None stays None.
-
-    Returns
-    -------
-    str or None
-        The text with ``NDArray[float64]`` for ``ndarray[tuple[Any, ...], dtype[float64]]``.
-    """
+    """Write the type of an array as one does, without the types of its shape."""
     if text is None:
         return None
     shape = r"(?:~?(?:typing\.)?Any|tuple\[~?(?:typing\.)?Any, \.\.\.\])"

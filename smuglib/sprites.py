@@ -26,64 +26,21 @@ COLOURS: Sheet = np.round(matplotlib.colormaps["inferno"](np.arange(256))[:, :3]
 
 
 def levels(values: np.ndarray[Any, Any], limit: float) -> Sheet:
-    """Round values to levels.
-
-    Parameters
-    ----------
-    values
-        Non-negative values of any shape; what exceeds ``limit`` is drawn as ``limit``.
-    limit
-        The value of level 255, > 0.
-
-    Returns
-    -------
-    ndarray
-        Levels, uint8, of the same shape: multiples of `STEP` from 0 to 255.
-    """
+    """Round values to levels."""
     steps = np.round(np.clip(values / limit, 0, 1) * (255 / STEP))
     scaled: Sheet = (steps * STEP).astype(np.uint8)
     return scaled
 
 
 def write(path: Path | str, sheet: Sheet, *, coloured: bool) -> None:
-    """Write levels to an image file, whole or not at all.
-
-    Parameters
-    ----------
-    path
-        The file, ``.webp``.
-    sheet
-        Levels, uint8, ``[height, width]``.
-    coloured
-        Draw them in `COLOURS`; else in grey.
-    """
+    """Write levels to an image file, whole or not at all."""
     pixels = COLOURS[sheet] if coloured else np.repeat(sheet[..., None], 3, axis=-1)
     with replacing(path) as temporary:
         Image.fromarray(pixels).save(temporary, lossless=True, quality=80, method=4)
 
 
 def read(path: Path | str, *, coloured: bool) -> Sheet:
-    """Read the levels that `write` wrote.
-
-    Parameters
-    ----------
-    path
-        The file.
-    coloured
-        As it was written.
-
-    Returns
-    -------
-    ndarray
-        Levels, uint8, ``[height, width]``.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such file.
-    ValueError
-        If a pixel has none of the colours.
-    """
+    """Read the levels that `write` wrote."""
     with Image.open(path) as file:
         pixels = np.asarray(file.convert("RGB"))
     if not coloured:

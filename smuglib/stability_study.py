@@ -77,13 +77,7 @@ class StabilityStudy:
         return (*DOMAINS, BOUND) if net.smoothing.placement == "denoiser" else DOMAINS
 
     def measure(self, net: UnrolledNetwork) -> Measure:
-        """Return what measures a network at a slice in a scenario.
-
-        Parameters
-        ----------
-        net
-            The network, in evaluation mode.
-        """
+        """Return what measures a network at a slice in a scenario."""
 
         def measure(scan: Scan, scenario: str) -> Values:
             step = DataConsistency(scan.operator, net.lam)
@@ -97,17 +91,7 @@ class StabilityStudy:
         self, net: UnrolledNetwork, scan: Scan, step: DataConsistency, domain: str,
         unrolling_steps: int | None = None,
     ) -> JacobianNorm:  # fmt: skip
-        """Return the norm of a network's Jacobian at a slice.
-
-        Parameters
-        ----------
-        net, scan, step
-            The network, the slice and its data-consistency step.
-        domain
-            The input that changes.
-        unrolling_steps
-            Overrides the network's own number.
-        """
+        """Return the norm of a network's Jacobian at a slice."""
         return jacobian_norm(
             net,
             _point(scan, domain),

@@ -44,26 +44,7 @@ class Store:
 
     @classmethod
     def open(cls, profile: str, results: str = "shipped") -> Store:
-        """Return the store of a profile.
-
-        Parameters
-        ----------
-        profile
-            Name of a profile.
-        results
-            ``"shipped"``: what comes with the library. ``"build"``: what the pipeline computed
-            here, in ``build/<profile>``.
-
-        Returns
-        -------
-        Store
-            The store; its folder need not exist yet.
-
-        Raises
-        ------
-        ValueError
-            If the profile or the source is unknown.
-        """
+        """Return the store of a profile."""
         profiles.get(profile)
         checks.one_of("results", results, SOURCES)
         root = SHIPPED if results == "shipped" else project_root() / "build"
@@ -74,40 +55,12 @@ class Store:
 
         A run by hand with another learning rate then neither replaces a profile's result nor
         resumes from its checkpoints.
-
-        Parameters
-        ----------
-        changes
-            Settings that differ from the profile's, by name.
-
-        Returns
-        -------
-        Store
-            This store if nothing differs.
         """
         label = ",".join(f"{name}={changes[name]}" for name in sorted(changes))
         return self.named_variant(label, missing_ok=True)
 
     def named_variant(self, label: str, *, missing_ok: bool = False) -> Store:
-        """Return the store of a variant by the name of its folder.
-
-        Parameters
-        ----------
-        label
-            Such as ``"seed=1"``; empty for this store itself.
-        missing_ok
-            Return the store of a folder that is not there yet.
-
-        Returns
-        -------
-        Store
-            The store.
-
-        Raises
-        ------
-        FileNotFoundError
-            If nothing was trained under that name, unless that is allowed.
-        """
+        """Return the store of a variant by the name of its folder."""
         if not label:
             return self
         folder = self.folder / "variants"
@@ -159,13 +112,7 @@ class Store:
         return load_network(self.weights(method, sigma))[0]
 
     def read_log(self, method: str, sigma: float) -> pd.DataFrame:
-        """Read a training log: update, learning rate, loss, validation PSNR in dB, seconds.
-
-        Raises
-        ------
-        FileNotFoundError
-            If the run was not trained.
-        """
+        """Read a training log: update, learning rate, loss, validation PSNR in dB, seconds."""
         path = self.log(method, sigma)
         if not path.is_file():
             raise FileNotFoundError(
@@ -181,20 +128,7 @@ class Store:
         return provenance
 
     def keep(self, method: str, sigma: float, weights: Path) -> Path:
-        """Copy a finished training's weights, log and provenance from its checkpoints here.
-
-        Parameters
-        ----------
-        method, sigma
-            The run; ``method`` may be ``"pretrained"``.
-        weights
-            What the training recipe returned: log and provenance lie beside it.
-
-        Returns
-        -------
-        Path
-            The weights in this store.
-        """
+        """Copy a finished training's weights, log and provenance from its checkpoints here."""
         for source, target in (
             (weights.parent / "log.csv", self.log(method, sigma)),
             (weights.parent / "provenance.json", self.log(method, sigma).with_suffix(".json")),

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from html import escape
 
 import pandas as pd
 
-from smuglib.averages import cell
 from smuglib.comparisons import averages, paired_differences
 from smuglib.labels import METHOD_LABELS
-from smuglib.readable import NO_BREAK
+from smuglib.sentences import format_interval
 
 
 def by_method(
@@ -38,7 +36,7 @@ def by_method(
     root_mean_square
         See `smuglib.comparisons.averages`.
     digits, sign
-        See `smuglib.averages.cell`.
+        See `smuglib.sentences.format_interval`.
 
     Returns
     -------
@@ -47,10 +45,17 @@ def by_method(
     """
     chosen = frame[frame["quantity"] == quantity]
     means = averages(chosen, root_mean_square=root_mean_square)
-    texts = means.apply(cell, axis=1, digits=digits, sign=sign).unstack("method")
+    texts = format_means(means, digits, sign=sign).unstack("method")
     laid = texts.reindex(index=list(scenarios), columns=list(methods))
     laid = laid.rename(index=dict(scenarios), columns=METHOD_LABELS).fillna("")
     return laid.rename_axis(index=None, columns=None)
+
+
+def format_means(means: pd.DataFrame, digits: int = 2, *, sign: bool = False) -> pd.Series:
+    """Write the rows of `smuglib.averages.averages`, see `smuglib.sentences.format_interval`."""
+    ends = means[["mean", "low", "high"]].itertuples(index=False)
+    texts = [format_interval(row, "", digits, sign=sign, collapse=True) for row in ends]
+    return pd.Series(texts, index=means.index, dtype=object)
 
 
 def against(
@@ -96,39 +101,3 @@ def side_by_side(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """
     columns = {heading: table.stack() for heading, table in tables.items()}
     return pd.concat(columns, axis=1, sort=False).fillna("")
-
-
-def narrow(frame: pd.DataFrame) -> str:
-    """Write a table of text as HTML that a narrow page can hold.
-
-    Parameters
-    ----------
-    frame
-        Text, with intervals in square brackets, such as `side_by_side` returns. Of two levels of
-        its index the first one gives titles across the table.
-
-    Returns
-    -------
-    str
-        The table, with intervals in small type under their means.
-    """
-    names = "".join(f'<th scope="col">{escape(str(name))}</th>' for name in frame.columns)
-    titled = isinstance(frame.index, pd.MultiIndex)
-    groups = frame.groupby(level=0, sort=False) if titled else [("", frame)]
-    lines = [f"<thead><tr><td></td>{names}</tr></thead><tbody>"]
-    for title, rows in groups:
-        if title:
-            across = f'colspan="{len(frame.columns) + 1}" scope="rowgroup"'
-            lines.append(f"<tr><th {across}><em>{escape(str(title))}</em></th></tr>")
-        for name, row in (rows.droplevel(0) if titled else rows).iterrows():
-            cells = "".join(f"<td>{_stacked(str(text))}</td>" for text in row)
-            lines.append(f'<tr><th scope="row">{escape(str(name))}</th>{cells}</tr>')
-    return "\n".join(['<table border="1" class="dataframe">', *lines, "</tbody></table>"])
-
-
-def _stacked(text: str) -> str:
-    """Put the interval of a cell under its mean, in one piece."""
-    mean, bracket, interval = escape(text).partition(" [")
-    if not bracket:
-        return mean
-    return f"{mean}<br><small>[{interval.replace(' ', NO_BREAK)}</small>"

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
 import pandas as pd
 
+from smuglib.html_tables import write_html
 from smuglib.labels import METHOD_LABELS, SCENARIO_LABELS
 from smuglib.models import METHODS
-from smuglib.readable import NO_BREAK, number, strength
+from smuglib.numerals import NO_BREAK, number, signed, strength
 from smuglib.scenarios import Scenario
+from smuglib.sentences import format_interval
 from smuglib.tables import POSTER, POSTER_CITATION
 
 DIGITS = {"psnr": 2, "ssim": 3}
@@ -25,47 +26,30 @@ NOT_TOLD_APART = "†"
 """Stands behind a difference whose interval holds zero."""
 
 
-def to_html(
+def render_table1(
     summary: pd.DataFrame, scenarios: Sequence[Scenario], *, metric: str, label: str
 ) -> str:
-    """Lay the table of one metric out for a page: a column a scenario, a row a method.
+    """Lay the ``"psnr"`` or ``"ssim"`` of `smuglib.tables.table` out for a page.
 
-    Parameters
-    ----------
-    summary
-        What `table` returned.
-    scenarios
-        Columns, in order.
-    metric
-        ``"psnr"`` or ``"ssim"``.
-    label
-        What the table is called by readers aloud; a page has its caption above it.
-
-    Returns
-    -------
-    str
-        An HTML table without colours of its own, legible in light and dark themes. First the
-        baselines, then a block a noise level, then the poster's numbers.
+    A column per scenario, a row per method: first the baselines, then a block per noise level, then
+    the poster's numbers. Readers aloud hear ``label``; a page has its caption above the table.
     """
-    counts = summary.groupby("scenario")["n_slices"].max()
-    head = "".join(f'<th scope="col">{_heading(s, counts[s.name])}</th>' for s in scenarios)
-    lines = [
-        f'<table class="table1" aria-label="{escape(label)}">',
-        f'<thead><tr><th scope="col">Method</th>{head}</tr></thead>',
-    ]
+    digits = DIGITS[metric]
     chosen = summary[summary["metric"] == metric]
-    lines += _baseline_lines(chosen, scenarios, DIGITS[metric])
+    lines = _baseline_lines(chosen, scenarios, digits)
     for sigma, block in chosen.groupby("block", sort=False):
-        lines += [_title(f"Pre-trained and smoothed with σ = {sigma:g}", len(scenarios))]
         for method in (name for name in METHOD_LABELS if name in METHODS):
             rows = block[block["method"] == method]
             if len(rows):
-                cells = _cells(rows, scenarios, DIGITS[metric], changes=method != "modl")
-                lines.append(_line(METHOD_LABELS[method], cells))
-    lines += [_title(POSTER_CITATION, len(scenarios))]
+                place = f"Pre-trained and smoothed with σ = {sigma:g}", METHOD_LABELS[method]
+                lines[place] = _cells(rows, scenarios, digits, changes=method != "modl")
     for method in POSTER:
-        lines.append(_line(METHOD_LABELS[method], _poster_cells(method, scenarios, metric)))
-    return "\n".join([*lines, "</tbody></table>"])
+        place = escape(POSTER_CITATION), METHOD_LABELS[method]
+        lines[place] = _poster_cells(method, scenarios, metric)
+    counts = summary.groupby("scenario")["n_slices"].max()
+    heads = pd.Index([_heading(s, counts[s.name]) for s in scenarios], name="Method")
+    cells = pd.DataFrame(list(lines.values()), pd.MultiIndex.from_tuples(lines), heads)
+    return write_html(cells, f'class="table1" aria-label="{escape(label)}"', titled=True)
 
 
 def _heading(scenario: Scenario, n_slices: int) -> str:
@@ -84,24 +68,18 @@ def _strength(scenario: Scenario) -> list[str]:
     return [f"{symbol} = {strength(scenario.epsilon)}".replace(" ", NO_BREAK)]
 
 
-def _title(text: str, n_columns: int) -> str:
-    """Return the line that opens a block; a ``tbody`` each keeps blocks apart for readers aloud."""
-    return (
-        f'<tbody><tr class="block"><th colspan="{n_columns + 1}" scope="rowgroup">'
-        f"{escape(text)}</th></tr>"
-    )
-
-
-def _baseline_lines(rows: pd.DataFrame, scenarios: Sequence[Scenario], digits: int) -> list[str]:
-    """Return the block of methods without weights, each as the first block that has it says."""
-    lines = []
+def _baseline_lines(
+    rows: pd.DataFrame, scenarios: Sequence[Scenario], digits: int
+) -> dict[tuple[str, str], list[str]]:
+    """Return the methods without weights, each as the first block that has it says."""
+    lines = {}
     for method, label in BASELINES.items():
         own = rows[rows["method"] == method]
         if len(own):
             own = own[own["block"] == own["block"].iloc[0]]
-            lines.append(_line(label, _cells(own, scenarios, digits, changes=False)))
-    title = _title("Baselines: nothing trained, nothing smoothed", len(scenarios))
-    return [title, *lines] if lines else []
+            place = "Baselines: nothing trained, nothing smoothed", label
+            lines[place] = _cells(own, scenarios, digits, changes=False)
+    return lines
 
 
 def _cells(
@@ -122,10 +100,11 @@ def _mean(mean: float, spread: str, digits: int) -> str:
 
 
 def _change(row: Mapping[Any, Any], digits: int) -> str:
-    change = signed(row["difference"], digits)
-    if math.isnan(row["low"]):
+    text = format_interval((row["difference"], row["low"], row["high"]), "", digits)
+    change, _, ends = text.partition(" ")
+    ends = ends.replace(" ", NO_BREAK)
+    if not ends:
         return change
-    ends = f"[{signed(row['low'], digits)}, {signed(row['high'], digits)}]".replace(" ", NO_BREAK)
     if row["low"] * row["high"] > 0:
         return f"{change}<br>{ends}"
     return f"<em>{change}{NO_BREAK}{NOT_TOLD_APART}<br>{ends}</em>"
@@ -144,27 +123,3 @@ def _poster_cells(method: str, scenarios: Sequence[Scenario], metric: str) -> li
         change = f"<br><small>{signed(mean, DIGITS[metric])}</small>"
         cells.append(text if method == "modl" else text + change)
     return cells
-
-
-def _line(label: str, cells: Sequence[str]) -> str:
-    values = "".join(f"<td>{cell}</td>" for cell in cells)
-    return f'<tr><th scope="row">{label}</th>{values}</tr>'
-
-
-def signed(value: float, digits: int = 2) -> str:
-    """Return a number with its sign, minus as a minus sign.
-
-    Parameters
-    ----------
-    value
-        The number.
-    digits
-        Decimals.
-
-    Returns
-    -------
-    str
-        Such as ``"+0.53"``.
-    """
-    text = f"{value:+.{digits}f}".replace("-", "−")
-    return text.replace("−", "+") if not float(text[1:]) else text

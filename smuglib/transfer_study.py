@@ -64,15 +64,7 @@ class TransferStudy:
         return (SCENARIO,)
 
     def measure(self, net: UnrolledNetwork, *targets: UnrolledNetwork) -> Measure:
-        """Return what attacks a network at a slice, and scores all methods there.
-
-        Parameters
-        ----------
-        net
-            The network that is attacked, in evaluation mode.
-        targets
-            The networks of `companions`, on the same device.
-        """
+        """Return what attacks a network at a slice, and scores all methods there."""
         attack = replace(
             LADDER["adaptive"],
             n_steps=self.attack_steps,

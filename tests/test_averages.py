@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pandas as pd
 
-from smuglib.averages import cell
-from smuglib.readable import NO_BREAK
-from smuglib.study_tables import against, by_method, narrow, side_by_side
+from smuglib.html_tables import render_narrow
+from smuglib.numerals import NO_BREAK
+from smuglib.study_tables import against, by_method, side_by_side
 
 
 def measurements():
@@ -46,18 +46,9 @@ def test_tables_for_narrow_pages_known_answer():
     assert both.loc[("no attack", "SMUG")].tolist() == ["3.00 [2.50, 4.00]", "+1.00"]
     assert both.loc[("no attack", "MoDL")].tolist() == ["2.00 [1.50, 3.00]", ""]
     assert both.index.get_level_values(0).unique().tolist() == ["no attack", "attack"]
-    page = narrow(both)
+    page = render_narrow(both)
     assert page.count("<tr>") == 1 + 2 + 4 and page.count('colspan="3"') == 2
     assert f"<td>3.00<br><small>[2.50,{NO_BREAK}4.00]</small></td>" in page
     assert "minus &lt;MoDL&gt;" in page
-    plain = narrow(both.loc["no attack"])
+    plain = render_narrow(both.loc["no attack"])
     assert plain.count("<tr>") == 3 and "colspan" not in plain
-
-
-def test_a_mean_is_written_with_its_interval():
-    row = pd.Series({"mean": 0.126, "low": -0.1, "high": 0.349, "n_subjects": 2})
-    assert cell(row) == "0.13 [−0.10, 0.35]"
-    assert cell(row, 1) == "0.1 [−0.1, 0.3]"
-    assert cell(row, sign=True) == "+0.13 [−0.10, +0.35]"
-    assert cell(row, 0, sign=True) == "0"
-    assert cell(pd.Series({"mean": 0.126, "n_subjects": 1})) == "0.13"

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import asdict, replace
 
 import pandas as pd
 import pytest
 import torch
 
-from smuglib import denoisers, effects, live, profiles, reach, readable
+from smuglib import denoisers, effects, html_tables, live, profiles, reach
 from smuglib.departures import DEPARTURES, Departure, again, evaluate_departure
 from smuglib.evaluation import evaluate
 from smuglib.findings import effect_tables
@@ -205,7 +204,7 @@ def test_effects_in_words_keep_their_order():
             ("seed 1 instead of 0", 0.05, "clean"): "0.00 [0.00, 0.00]",
         }
     }
-    assert "<td>+2.00 <small>[+2.00,\u00a0+2.00]</small></td>" in readable.html(text)
+    assert "<td>+2.00 <small>[+2.00,\u00a0+2.00]</small></td>" in html_tables.render_table(text)
 
 
 def test_methods_of_a_table_are_in_the_order_of_the_book():
@@ -214,11 +213,6 @@ def test_methods_of_a_table_are_in_the_order_of_the_book():
     text = effect_tables.worded(found)
     assert list(text) == ["TV", "MoDL", "SMUG"]
     assert text.loc[("seed 1 instead of 0", 0.05, "noise"), "SMUG"] == "–"
-
-
-def test_an_effect_without_interval_and_one_with_a_unit():
-    assert effect_tables.with_interval(-1.0, math.nan, math.nan) == "−1.00"
-    assert effect_tables.with_interval(0.5, -0.004, 1, "dB") == "+0.50\u00a0dB [0.00, +1.00]"
 
 
 def test_spectra_are_shares_in_percent():

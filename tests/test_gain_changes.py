@@ -5,7 +5,7 @@ import math
 import pandas as pd
 import pytest
 
-from smuglib import departures, effects, readable, sweeps, variants
+from smuglib import departures, effects, sweeps, variants
 from smuglib.findings import departure_words, gain_changes
 from smuglib.store import Store
 from tests.test_variants import CLEAN, leave
@@ -142,10 +142,3 @@ def test_a_shorter_training_is_named_in_sentences():
     assert departure_words.phrase("learning_rate=0.0001,reference=denoised,updates=600") == (
         "the denoised target, as reference instead of the label (600 updates)"
     )
-
-
-@pytest.mark.parametrize(
-    ("names", "text"), [(["a"], "a"), (["a", "b"], "a and b"), (["a", "b", "c"], "a, b and c")]
-)
-def test_lists_in_sentences(names, text):
-    assert readable.listed(names) == text

@@ -6,7 +6,7 @@ import pytest
 
 from smuglib.bootstrap import Interval
 from smuglib.findings import protection
-from smuglib.readable import NO_BREAK
+from smuglib.numerals import NO_BREAK
 
 SEEDS = {"clean": 0.2, "adaptive_image": 1.5}
 
@@ -38,7 +38,7 @@ def test_the_yardstick_names_every_scenario():
 def test_smoothing(added, lead):
     said = protection.smoothing(added, SEEDS)
     assert said.startswith(f"- **Smoothing at test time {lead}**")
-    assert "−0.18 dB [−0.23, −0.13] (clean)" in said or "+0.30" in said
+    assert "−0.18\u00a0dB [−0.23, −0.13] (clean)" in said or "+0.30" in said
 
 
 def test_without_a_second_seed_the_interval_decides():
@@ -96,7 +96,7 @@ def test_start(gaps, lead):
 @pytest.mark.parametrize(("change", "word"), [(-3, "more"), (-1, "no more"), (3, "less")])
 def test_length(change, word):
     said = protection.length(both(1.0, change), SEEDS)
-    assert word in said.split("**")[1] and "+1.00 dB [+0.95, +1.05] (clean)" in said
+    assert word in said.split("**")[1] and "+1.00\u00a0dB [+0.95, +1.05] (clean)" in said
 
 
 def test_settings():

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import torch
 
-from smuglib import denoising, profiles, readable
+from smuglib import denoising, html_tables, profiles
 from smuglib.findings import (
     harm_pages,
     stability_pages,
@@ -87,7 +87,7 @@ def test_losses_are_to_the_clean_scan_of_the_same_settings(records):
 def test_points_are_written_in_words(records):
     some = records[records["scenario"].isin(["clean", "adaptive_image", "adaptive_kspace_l2"])]
     found = step_pages.points(records, some)
-    html = readable.html(step_pages.written(found))
+    html = html_tables.render_table(step_pages.written(found))
     assert "adaptive attack" in html and "2\u00a0%\u00a0of\u00a0‖y‖₂" in html and "±" in html
     verdict = step_pages.dearest(found, "Of these")
     assert verdict.startswith("**Of these, the adaptive attack (ε\u00a0=\u00a01/255) costs most**")
@@ -123,7 +123,7 @@ def test_a_denoiser_is_judged_by_its_gain():
 @pytest.mark.parametrize("method", ["modl", "smug"])
 def test_the_harm_of_shipped_networks_is_in_words(method):
     frame = read_rows(SHIPPED.measurements("harm", method, 0.05), Measurement)
-    table = readable.html(harm_pages.at_first_lesion(frame))
+    table = html_tables.render_table(harm_pages.at_first_lesion(frame))
     assert "erasing k-space attack" in table and "_" not in table
     assert "opposite" in harm_pages.lesions_verdict(frame)
     spread = harm_pages.spread_verdict(frame)
@@ -163,7 +163,7 @@ def test_a_transfer_is_judged_by_losses():
     assert [loss.mean for loss in table["loss"]] == pytest.approx([6.0, 0.0, 4.0])
     text = transfer_pages.answer(table, "smug")
     assert "harms MoDL too, and no other" in text
-    assert "More than SMUG:** MoDL +2.00 dB" in text and "Less than SMUG:** RS-E2E" in text
+    assert "More than SMUG:** MoDL +2.00\u00a0dB" in text and "Less than SMUG:** RS-E2E" in text
     assert "harms MoDL more than the own attack" in text
     assert "own attack (dB)" in transfer_pages.written(table)
     alone = transfer_pages.losses(clean, attacked, "smug", {})

@@ -15,9 +15,7 @@ from smuglib.findings.study_verdicts import (
     quoted,
     sorting,
     which,
-    written,
 )
-from smuglib.readable import listed
 
 WORDS = {"above": "up for", "below": "down for", "between": "open for", "every": "every method"}
 FOUND = {
@@ -28,8 +26,6 @@ FOUND = {
 
 
 def test_names_are_listed():
-    assert listed(["MoDL"]) == "MoDL"
-    assert listed(["MoDL", "RS-E2E", "SMUG"]) == "MoDL, RS-E2E and SMUG"
     assert which(["MoDL"], FOUND) == "MoDL"
     assert which([], FOUND) == "no method"
     assert which(list(FOUND), FOUND, noun="network") == "every network"
@@ -46,8 +42,6 @@ def test_the_outermost_are_quoted():
     assert extremes(FOUND) == ["MoDL", "SMUG"]
     assert extremes(FOUND, also="SMUGv0") == ["MoDL", "SMUGv0", "SMUG"]
     assert extremes(FOUND, also="RS-E2E") == ["MoDL", "SMUG"]
-    assert written(Interval(2.0, 2.0, 2.0)) == "2.00"
-    assert written(Interval(-2.0, math.nan, math.nan), digits=0, sign=True) == "−2"
     assert quoted(FOUND, ["SMUGv0", "SMUG"], digits=1, sign=True) == (
         "SMUGv0 +0.5 [+0.2, +1.0], SMUG −1.0 [−1.5, −0.5]"
     )

@@ -68,13 +68,7 @@ SECTIONS: dict[str, Section] = {
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the benchmark, print its tables and write its records.
-
-    Parameters
-    ----------
-    arguments
-        Command line; that of the process if left out.
-    """
+    """Run the benchmark, print its tables and write its records."""
     options = _parser().parse_args(arguments)
     names = options.only.split(",") if options.only else list(SECTIONS)
     for name in names:

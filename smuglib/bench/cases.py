@@ -102,18 +102,7 @@ class System:
         return self.operator.adjoint(self.kspace).unsqueeze(1) + self.denoised
 
     def residual(self, x: Tensor) -> float:
-        """Return ``||(A^H A + I) x - r|| / ||r||``, the largest over images.
-
-        Parameters
-        ----------
-        x
-            Solutions, ``[batch, sample, height, width]``.
-
-        Returns
-        -------
-        float
-            The residual, computed in double precision.
-        """
+        """Return ``||(A^H A + I) x - r|| / ||r||``, the largest over images."""
         rhs = self.rhs.to(torch.complex128)
         x = x.to(rhs.device, torch.complex128)
         error = self.operator.to(torch.complex128).normal(x) + x - rhs

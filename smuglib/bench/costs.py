@@ -16,28 +16,7 @@ LARGEST_OVERHEAD = 1.15
 
 
 def against(frame: pd.DataFrame, section: str, work: str, width: int) -> pd.DataFrame:
-    """Return the cost of one work in all implementations.
-
-    Parameters
-    ----------
-    frame
-        Records of the benchmark.
-    section, work
-        What to look up.
-    width
-        Width of the scans in pixels.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``milliseconds``, their range, ``ratio`` to the work's reference, and ``accuracy``, by
-        implementation.
-
-    Raises
-    ------
-    ValueError
-        If the records do not hold the work.
-    """
+    """Return the cost of one work in all implementations."""
     rows = select(frame, section=section, work=work, width=width)
     return pd.DataFrame(
         {
@@ -51,25 +30,7 @@ def against(frame: pd.DataFrame, section: str, work: str, width: int) -> pd.Data
 
 
 def select(frame: pd.DataFrame, **values: object) -> pd.DataFrame:
-    """Return the rows with given values.
-
-    Parameters
-    ----------
-    frame
-        Records of the benchmark.
-    values
-        Values by column.
-
-    Returns
-    -------
-    pandas.DataFrame
-        At least one row.
-
-    Raises
-    ------
-    ValueError
-        If there is none.
-    """
+    """Return the rows with given values."""
     for column, value in values.items():
         frame = frame[frame[column] == value]
     if frame.empty:
@@ -81,25 +42,7 @@ def select(frame: pd.DataFrame, **values: object) -> pd.DataFrame:
 def fastest(
     frame: pd.DataFrame, work: str, width: int, peers: tuple[str, ...]
 ) -> tuple[str, float]:
-    """Find the fastest peer at a solve.
-
-    Parameters
-    ----------
-    frame, work, width
-        See `against`.
-    peers
-        First words of the peers' implementations.
-
-    Returns
-    -------
-    str, float
-        Name of the implementation, and its time in units of the line-wise solver's.
-
-    Raises
-    ------
-    ValueError
-        If none of the peers was measured.
-    """
+    """Find the fastest peer at a solve."""
     rows = select(frame, section="solves", work=work, width=width)
     rows = rows[rows.implementation.str.startswith(peers)]
     if rows.empty:
@@ -109,19 +52,7 @@ def fastest(
 
 
 def break_even(frame: pd.DataFrame, width: int) -> pd.DataFrame:
-    """Return the time to solve for a number of right-hand sides, ten at a time.
-
-    Parameters
-    ----------
-    frame, width
-        See `against`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Seconds, the factorization counted; one row per number of right-hand sides, one column per
-        implementation: both of the library's, and the fastest of each peer that was measured.
-    """
+    """Return the time to solve for a number of right-hand sides, ten at a time."""
     work = "solve, 10 right-hand sides"
     one = against(frame, "solves", "solve, 1 right-hand side", width).milliseconds / 1e3
     ten = against(frame, "solves", work, width).milliseconds / 1e3
@@ -136,40 +67,14 @@ def break_even(frame: pd.DataFrame, width: int) -> pd.DataFrame:
 
 
 def product_rate(frame: pd.DataFrame, width: int, samples: int) -> float:
-    """Return how fast the line-wise solver multiplies, in 1e9 real operations a second.
-
-    Parameters
-    ----------
-    frame, width
-        See `against`.
-    samples
-        Right-hand sides.
-
-    Returns
-    -------
-    float
-        Four multiplications and four additions an entry of the factors and right-hand side.
-    """
+    """Return how fast the line-wise solver multiplies, in 1e9 real operations a second."""
     found = {"section": "solves", "width": width, "samples": samples, "implementation": LINEWISE}
     row = select(frame, **found)
     return (8e-9 * row.height * row.width**2 * row.samples / row.seconds_median).item()
 
 
 def curves(rows: pd.DataFrame, column: str) -> Iterator[tuple[str, pd.Series]]:
-    """Split rows of the section on scaling into lines.
-
-    Parameters
-    ----------
-    rows
-        Rows in which one quantity varies.
-    column
-        The column that holds it.
-
-    Yields
-    ------
-    str, pandas.Series
-        What was timed, and its seconds by the quantity.
-    """
+    """Split rows of the section on scaling into lines."""
     for (work, implementation), line in rows.groupby(["work", "implementation"], sort=False):
         what = str(work).partition(",")[0]
         kind = str(implementation).partition(", ")[2]
@@ -178,24 +83,7 @@ def curves(rows: pd.DataFrame, column: str) -> Iterator[tuple[str, pd.Series]]:
 
 
 def targets(frame: pd.DataFrame) -> pd.DataFrame:
-    """Compare the records with what the library set out to reach.
-
-    Parameters
-    ----------
-    frame
-        Records of a whole benchmark, all peers included.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row per target: what is compared, with whom, the target, the measured value, and
-        whether it is ``met``.
-
-    Raises
-    ------
-    ValueError
-        If the records are not complete.
-    """
+    """Compare the records with what the library set out to reach."""
     rows = [*_overheads(frame), *_factorization(frame), *_solves(frame), *_attack(frame)]
     table = pd.DataFrame(rows, columns=["cost", "compared with", "target", "measured"])
     at_most = table.target.str.startswith("≤")

@@ -47,13 +47,7 @@ class Bare:
                 self.setup.network.denoiser(images)
 
     def to_parameters(self, *, keep: bool = False) -> None:
-        """Call, and differentiate with respect to the parameters.
-
-        Parameters
-        ----------
-        keep
-            Differentiate after the last call, and not after each.
-        """
+        """Call, and differentiate with respect to the parameters."""
         self._differentiate(list(self.setup.network.denoiser.parameters()), self._images(), keep)
 
     def to_input(self, *, keep: bool = False) -> None:
@@ -80,22 +74,7 @@ class Bare:
 def measure(
     case: Case, *, names: Sequence[str], repeats: int
 ) -> Iterator[tuple[list[Row], list[str]]]:
-    """Time SMUG's works against bare denoiser calls.
-
-    Parameters
-    ----------
-    case
-        The size.
-    names
-        Which of SMUG's works.
-    repeats
-        Counted runs of each.
-
-    Yields
-    ------
-    list of Row, list of str
-        The rows of a work.
-    """
+    """Time SMUG's works against bare denoiser calls."""
     few = replace(case, n_samples=TRAINING_SAMPLES)
     for name in names:
         sized = few if "few samples" in name else case
@@ -111,20 +90,7 @@ def measure(
 
 
 def works(name: str, case: Case) -> dict[str, Work]:
-    """Return the bare calls and the library's variants of one work.
-
-    Parameters
-    ----------
-    name
-        Such as ``"SMUG forward"``.
-    case
-        The size.
-
-    Returns
-    -------
-    dict of str to Work
-        The works; the floor first.
-    """
+    """Return the bare calls and the library's variants of one work."""
     setup = Setup.of(case)
     bare = Bare(setup)
     ours = {variant: make(setup) for variant, make in VARIANTS.items()}

@@ -49,13 +49,7 @@ class Setup:
 
 
 class Implementation(ABC):
-    """One implementation of the unrolled network, on the scans of a setup.
-
-    Parameters
-    ----------
-    setup
-        The scans and the network.
-    """
+    """One implementation of the unrolled network, on the scans of a setup."""
 
     loss_scale = 1.0
     """Factor of the loss while it is differentiated; the gradient is divided by it."""
@@ -71,22 +65,7 @@ class Implementation(ABC):
 
     @abstractmethod
     def reconstruct(self, kspace: Tensor, shift: Tensor | None, smoothing: Smoothing) -> Tensor:
-        """Reconstruct from ``A^H y + shift``.
-
-        Parameters
-        ----------
-        kspace
-            Samples y, complex, ``[batch, coil, height, width]``.
-        shift
-            Perturbation of the zero-filled image, complex, ``[batch, height, width]``.
-        smoothing
-            Placement of the expectation, and its noise.
-
-        Returns
-        -------
-        Tensor
-            Complex images, ``[batch, height, width]``.
-        """
+        """Reconstruct from ``A^H y + shift``."""
 
     @abstractmethod
     def loss(self, smoothing: Smoothing) -> Tensor:

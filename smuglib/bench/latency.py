@@ -45,20 +45,7 @@ class _Stopwatch:
 
 
 def moves(profile: str, attack_steps: int) -> Iterator[dict[str, object]]:
-    """Move the sliders of both explorers.
-
-    Parameters
-    ----------
-    profile
-        Settings of data and networks.
-    attack_steps
-        Steps of the attacks; 0: leave them out.
-
-    Yields
-    ------
-    dict
-        One move: what was moved, and seconds until the first and the final picture.
-    """
+    """Move the sliders of both explorers."""
     explorer = robustness(profile=profile, method="zero_filled")
     watch = _Stopwatch(explorer)
     template()  # which the explorer reads, too, while its first picture is looked at

@@ -34,24 +34,7 @@ def measure(
     works: tuple[str, ...],
     sizes: tuple[tuple[int, int, int], ...],
 ) -> Iterator[tuple[list[Row], list[str]]]:
-    """Measure works of the sections on solves and on networks.
-
-    Parameters
-    ----------
-    case
-        Size of the networks.
-    peers
-        The peers by name.
-    works
-        Names of the networks' works.
-    sizes
-        Height, width and coils of the solves.
-
-    Yields
-    ------
-    list of Row, list of str
-        The rows of a work.
-    """
+    """Measure works of the sections on solves and on networks."""
     for height, width, n_coils in sizes:
         sized = replace(case, height=height, width=width, n_coils=n_coils, n_samples=10, n_steps=0)
         yield _rows(SOLVE, solver_names(peers), sized), []
@@ -87,21 +70,7 @@ def _rows(work: str, names: list[str], case: Case) -> list[Row]:
 
 
 def peak(work: str, name: str, case: Case) -> int:
-    """Run a work once in a fresh process and return how far its memory grew, in bytes.
-
-    Parameters
-    ----------
-    work, name
-        The work and its implementation, as the other sections name them.
-    case
-        The size.
-
-    Returns
-    -------
-    int
-        Growth of the resident set's peak on a CPU, of the allocated memory's on a GPU; for a peer
-        in a process of its own, the peak of that process.
-    """
+    """Run a work once in a fresh process and return how far its memory grew, in bytes."""
     arguments = (work, name, case, torch.get_num_threads())
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         return pool.apply(_peak_here, arguments)
@@ -120,18 +89,7 @@ def _peak_here(work: str, name: str, case: Case, threads: int) -> int:
 
 
 def build(work: str, name: str, case: Case) -> Work:
-    """Build a work by name.
-
-    Parameters
-    ----------
-    work, name, case
-        See `peak`.
-
-    Returns
-    -------
-    Work
-        The work.
-    """
+    """Build a work by name."""
     is_own = name.startswith("smuglib")
     peers: Mapping[str, Peer] = {} if is_own else find(case.torch_device)[0]
     if work == SOLVE:

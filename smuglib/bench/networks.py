@@ -31,13 +31,7 @@ TRAINING_SAMPLES = 2
 
 
 def works() -> dict[str, tuple[Step, bool]]:
-    """Return the works that there are.
-
-    Returns
-    -------
-    dict
-        By name: the step, and whether it runs with `TRAINING_SAMPLES` instead of the case's.
-    """
+    """Return the works that there are."""
     steps: dict[str, tuple[Step, bool]] = {
         "transfer attack step": (lambda one: one.transfer_step(), False)
     }
@@ -59,20 +53,7 @@ def _steps(placement: str) -> tuple[Step, Step, Step]:
 
 
 def implementations(setup: Setup, peers: Mapping[str, Peer]) -> dict[str, Implementation]:
-    """Return the library's variants and the peers' implementations, by name.
-
-    Parameters
-    ----------
-    setup
-        The scans and the network.
-    peers
-        The peers by name.
-
-    Returns
-    -------
-    dict
-        Implementations; the library's own first.
-    """
+    """Return the library's variants and the peers' implementations, by name."""
     found = {name: make(setup) for name, make in VARIANTS.items()}
     for peer in peers.values():
         found |= {} if peer.networks is None else peer.networks(setup)
@@ -82,24 +63,7 @@ def implementations(setup: Setup, peers: Mapping[str, Peer]) -> dict[str, Implem
 def measure(
     case: Case, peers: Mapping[str, Peer], *, names: Sequence[str], repeats: int
 ) -> Iterator[tuple[list[Row], list[str]]]:
-    """Time works on every implementation, and compare their results.
-
-    Parameters
-    ----------
-    case
-        The size.
-    peers
-        The peers by name.
-    names
-        Names of the works.
-    repeats
-        Counted runs of each.
-
-    Yields
-    ------
-    list of Row, list of str
-        The rows of a work, with the relative difference of each result to the library's.
-    """
+    """Time works on every implementation, and compare their results."""
     for name in names:
         step, is_few = works()[name]
         sized = replace(case, n_samples=TRAINING_SAMPLES) if is_few else case

@@ -24,26 +24,7 @@ def write(
     peers: dict[str, str],
     notes: Iterable[str] = (),
 ) -> Path:
-    """Write rows and their provenance, each file whole or not at all.
-
-    Parameters
-    ----------
-    folder
-        Where to write; made if missing.
-    costs
-        The rows.
-    device
-        Where the benchmark ran.
-    peers
-        Versions of the peers.
-    notes
-        Lines for the reader, such as peers that were left out.
-
-    Returns
-    -------
-    Path
-        The CSV file; its provenance is the JSON file beside it.
-    """
+    """Write rows and their provenance, each file whole or not at all."""
     path = Path(folder) / FILE_NAME
     extra = {"peers": peers, "processor": processor(), "notes": list(notes)}
     rows.write(path, costs, Row, {**provenance.describe(device), **extra})
@@ -51,25 +32,7 @@ def write(
 
 
 def read(folder: Path | str) -> pd.DataFrame:
-    """Read and check what `write` wrote.
-
-    Parameters
-    ----------
-    folder
-        The folder given to `write`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row per `Row`, with NaN where nothing was measured.
-
-    Raises
-    ------
-    FileNotFoundError
-        If a file is missing.
-    ValueError
-        If the table is truncated or edited, or has not the columns of `Row`.
-    """
+    """Read and check what `write` wrote."""
     path = Path(folder) / FILE_NAME
     if not path.is_file():
         raise FileNotFoundError(
@@ -83,23 +46,7 @@ def read(folder: Path | str) -> pd.DataFrame:
 
 
 def provenance_of(folder: Path | str) -> dict[str, Any]:
-    """Return what stands beside the rows: versions, processor, peers, notes.
-
-    Parameters
-    ----------
-    folder
-        The folder given to `write`.
-
-    Returns
-    -------
-    dict
-        The values that `write` kept.
-
-    Raises
-    ------
-    FileNotFoundError, ValueError
-        If there is no such file, or it is damaged.
-    """
+    """Return what stands beside the rows: versions, processor, peers, notes."""
     return rows.read_provenance(Path(folder) / FILE_NAME)
 
 

@@ -82,22 +82,7 @@ def row(
     accuracy_kind: str = "",
     peak_bytes: float = NAN,
 ) -> Row:
-    """Make the row of a case.
-
-    Parameters
-    ----------
-    section, work, implementation, case
-        What was measured.
-    timing, reference
-        Its seconds, and those of the implementation that it is compared with.
-    accuracy, accuracy_kind, peak_bytes
-        See `Row`.
-
-    Returns
-    -------
-    Row
-        The row, with the present number of threads.
-    """
+    """Make the row of a case."""
     seconds = (NAN,) if timing is None else timing.seconds
     median = NAN if timing is None else timing.median
     return Row(

@@ -29,22 +29,7 @@ AXES: dict[str, tuple[int, ...]] = {
 def measure(
     case: Case, *, repeats: int, axes: dict[str, tuple[int, ...]] | None = None
 ) -> Iterator[tuple[list[Row], list[str]]]:
-    """Time SMUG's forward pass and both solvers around a case.
-
-    Parameters
-    ----------
-    case
-        The point around which one thing at a time is varied.
-    repeats
-        Counted runs of each.
-    axes
-        What is varied, `AXES` by default.
-
-    Yields
-    ------
-    list of Row, list of str
-        The rows of an axis; those of one work are timed in turn.
-    """
+    """Time SMUG's forward pass and both solvers around a case."""
     for axis, values in (AXES if axes is None else axes).items():
         cases = [_varied(case, axis, value) for value in values]
         yield _forwards(axis, cases, repeats) + _solvers(axis, cases, repeats), []

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from smuglib.bench import costs
-from smuglib.readable import number
+from smuglib.numerals import number
+from smuglib.sentences import join_names
 
 AXES = {"n_samples": "samples", "n_steps": "steps", "size": "width", "n_coils": "coils"}
 """What the section on scaling varies, with the column of the records that holds it."""
@@ -26,20 +27,7 @@ GROWTH = (
 
 
 def significant(value: float, digits: int = 2) -> str:
-    """Write a number with so many significant digits and no exponent.
-
-    Parameters
-    ----------
-    value
-        The number.
-    digits
-        Significant digits.
-
-    Returns
-    -------
-    str
-        Such as ``"9.6"``, ``"150"`` or ``"−14"``; a dash for NaN.
-    """
+    """Write a number with so many significant digits and no exponent."""
     if math.isnan(value) or value == 0:
         return "–" if value else "0"
     rounded = float(f"{value:.{digits - 1}e}")
@@ -48,21 +36,7 @@ def significant(value: float, digits: int = 2) -> str:
 
 
 def times(rows: pd.DataFrame, reference: str) -> pd.DataFrame:
-    """Return the cost of one work as text, a number a cell.
-
-    Parameters
-    ----------
-    rows
-        What `smuglib.bench.costs.against` returned.
-    reference
-        What the ratio is to.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Milliseconds, their range and the ratio to the work's reference, with two significant
-        digits, or two decimals for ratios below two.
-    """
+    """Return the cost of one work as text, a number a cell."""
     ratios = [number(r) if r < 2 else significant(r) for r in rows["ratio"]]
     ranges = [
         f"{significant(low)} to {significant(high)}"
@@ -79,28 +53,7 @@ def times(rows: pd.DataFrame, reference: str) -> pd.DataFrame:
 def side_by_side(
     frame: pd.DataFrame, section: str, works: Mapping[str, str], width: int, reference: str
 ) -> pd.DataFrame:
-    """Return works beside one another, as text.
-
-    Parameters
-    ----------
-    frame, section, width
-        See `smuglib.bench.costs.against`.
-    works
-        Works by what their columns are called.
-    reference
-        What the ratios are to.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row an implementation, the columns of `times` for each work. A dash where an
-        implementation does not do a work.
-
-    Raises
-    ------
-    ValueError
-        If the records do not hold a work.
-    """
+    """Return works beside one another, as text."""
     parts = {
         name: times(costs.against(frame, section, work, width), reference)
         for name, work in works.items()
@@ -109,18 +62,7 @@ def side_by_side(
 
 
 def targets(table: pd.DataFrame) -> pd.DataFrame:
-    """Write the targets in words.
-
-    Parameters
-    ----------
-    table
-        What `smuglib.bench.costs.targets` returned.
-
-    Returns
-    -------
-    pandas.DataFrame
-        A row a target: of what and with whom, what is compared, target, measured, met.
-    """
+    """Write the targets in words."""
     at_most = table["target"].str.startswith("≤")
     memory = table["cost"].str.contains("memory")
     measures = np.select([memory, at_most], ["our memory ÷ theirs", "our time ÷ theirs"], "")
@@ -138,18 +80,7 @@ def targets(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def slopes(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return how cost grows: slopes of straight lines through logarithms of both.
-
-    Parameters
-    ----------
-    frame
-        Records of the benchmark.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row a work, one column a quantity of `AXES`; NaN where a work does not depend on it.
-    """
+    """Return how cost grows: slopes of straight lines through logarithms of both."""
     found: dict[str, dict[str, float]] = {}
     for name, column in AXES.items():
         rows = frame[(frame.section == "scaling") & frame.work.str.endswith(f"{name} varied")]
@@ -160,42 +91,20 @@ def slopes(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def growth(frame: pd.DataFrame) -> str:
-    """Say which cost is flat, linear or quadratic in what.
-
-    Parameters
-    ----------
-    frame
-        Records of the benchmark.
-
-    Returns
-    -------
-    str
-        A sentence a work, with the slopes that it rests on.
-    """
+    """Say which cost is flat, linear or quadratic in what."""
     sentences = []
     for kind, row in slopes(frame).iterrows():
         words: dict[str, list[str]] = {}
         for column, slope in row.dropna().items():
             word = next(word for end, word in GROWTH if slope < end)
             words.setdefault(word, []).append(f"{column} ({number(slope)})")
-        parts = [f"{word} in {' and '.join(names)}" for word, names in words.items()]
+        parts = [f"{word} in {join_names(names)}" for word, names in words.items()]
         sentences.append(f"{str(kind)[0].upper()}{str(kind)[1:]}: {', '.join(parts)}.")
     return " ".join(sentences)
 
 
 def memory(peaks: pd.DataFrame) -> str:
-    """Say what checkpointing saves, and where the library uses more than the plain loop.
-
-    Parameters
-    ----------
-    peaks
-        MiB, a row a work, a column an implementation.
-
-    Returns
-    -------
-    str
-        Two sentences.
-    """
+    """Say what checkpointing saves, and where the library uses more than the plain loop."""
     own, kept = peaks[costs.OWN], peaks[f"{costs.OWN}, checkpointed"]
     saved = [
         f"{work}, {own[work]:.0f} to {kept[work]:.0f} MiB (1/{own[work] / kept[work]:.1f})"

@@ -27,22 +27,7 @@ STEPS, PER_STEP = 8, 4
 def measure(
     case: Case, peers: Mapping[str, Peer], *, repeats: int
 ) -> Iterator[tuple[list[Row], list[str]]]:
-    """Compare solvers on one size of scan.
-
-    Parameters
-    ----------
-    case
-        The size; its samples and steps are not used.
-    peers
-        The peers by name.
-    repeats
-        Counted runs of each solver.
-
-    Yields
-    ------
-    list of Row, list of str
-        The rows of a work, and notes to print.
-    """
+    """Compare solvers on one size of scan."""
     case = replace(case, batch=1, n_steps=0)
     yield _factorization(replace(case, n_samples=0), repeats), []
     rivals: list[str] = []
@@ -77,21 +62,7 @@ def measure(
 
 
 def own(system: System, how: str) -> Builders:
-    """Return the builders of the library's solvers.
-
-    Parameters
-    ----------
-    system
-        What is solved.
-    how
-        Right-hand sides ``"at once"``, or ``"step by step"``: `PER_STEP` at a time, and without
-        conjugate gradients.
-
-    Returns
-    -------
-    dict
-        Builders by name.
-    """
+    """Return the builders of the library's solvers."""
     solver = LinewiseSolver(system.operator)
     parts = system.rhs.split(PER_STEP if how == "step by step" else system.rhs.shape[1], dim=1)
     lam = torch.ones((), device=system.rhs.device)

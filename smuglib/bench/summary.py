@@ -11,20 +11,7 @@ TEN = "solve, 10 right-hand sides"
 
 
 def answer(frame: pd.DataFrame, targets: pd.DataFrame) -> str:
-    """Answer what it all costs.
-
-    Parameters
-    ----------
-    frame
-        Records of a whole benchmark.
-    targets
-        What `smuglib.bench.costs.targets` returned for them.
-
-    Returns
-    -------
-    str
-        A Markdown list, each line led by its verdict.
-    """
+    """Answer what it all costs."""
     met = int(targets.met.sum())
     counted = "All targets are met" if met == len(targets) else "Not every target is met"
     lines = [

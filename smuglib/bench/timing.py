@@ -52,27 +52,7 @@ class Timing:
 def interleaved(
     works: Mapping[str, Work], *, repeats: int, device: torch.device
 ) -> dict[str, Timing]:
-    """Time pieces of work in turn, after one warm-up of each.
-
-    Parameters
-    ----------
-    works
-        Works by name.
-    repeats
-        Counted runs of each.
-    device
-        Where they run; a GPU is waited for.
-
-    Returns
-    -------
-    dict of str to Timing
-        Seconds of every run.
-
-    Raises
-    ------
-    ValueError
-        If ``repeats`` is not an integer >= 1.
-    """
+    """Time pieces of work in turn, after one warm-up of each."""
     seconds: dict[str, list[float]] = {name: [] for name in works}
     for counted in (False, *(True,) * checks.integer("repeats", repeats)):
         for name, work in works.items():

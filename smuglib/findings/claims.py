@@ -79,23 +79,7 @@ def of(
     scenarios: Sequence[Scenario],
     groups: Mapping[str, Mapping[str, pd.DataFrame]],
 ) -> list[Claim]:
-    """Return the claims with what the records say about them.
-
-    Parameters
-    ----------
-    blocks
-        Records by noise level, as `smuglib.tables.read_block` gives them.
-    scenarios
-        Scenarios of Table 1.
-    groups
-        Records of controls, by question and name (see `smuglib.controls`); those that were not
-        computed may be absent.
-
-    Returns
-    -------
-    list of Claim
-        In the poster's order; the last is the book's own.
-    """
+    """Return the claims with what the records say about them."""
     known = {scenario.name: scenario for scenario in scenarios}
     controlled = [known[name] for name in controls.SCENARIOS]
     attacks = [known[name] for name in ATTACKS]

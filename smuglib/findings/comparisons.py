@@ -11,12 +11,13 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from smuglib import readable, tables, verdicts
+from smuglib import tables
 from smuglib.bootstrap import Interval
 from smuglib.comparisons import compare
 from smuglib.labels import SCENARIO_LABELS
+from smuglib.numerals import number, signed
 from smuglib.scenarios import Scenario
-from smuglib.table_html import signed
+from smuglib.sentences import format_interval
 
 Changes = dict[str, Interval]
 """Paired differences of PSNR in dB, by name of the scenario."""
@@ -26,25 +27,7 @@ REFERENCE = "MoDL"
 
 
 def changes(first: pd.DataFrame, second: pd.DataFrame, scenarios: Sequence[Scenario]) -> Changes:
-    """Return what one set of records has more than another, slice by slice.
-
-    Parameters
-    ----------
-    first, second
-        Records of one method each.
-    scenarios
-        Where to compare them.
-
-    Returns
-    -------
-    dict of str to Interval
-        ``first - second`` by name of the scenario, where both have equally many rows.
-
-    Raises
-    ------
-    ValueError
-        If these are not of the same slices.
-    """
+    """Return what one set of records has more than another, slice by slice."""
     found = {}
     for scenario in scenarios:
         one, other = tables.select(first, scenario), tables.select(second, scenario)
@@ -58,24 +41,7 @@ def compared(
     scenarios: Sequence[Scenario],
     references: str | Mapping[str, str] = "",
 ) -> pd.DataFrame:
-    """Tabulate mean PSNR, with paired differences in brackets.
-
-    Parameters
-    ----------
-    frames
-        Records of one method each, by the name to show.
-    scenarios
-        Columns.
-    references
-        The name that all are compared with, or one for each name that is to be compared. Names
-        without records are left out.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Text such as ``"29.36 (+2.62 [+2.32, +2.90])"``, a row a name; a dash where there are no
-        rows.
-    """
+    """Tabulate mean PSNR, with paired differences in brackets."""
     one = references if isinstance(references, str) else ""
     wanted = dict.fromkeys(frames, one) if isinstance(references, str) else references
     lines: dict[str, dict[str, str]] = {}
@@ -86,28 +52,17 @@ def compared(
         lines[name] = {}
         for scenario in scenarios:
             rows = tables.select(frame, scenario)
-            text = readable.number(rows["psnr"].mean())
+            text = number(rows["psnr"].mean())
             if scenario.name in change:
-                text += f" ({verdicts.worded(change[scenario.name], '')})"
+                text += f" ({format_interval(change[scenario.name], '')})"
             lines[name][SCENARIO_LABELS[scenario.name]] = text
     return pd.DataFrame.from_dict(lines, orient="index").rename_axis("PSNR (dB)")
 
 
 def listed(pairs: Mapping[str, Changes]) -> pd.DataFrame:
-    """Tabulate differences with their intervals.
-
-    Parameters
-    ----------
-    pairs
-        Differences by the name to show.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Text such as ``"+2.62 [+2.32, +2.90]"``, a row a name, a column a scenario.
-    """
+    """Tabulate differences with their intervals."""
     lines = {
-        name: {SCENARIO_LABELS[key]: verdicts.worded(value, "") for key, value in found.items()}
+        name: {SCENARIO_LABELS[key]: format_interval(value, "") for key, value in found.items()}
         for name, found in pairs.items()
     }
     frame = pd.DataFrame.from_dict(lines, orient="index")
@@ -119,21 +74,7 @@ def seed_changes(
     second: Mapping[str, pd.DataFrame],
     scenarios: Sequence[Scenario],
 ) -> dict[str, float]:
-    """Return what the training's seed changes of a difference between methods.
-
-    Parameters
-    ----------
-    first, second
-        Records by method, `REFERENCE` among them, of two seeds.
-    scenarios
-        Where to compare them.
-
-    Returns
-    -------
-    dict of str to float
-        By name of the scenario, the largest absolute change between the seeds, over the methods
-        that both have, of a method's mean difference to the reference; empty without two seeds.
-    """
+    """Return what the training's seed changes of a difference between methods."""
     one, other = (differences(frames, scenarios) for frames in (first, second))
     found = {}
     for name in (scenario.name for scenario in scenarios):
@@ -150,22 +91,7 @@ def seed_changes(
 def differences(
     frames: Mapping[str, pd.DataFrame], scenarios: Sequence[Scenario], reference: str = REFERENCE
 ) -> dict[str, Changes]:
-    """Return the differences of all records to those of a reference.
-
-    Parameters
-    ----------
-    frames
-        Records by name.
-    scenarios
-        Where to compare them.
-    reference
-        The name of the others' reference.
-
-    Returns
-    -------
-    dict of str to dict
-        See `changes`, by names such as ``"SMUG − MoDL"``; empty without the reference.
-    """
+    """Return the differences of all records to those of a reference."""
     if reference not in frames:
         return {}
     return {
@@ -180,18 +106,7 @@ def seeds(
     second: Mapping[str, pd.DataFrame],
     scenarios: Sequence[Scenario],
 ) -> pd.DataFrame:
-    """Tabulate each method's mean difference to the reference with both seeds.
-
-    Parameters
-    ----------
-    first, second, scenarios
-        See `seed_changes`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Text such as ``"+2.62 → +4.11"``, a row a method; the last has the `seed_changes`.
-    """
+    """Tabulate each method's mean difference to the reference with both seeds."""
     one, other = (differences(frames, scenarios) for frames in (first, second))
     lines = {
         title: {
@@ -205,49 +120,23 @@ def seeds(
     largest = seed_changes(first, second, scenarios)
     if largest:
         lines["largest change"] = {
-            SCENARIO_LABELS[name]: readable.number(size) for name, size in largest.items()
+            SCENARIO_LABELS[name]: number(size) for name, size in largest.items()
         }
     frame = pd.DataFrame.from_dict(lines, orient="index")
     return frame.fillna("–").rename_axis("seed 0 → seed 1 (dB)")
 
 
 def counts(change: Interval, seed_change: float) -> int:
-    """Say whether a difference counts: larger than the seed's change, and of a certain sign.
-
-    Parameters
-    ----------
-    change
-        The difference.
-    seed_change
-        As `seed_changes` gives it for its scenario; 0 where no second seed is known.
-
-    Returns
-    -------
-    int
-        1 or -1 with the sign of a difference that counts, else 0.
-    """
+    """Return 1 or -1, the sign of a difference that is larger than the seed's change, or else 0."""
     if abs(change.mean) <= seed_change:
         return 0
     return int(change.low > 0) - int(change.high < 0)
 
 
 def against_seed(pairs: Mapping[str, Changes], seed_change: Mapping[str, float]) -> pd.DataFrame:
-    """Tabulate which differences are larger than what the seed changes.
-
-    Parameters
-    ----------
-    pairs
-        Differences by the name to show.
-    seed_change
-        As `seed_changes` gives it: its scenarios are the columns.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Text such as ``"+1.05, no"``; every heading has the seed's change.
-    """
+    """Tabulate which differences are larger than what the seed changes."""
     headings = {
-        name: f"{SCENARIO_LABELS[name]}, beyond {readable.number(seed_change[name])}?"
+        name: f"{SCENARIO_LABELS[name]}, beyond {number(seed_change[name])}?"
         for name in SCENARIO_LABELS
         if name in seed_change
     }

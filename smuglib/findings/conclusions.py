@@ -10,30 +10,17 @@ from smuglib.bootstrap import Interval
 from smuglib.findings.gains import SMOOTHED, Blocks, gain
 from smuglib.labels import METHOD_LABELS, SCENARIO_LABELS
 from smuglib.models import METHODS
-from smuglib.readable import listed
+from smuglib.numerals import signed
 from smuglib.scenarios import Scenario
-from smuglib.table_html import signed
+from smuglib.sentences import choose_word, format_interval, join_names
 from smuglib.tables import POSTER, select
-from smuglib.verdicts import RANKING, fragility, judged, worded
+from smuglib.verdicts import RANKING, fragility
 
 EVERY = "all smoothed methods"
 
 
 def answer(blocks: Blocks, scenarios: Sequence[Scenario]) -> str:
-    """Answer the chapter's question, each verdict worded from intervals alone.
-
-    Parameters
-    ----------
-    blocks
-        Records by the noise level of the block.
-    scenarios
-        Columns of the table; ``"clean"`` must be one.
-
-    Returns
-    -------
-    str
-        A Markdown list; what the scenarios do not hold is left out.
-    """
+    """Answer the chapter's question, each verdict worded from intervals alone."""
     clean = next(scenario for scenario in scenarios if scenario.name == "clean")
     attacks = [s for s in scenarios if s.attack is not None and s.attack.kind == "pgd"]
     image = [s for s in attacks if s.attack is not None and s.attack.domain == "image"]
@@ -55,9 +42,11 @@ def _fragile(blocks: Blocks, attack: Scenario) -> str:
         "between": "Whether MoDL is fragile is not decided",
         "above": "MoDL is fragile",
     }
-    found = {judged(loss, **words) for loss in losses.values()}
+    found = {choose_word(loss, **words) for loss in losses.values()}
     verdict = next(word for word in words.values() if word in found)
-    told = ", ".join(f"{worded(loss, sign=False)} at σ = {s:g}" for s, loss in losses.items())
+    told = ", ".join(
+        f"{format_interval(loss, sign=False)} at σ = {s:g}" for s, loss in losses.items()
+    )
     return f"**{verdict}.** What the {_label(attack.name)} takes from its clean PSNR: {told}."
 
 
@@ -68,12 +57,12 @@ def _bargain(sigma: float, block: pd.DataFrame, clean: Scenario, attack: Scenari
     told = [(_of_all(found[s.name]), _where(s.name)) for s in parts]
     said = ", and ".join(f"{verdict} {where}" for verdict, where in told)
     said = said.replace(f", and {EVERY}", ", and") if said.startswith(EVERY) else said
-    own = ", ".join(f"{worded(found[s.name]['smug'])} {_where(s.name)}" for s in parts)
+    own = ", ".join(f"{format_interval(found[s.name]['smug'])} {_where(s.name)}" for s in parts)
     poster = f"poster, clean: {signed(POSTER['smug']['clean']['psnr'][0])} dB"
     text = f"**At σ = {sigma:g} {said}.** SMUG against MoDL: {own} ({poster})"
     if attack is not None:
         best = max(SMOOTHED, key=lambda method: found[attack.name][method].mean)
-        largest = worded(found[attack.name][best])
+        largest = format_interval(found[attack.name][best])
         text += f"; largest under the attack: {METHOD_LABELS[best]}, {largest}"
     return f"{text}."
 
@@ -83,7 +72,7 @@ def _of_all(intervals: Mapping[str, Interval]) -> str:
     words = {"above": "gain", "below": "lose", "between": "are not told apart from MoDL"}
     found: dict[str, list[str]] = {word: [] for word in words.values()}
     for method, interval in intervals.items():
-        found[judged(interval, **words)].append(METHOD_LABELS[method])
+        found[choose_word(interval, **words)].append(METHOD_LABELS[method])
     found = {word: names for word, names in found.items() if names}
     if len(found) == 1:
         word = next(iter(found))
@@ -92,8 +81,8 @@ def _of_all(intervals: Mapping[str, Interval]) -> str:
     told = []
     for word, names in found.items():
         one = {"gain": "gains", "lose": "loses"}.get(word, word.replace("are", "is", 1))
-        told.append(f"{listed(names)} {word if len(names) > 1 else one}")
-    return listed(told)
+        told.append(f"{join_names(names)} {word if len(names) > 1 else one}")
+    return join_names(told)
 
 
 def _on_the_samples(blocks: Blocks, attack: Scenario) -> str:
@@ -104,7 +93,7 @@ def _on_the_samples(blocks: Blocks, attack: Scenario) -> str:
         for method in SMOOTHED
     }
     words = {"above": "gain", "below": "loss", "between": "none"}
-    counts = pd.Series([judged(one, **words) for one in found.values()]).value_counts()
+    counts = pd.Series([choose_word(one, **words) for one in found.values()]).value_counts()
     told = {word: int(counts.get(word, 0)) for word in ("gain", "none", "loss")}
     if told["gain"] == len(found):
         verdict = "smoothing gains"
@@ -118,7 +107,7 @@ def _on_the_samples(blocks: Blocks, attack: Scenario) -> str:
     return (
         f"**Under the {_label(attack.name)} {verdict}.** Compared with MoDL, gains: "
         f"{told['gain']}, losses: {told['loss']}, not told apart: {told['none']}; from "
-        f"{worded(found[worst])} ({worst}) to {worded(found[best])} ({best})."
+        f"{format_interval(found[worst])} ({worst}) to {format_interval(found[best])} ({best})."
     )
 
 
@@ -139,10 +128,12 @@ def _first(blocks: Blocks, attacks: Sequence[Scenario]) -> str:
         if len(held) == 1 and len(attacks) > 1:
             told.append(f"At σ = {sigma:g}, {next(iter(held))} under every one.")
         else:
-            each = "; ".join(f"{name} under the {listed(under)}" for name, under in held.items())
+            each = "; ".join(
+                f"{name} under the {join_names(under)}" for name, under in held.items()
+            )
             told.append(f"At σ = {sigma:g}, {each}.")
     names = {name.partition(" (")[0] for held in leaders.values() for name in held}
-    lead = f"{listed(sorted(names))} {'is' if len(names) == 1 else 'take turns at being'} first"
+    lead = f"{join_names(sorted(names))} {'is' if len(names) == 1 else 'take turns at being'} first"
     return f"**{lead} under the attacks.** {' '.join(told)}"
 
 
@@ -153,7 +144,7 @@ def _ranking(blocks: Blocks, attacks: Sequence[Scenario]) -> str:
     verdicts = []
     for block in blocks.values():
         for attack in attacks:
-            found = {judged(gain(block, attack, a, b), **words) for a, b in steps}
+            found = {choose_word(gain(block, attack, a, b), **words) for a, b in steps}
             verdicts.append(next(w for w in ("broken", "open", "holds") if w in found))
     ranking = " > ".join(METHOD_LABELS[name] for name in RANKING)
     broken, held = verdicts.count("broken"), verdicts.count("holds")
@@ -179,24 +170,14 @@ def _label(name: str) -> str:
 
 
 def runaway(summary: pd.DataFrame) -> str:
-    """Say where total variation runs away, and why.
-
-    Parameters
-    ----------
-    summary
-        What `smuglib.tables.table` returned.
-
-    Returns
-    -------
-    str
-        A paragraph of Markdown; empty if its error nowhere exceeds the image.
-    """
+    """Say where total variation runs away, and why."""
     rows = summary[(summary["method"] == "tv") & (summary["metric"] == "psnr")]
     under = list(dict.fromkeys(rows.loc[rows["mean"] < 0, "scenario"]))
     if not under:
         return ""
+    scenarios = join_names(map(_label, under))
     return (
-        f"**A PSNR below zero is no bug.** Under the {listed([_label(name) for name in under])}, "
+        f"**A PSNR below zero is no bug.** Under the {scenarios}, "
         "the error of total variation (TV) is larger than the image. These perturb "
         r"$\mathbf A^H \mathbf y$ by something that no measurement makes, in part outside the "
         r"range of $\mathbf A^H$. There TV's objective has no minimum: its exact data steps add "

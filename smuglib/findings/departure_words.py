@@ -47,62 +47,19 @@ PHRASES = {
 
 
 def settings(name: str) -> dict[str, str]:
-    """Take a departure's name apart.
-
-    Parameters
-    ----------
-    name
-        Such as ``"share_noise"``, ``"mask=0.5"``, or the name of a variant of the trainings.
-
-    Returns
-    -------
-    dict of str to str
-        Values by name of the setting; empty for one that is there or not.
-    """
+    """Take a departure's name apart."""
     parts = (part.partition("=") for part in name.split(","))
     return {key: value for key, _, value in parts}
 
 
 def kind(name: str) -> str:
-    """Return what a departure changes, whatever to.
-
-    Parameters
-    ----------
-    name
-        See `settings`.
-
-    Returns
-    -------
-    str
-        A name of `PHRASES`.
-
-    Raises
-    ------
-    ValueError
-        If the name holds none.
-    """
+    """Return what a departure changes, whatever to."""
     found = [key for key in settings(name) if key in PHRASES]
     return found[0] if found else checks.one_of("departure", name, PHRASES)
 
 
 def phrase(name: str) -> str:
-    """Return what sentences call a departure.
-
-    Parameters
-    ----------
-    name
-        See `settings`.
-
-    Returns
-    -------
-    str
-        Of `PHRASES`, with the value of a reference and the updates of a shorter training.
-
-    Raises
-    ------
-    ValueError
-        If the name holds no departure.
-    """
+    """Return what sentences call a departure."""
     what, values = kind(name), settings(name)
     words = (
         f"the {label(name)}, as reference instead of the label"
@@ -113,23 +70,7 @@ def phrase(name: str) -> str:
 
 
 def label(name: str) -> str:
-    """Return what tables call a departure.
-
-    Parameters
-    ----------
-    name
-        See `settings`. What a training shares with the one that it is compared with is left out.
-
-    Returns
-    -------
-    str
-        Such as ``"one noise for all steps"`` or ``"old mask, scan at 2x"``.
-
-    Raises
-    ------
-    ValueError
-        If the name holds no departure.
-    """
+    """Return what tables call a departure."""
     what = kind(name)
     value = settings(name)[what]
     if what == "mask":
@@ -144,18 +85,7 @@ def label(name: str) -> str:
 
 
 def labels(names: Iterable[str]) -> dict[str, str]:
-    """Return what one table calls its departures, no two alike.
-
-    Parameters
-    ----------
-    names
-        See `settings`; any may come several times.
-
-    Returns
-    -------
-    dict of str to str
-        As `label`; where two would be alike, with the number of updates or learning rate.
-    """
+    """Return what one table calls its departures, no two alike."""
     called = {name: label(name) for name in names}
     counts = Counter(called.values())
     return {

@@ -2,32 +2,20 @@
 
 from __future__ import annotations
 
-import math
-
 import pandas as pd
 
-from smuglib import labels, readable
+from smuglib import labels
 from smuglib.findings import departure_words
+from smuglib.numerals import number, percent
 from smuglib.reach import EDGES
+from smuglib.sentences import format_interval
 
 
 def worded(found: pd.DataFrame) -> pd.DataFrame:
-    """Write effects as text, a row a departure, noise level and scenario, a column a method.
-
-    Parameters
-    ----------
-    found
-        As `compare` returns.
-
-    Returns
-    -------
-    pandas.DataFrame
-        dB, such as ``"+0.39 [+0.31, +0.47]"``; a dash where a method was not evaluated.
-        Departures are in words; `smuglib.readable.html` knows those of the other headings.
-    """
+    """Write effects as text, a row a departure, noise level and scenario, a column a method."""
     index = ["departure", "training_sigma", "scenario"]
     ends = found[["mean", "low", "high"]].astype(float).to_numpy().tolist()
-    rows = found.assign(effect=[with_interval(*numbers) for numbers in ends])
+    rows = found.assign(effect=[format_interval(row, "") for row in ends])
     order = list(dict.fromkeys(map(tuple, rows[index].to_numpy())))
     wide = rows.pivot_table(index=index, columns="method", values="effect", aggfunc="first")
     methods = [name for name in labels.METHOD_LABELS if name in wide]
@@ -37,50 +25,16 @@ def worded(found: pd.DataFrame) -> pd.DataFrame:
     return wide.rename_axis(columns=None).fillna("–")
 
 
-def with_interval(mean: float, low: float, high: float, unit: str = "") -> str:
-    """Write a change with its interval; what rounds to zero has no sign.
-
-    Parameters
-    ----------
-    mean, low, high
-        The change and the ends of its interval, NaN where there is none.
-    unit
-        Unit, may be empty.
-
-    Returns
-    -------
-    str
-        Such as ``"−0.02 [−0.03, 0.00]"``.
-    """
-    texts = [("+" if round(each, 2) > 0 else "") + readable.number(each) for each in (low, high)]
-    text = ("+" if round(mean, 2) > 0 else "") + readable.number(mean)
-    text = f"{text} {unit}".rstrip().replace(" ", readable.NO_BREAK)
-    return text if math.isnan(low) else f"{text} [{', '.join(texts)}]"
-
-
 def spectra(measured: pd.DataFrame) -> pd.DataFrame:
-    """Lay out where perturbations lie along the eigenvalues, and what their parts do.
-
-    Parameters
-    ----------
-    measured
-        Rows of `smuglib.reach.Reach`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Text, means over slices: a row a noise level, method and perturbation; a column a bin of
-        eigenvalues, and one each for PSNR of the clean scan, with δ, and with its part within
-        reach.
-    """
+    """Lay out where perturbations lie along the eigenvalues, and what their parts do."""
     shares = {name: f"g < {edge:g}" for name, edge in EDGES.items()}
     scores = {"psnr_clean": "clean", "psnr": "with δ", "psnr_within_reach": "rest of δ"}
     by = ["training_sigma", "method", "scenario"]
     means = measured.groupby(by, sort=False)[[*shares, *scores]].mean()
     for name in shares:
-        means[name] = [readable.percent(share) for share in means[name]]
+        means[name] = [percent(share) for share in means[name]]
     for name in scores:
-        means[name] = [readable.number(score) for score in means[name]]
+        means[name] = [number(score) for score in means[name]]
     titles = [("energy of δ", text) for text in shares.values()]
     titles += [("PSNR (dB)", text) for text in scores.values()]
     means.columns = pd.MultiIndex.from_tuples(titles)

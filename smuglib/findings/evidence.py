@@ -11,8 +11,8 @@ from smuglib import controls, curves, sweeps
 from smuglib.bootstrap import Interval
 from smuglib.comparisons import PAIR, compare
 from smuglib.findings.comparisons import changes
-from smuglib.labels import METHOD_LABELS, SCENARIO_LABELS
-from smuglib.readable import SWEEP_LABELS, strength
+from smuglib.labels import METHOD_LABELS, SCENARIO_LABELS, SWEEP_LABELS
+from smuglib.numerals import strength
 from smuglib.scenarios import Scenario
 from smuglib.tables import select
 from smuglib.verdicts import fragility
@@ -49,18 +49,7 @@ class Evidence:
 
 
 def halfway(blocks: Mapping[float, pd.DataFrame]) -> pd.DataFrame | None:
-    """Return records half-way between SMUG and MoDL, where both have them.
-
-    Parameters
-    ----------
-    blocks
-        Records by noise level, as `smuglib.tables.read_block` gives them.
-
-    Returns
-    -------
-    pandas.DataFrame or None
-        SMUG's rows of the base noise level, with the mean of both PSNRs.
-    """
+    """Return records half-way between SMUG and MoDL, where both have them."""
     block = blocks.get(controls.BASE_SIGMA)
     if block is None:
         return None
@@ -78,24 +67,7 @@ def gains(
     *,
     threshold: float = 0.0,
 ) -> Iterable[Evidence]:
-    """Compare two methods of a block, scenario by scenario, where both have records.
-
-    Parameters
-    ----------
-    blocks
-        Records by noise level, as `smuglib.tables.read_block` gives them.
-    points
-        Noise levels and scenarios.
-    better, worse
-        Methods: differences are the first minus the second.
-    threshold
-        What the difference is claimed to exceed.
-
-    Yields
-    ------
-    Evidence
-        Paired differences of PSNR in dB.
-    """
+    """Compare two methods of a block, scenario by scenario, where both have records."""
     for sigma, scenario in points:
         chosen = select(blocks[sigma], scenario)
         one, other = (chosen[chosen["method"] == name] for name in (better, worse))
@@ -108,20 +80,7 @@ def gains(
 def losses(
     blocks: Mapping[float, pd.DataFrame], scenarios: Sequence[Scenario]
 ) -> Iterable[Evidence]:
-    """Compare MoDL on clean scans with MoDL in other scenarios, where there are records.
-
-    Parameters
-    ----------
-    blocks
-        Records by noise level, as `smuglib.tables.read_block` gives them.
-    scenarios
-        The scenarios.
-
-    Yields
-    ------
-    Evidence
-        Paired differences of PSNR in dB.
-    """
+    """Compare MoDL on clean scans with MoDL in other scenarios, where there are records."""
     for sigma, block in blocks.items():
         held = [one for one in scenarios if len(select(block, one))]
         for name, interval in fragility(block, held, "modl").items():
@@ -130,20 +89,7 @@ def losses(
 
 
 def drop(blocks: Mapping[float, pd.DataFrame], name: str) -> Iterable[Evidence]:
-    """Compare MoDL at the settings of its training with the far end of a curve.
-
-    Parameters
-    ----------
-    blocks
-        Records by noise level, as `smuglib.tables.read_block` gives them.
-    name
-        A curve of `smuglib.curves`.
-
-    Yields
-    ------
-    Evidence
-        Paired differences of PSNR in dB.
-    """
+    """Compare MoDL at the settings of its training with the far end of a curve."""
     for sigma, block in blocks.items():
         rows = curves.points(block, name)
         rows = rows[rows["method"] == "modl"]
@@ -158,22 +104,7 @@ def drop(blocks: Mapping[float, pd.DataFrame], name: str) -> Iterable[Evidence]:
 def along(
     blocks: Mapping[float, pd.DataFrame], *names: str, others: bool = False
 ) -> Iterable[Evidence]:
-    """Compare SMUG with MoDL along curves, at every value but an ε of zero.
-
-    Parameters
-    ----------
-    blocks
-        Records by noise level, as `smuglib.tables.read_block` gives them.
-    names
-        Curves of `smuglib.curves`.
-    others
-        Leave out the value of the training itself.
-
-    Yields
-    ------
-    Evidence
-        Paired differences of PSNR in dB.
-    """
+    """Compare SMUG with MoDL along curves, at every value but an ε of zero."""
     for sigma, block in blocks.items():
         for name in names:
             rows = curves.curve(block, name).dropna(subset=["difference"])
@@ -203,22 +134,7 @@ def controlled(
     what: str,
     scenarios: Sequence[Scenario],
 ) -> Iterable[Evidence]:
-    """Compare two sets of records in all scenarios that both hold.
-
-    Parameters
-    ----------
-    first, second
-        The records; without one of them there is no evidence.
-    what
-        The comparison in words.
-    scenarios
-        The scenarios.
-
-    Yields
-    ------
-    Evidence
-        Paired differences of PSNR in dB.
-    """
+    """Compare two sets of records in all scenarios that both hold."""
     if first is None or second is None:
         return
     for name, interval in changes(first, second, scenarios).items():

@@ -8,9 +8,9 @@ from smuglib.bootstrap import over_subjects
 from smuglib.comparisons import SLICE, difference, with_partner
 from smuglib.effects import SUMMARY
 from smuglib.findings import departure_words
-from smuglib.findings.effect_tables import with_interval
 from smuglib.labels import METHOD_LABELS
-from smuglib.readable import NO_BREAK
+from smuglib.numerals import NO_BREAK
+from smuglib.sentences import format_interval
 
 PARTNERS = {"smug": 1, "modl": -1}
 """Methods of the gain, and their signs in it."""
@@ -76,14 +76,14 @@ def worded(found: pd.DataFrame) -> pd.DataFrame:
     """
     ranked = found.sort_values("mean", key=lambda column: column.abs(), ascending=False)
     called = departure_words.labels(found["departure"])
-    ends = [ranked[name].astype(float) for name in ("mean", "low", "high")]
+    ends = ranked[["mean", "low", "high"]].itertuples(index=False)
     return pd.DataFrame(
         {
             "departure": ranked["departure"].map(called),
             "changes": ranked["method"].map({**METHOD_LABELS, "both": "both"}),
             "training_sigma": ranked["training_sigma"],
             "scenario": ranked["scenario"],
-            "change of the gain (dB)": [with_interval(*row) for row in zip(*ends, strict=True)],
+            "change of the gain (dB)": [format_interval(row, "") for row in ends],
         }
     ).reset_index(drop=True)
 
@@ -159,6 +159,6 @@ def told(row: pd.Series) -> str:
     str
         Such as ``"a MoDL that was not pre-trained: +2.95 dB [+2.72, +3.17] at σ = 0.05"``.
     """
-    numbers = with_interval(row["mean"], row["low"], row["high"], "dB")
+    numbers = format_interval(row[["mean", "low", "high"]])
     where = f"σ = {row['training_sigma']:g}".replace(" ", NO_BREAK)
     return f"{departure_words.phrase(row['departure'])}: {numbers} at {where}"

@@ -9,11 +9,12 @@ import pandas as pd
 from smuglib.bootstrap import Interval
 from smuglib.comparisons import compare
 from smuglib.labels import METHOD_LABELS, RUNG_LABELS, SCENARIO_LABELS
-from smuglib.readable import number
+from smuglib.numerals import number
 from smuglib.scenarios import Scenario
+from smuglib.sentences import choose_word, format_interval
 from smuglib.table_html import NOT_TOLD_APART
 from smuglib.tables import select
-from smuglib.verdicts import RANKING, judged, worded
+from smuglib.verdicts import RANKING
 
 SMOOTHED = tuple(name for name in RANKING if name != "modl")
 """Methods that are compared with MoDL."""
@@ -65,7 +66,7 @@ def gains(blocks: Blocks, scenarios: Sequence[Scenario]) -> pd.DataFrame:
             found = {s.name: gain(block, s, method) for s in scenarios}
             lines[sigma, METHOD_LABELS[method]] = {
                 SCENARIO_LABELS.get(name, name): _placed(
-                    worded(interval, ""), judged(interval, **marks)
+                    format_interval(interval, ""), choose_word(interval, **marks)
                 )
                 for name, interval in found.items()
             }
@@ -123,5 +124,5 @@ def _at_the_strength(block: pd.DataFrame, epsilon: float, epsilon_kspace: float)
 def _rung(rows: pd.DataFrame, reference: pd.DataFrame | None) -> str:
     text = number(rows["psnr"].mean())
     if reference is not None and len(reference) == len(rows):
-        text += f" ({worded(compare(rows, reference), '')})"
+        text += f" ({format_interval(compare(rows, reference), '')})"
     return text

@@ -10,9 +10,8 @@ import pandas as pd
 from smuglib.bootstrap import Interval
 from smuglib.findings.gains import SMOOTHED
 from smuglib.labels import METHOD_LABELS, SCENARIO_LABELS
-from smuglib.readable import number
-from smuglib.table_html import signed
-from smuglib.verdicts import judged, worded
+from smuglib.numerals import number, signed
+from smuglib.sentences import choose_word, format_interval
 
 ON_IMAGES = ("transfer_published", "transfer", "adaptive_image")
 ON_SAMPLES = ("adaptive_kspace_l2", "adaptive_kspace_linf")
@@ -43,7 +42,7 @@ def table(summary: pd.DataFrame, sigmas: Sequence[float]) -> pd.DataFrame:
             modl = rows.loc[rows["method"] == "modl", "mean"]
             gains = _gains(rows)
             texts = {
-                f"{METHOD_LABELS[method]} − MoDL": worded(gains[method], "")
+                f"{METHOD_LABELS[method]} − MoDL": format_interval(gains[method], "")
                 for method in SMOOTHED
                 if method in gains
             }
@@ -106,7 +105,7 @@ def price(summary: pd.DataFrame, sigmas: Sequence[float]) -> str:
     for sigma in sigmas:
         change = _gains(_rows(summary, sigma, ["noise"])).get("smug")
         if change is not None:
-            word = judged(change, above="better", below="worse", between="not told apart")
+            word = choose_word(change, above="better", below="worse", between="not told apart")
             noise.append(f"{word} at σ = {sigma:g} ({signed(change.mean)} dB)")
     text = f"- **{lead}**: {', '.join(costs)}."
     return f"{text} In random noise SMUG is {', '.join(noise)}." if noise else text

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import math
+from functools import partial
 
 import pandas as pd
 
 from smuglib.bootstrap import Interval
 from smuglib.comparisons import averages, intervals, paired_differences
 from smuglib.labels import HARM_LABELS
-from smuglib.verdicts import judged, worded
+from smuglib.sentences import choose_word, format_interval
 
 HEADS = {
     "apparent": "apparent contrast",
@@ -19,42 +19,22 @@ HEADS = {
 }
 """Quantities at a lesion, and their headings; contrasts are shares of the lesion's own."""
 
+_text = partial(format_interval, unit="", sign=False)
+
 
 def at_first_lesion(frame: pd.DataFrame) -> pd.DataFrame:
-    """Lay out the means at the lesions that attacks aim at.
-
-    Parameters
-    ----------
-    frame
-        Rows of `smuglib.measurements.Measurement` of one network's lesion study.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Text for `smuglib.readable.html`: a row a scenario, a column a heading of `HEADS`.
-    """
+    """Lay out the means at the lesions that attacks aim at."""
     first = frame[frame["index"] == 0]
     columns = {}
     for quantity, head in HEADS.items():
         rows = first[first["quantity"] == quantity]
         means = averages(rows, by=["scenario"], root_mean_square=quantity == "false")
-        columns[head] = {name: _worded(found) for name, found in intervals(means).items()}
+        columns[head] = {name: _text(found) for name, found in intervals(means).items()}
     return pd.DataFrame(columns).rename_axis("scenario")
 
 
 def lesions_verdict(frame: pd.DataFrame) -> str:
-    """Say what becomes of the first lesion at worst, and what is made where there is none.
-
-    Parameters
-    ----------
-    frame
-        As for `at_first_lesion`.
-
-    Returns
-    -------
-    str
-        A Markdown list.
-    """
+    """Say what becomes of the first lesion at worst, and what is made where there is none."""
     first = frame[frame["index"] == 0]
     apparent, false = (
         intervals(averages(first[first["quantity"] == name], by=["scenario"]))
@@ -68,38 +48,27 @@ def lesions_verdict(frame: pd.DataFrame) -> str:
         "below": "The lesion can be turned into its opposite",
         "between": "The lesion can be made to disappear",
     }
-    lead = _judged(apparent[worst], "Whether the lesion stays visible is open", **seen)
+    lead = choose_word(apparent[worst], alone="Whether the lesion stays visible is open", **seen)
     invented = {
         "above": "Contrast can be made where there is none",
         "below": "No attack makes contrast where there is none",
         "between": "No attack surely makes contrast where there is none",
     }
-    lies = _judged(
-        false[made], "Whether contrast can be made where there is none is open", **invented
+    lies = choose_word(
+        false[made], alone="Whether contrast can be made where there is none is open", **invented
     )
     return (
         f"- **{lead}.** The {HARM_LABELS[worst]} is the worst: it leaves "
-        f"{_worded(apparent[worst])} of the lesion's contrast, where the clean scan shows "
-        f"{_worded(apparent['clean'])}.\n"
+        f"{_text(apparent[worst])} of the lesion's contrast, where the clean scan shows "
+        f"{_text(apparent['clean'])}.\n"
         f"- **{lies}.** The {HARM_LABELS[made]} makes most, "
-        f"{_worded(false[made])} of a lesion's in the mean; without an attack it is "
-        f"{_worded(false['clean'])}."
+        f"{_text(false[made])} of a lesion's in the mean; without an attack it is "
+        f"{_text(false['clean'])}."
     )
 
 
 def spread_verdict(frame: pd.DataFrame) -> str:
-    """Say whether the spread of the noise samples tells where a network errs.
-
-    Parameters
-    ----------
-    frame
-        As for `at_first_lesion`.
-
-    Returns
-    -------
-    str
-        A Markdown list of one or two.
-    """
+    """Say whether the spread of the noise samples tells where a network errs."""
     plain = frame[frame["scenario"] == "clean"]
     ranks = plain[plain["quantity"].isin(["rank_spread", "rank_steepness"])]
     if "rank_spread" not in set(ranks["quantity"]):
@@ -107,41 +76,32 @@ def spread_verdict(frame: pd.DataFrame) -> str:
     own = intervals(averages(ranks, by=["quantity"]))
     beyond = paired_differences(ranks, "quantity", "rank_spread", "rank_steepness")
     (gain,) = intervals(averages(beyond, by=["quantity"])).values()
-    lead = _judged(
+    lead = choose_word(
         own["rank_spread"],
-        "Whether the spread tells where the network errs is open",
+        alone="Whether the spread tells where the network errs is open",
         above="The spread is larger where the error is larger",
         below="The spread is smaller where the error is larger",
         between="The spread does not tell where the network errs",
     )
-    compared = _judged(
+    compared = choose_word(
         gain,
-        "without an interval to compare it with that of",
+        alone="without an interval to compare it with that of",
         above="more than that of",
         below="less than that of",
         between="not told apart from that of",
     )
     sizes = plain[plain["quantity"] == "underestimation"]
     (factor,) = intervals(averages(sizes, by=["quantity"])).values()
-    size = _judged(
+    size = choose_word(
         Interval(*(end - 1 for end in factor)),
-        "Whether it has the size of the error is open",
+        alone="Whether it has the size of the error is open",
         above="It is too small",
         below="It is too large",
         between="It has about the size of the error",
     )
     return (
         f"- **{lead}:** their rank correlation (1: tells all, 0: nothing) is "
-        f"{_worded(own['rank_spread'])} on clean scans, {compared} the image's steepness alone, "
-        f"{_worded(own['rank_steepness'])}.\n"
-        f"- **{size}:** the error is {_worded(factor)} times the spread, r.m.s."
+        f"{_text(own['rank_spread'])} on clean scans, {compared} the image's steepness alone, "
+        f"{_text(own['rank_steepness'])}.\n"
+        f"- **{size}:** the error is {_text(factor)} times the spread, r.m.s."
     )
-
-
-def _judged(found: Interval, alone: str, **words: str) -> str:
-    """Choose the word for a mean; ``alone`` where one subject gives no interval."""
-    return alone if math.isnan(found.low) else judged(found, **words)
-
-
-def _worded(found: Interval) -> str:
-    return worded(found, "", sign=False)

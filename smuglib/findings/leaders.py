@@ -10,7 +10,7 @@ from smuglib import checks
 from smuglib.bootstrap import Interval, over_subjects
 from smuglib.comparisons import PAIR
 from smuglib.labels import METHOD_LABELS
-from smuglib.readable import listed
+from smuglib.sentences import join_names
 
 Words = Callable[[float], str]
 """Writes a value of the axis."""
@@ -19,23 +19,9 @@ Words = Callable[[float], str]
 def leaders(points: pd.DataFrame, metric: str = "psnr", *, method: str = "smug") -> pd.DataFrame:
     """Find who leads at every point of a curve, slice by slice on those that all methods have.
 
-    Parameters
-    ----------
-    points
-        What `smuglib.curves.points` returns.
-    metric
-        A column of results; less is better for ``"nmse"`` alone.
-    method
-        The method whose distance to the leader is wanted.
-
-    Returns
-    -------
-    pandas.DataFrame
-        A row a value: ``best``, the method of the best mean; ``tied``, the methods whose paired
-        interval to it does not exclude zero; ``nothing``, the methods that are worse than the
-        zero-filled image beyond chance; and ``behind``, the `Interval` of ``method`` minus the
-        best of the others, above zero where ``method`` is better (NaN without it). Methods in the
-        order of Table 1.
+    ``tied`` are not told apart from the ``best``, those in ``nothing`` are worse than the
+    zero-filled image beyond chance, and ``behind`` is ``method`` minus the best of the others:
+    above zero where it is better.
     """
     checks.one_of("metric", metric, map(str, points.columns))
     sign = -1.0 if metric == "nmse" else 1.0
@@ -61,46 +47,19 @@ def leaders(points: pd.DataFrame, metric: str = "psnr", *, method: str = "smug")
 
 
 def verdict(table: pd.DataFrame, words: Words, *, method: str = "smug") -> str:
-    """Say where a method leads.
-
-    Parameters
-    ----------
-    table
-        What `leaders` returned.
-    words
-        How a value of the axis is written.
-    method
-        The method.
-
-    Returns
-    -------
-    str
-        Such as ``"SMUG leads at 1 and 2"``; ``"nowhere alone"`` where it is only not told apart
-        from others that lead.
-    """
+    """Say where a method leads."""
     leads = [row["best"] == method and not row["tied"] for _, row in table.iterrows()]
     shares = any(method in (row["best"], *row["tied"]) for _, row in table.iterrows())
-    places = listed(words(float(str(value))) for value in table.index[leads]) if any(leads) else ""
+    places = (
+        join_names(words(float(str(value))) for value in table.index[leads]) if any(leads) else ""
+    )
     where = "everywhere" if all(leads) else f"at {places}" if any(leads) else "nowhere"
     alone = " alone" if shares and not any(leads) else ""
     return f"{METHOD_LABELS[method]} leads {where}{alone}"
 
 
 def told(table: pd.DataFrame, words: Words, *, besides: str | None = None) -> str:
-    """Name the best methods and where the order changes.
-
-    Parameters
-    ----------
-    table, words
-        As for `verdict`.
-    besides
-        A method whose points alone in the lead are left out, as `verdict` has named them.
-
-    Returns
-    -------
-    str
-        Such as ``"MoDL is best at 0; RS-E2E and SMUG, not told apart, at 1/255 and 2/255"``.
-    """
+    """Name the best methods and where the order changes."""
     held: dict[tuple[str, ...], list[str]] = {}
     for value, row in table.iterrows():
         held.setdefault((row["best"], *row["tied"]), []).append(words(float(str(value))))
@@ -108,49 +67,26 @@ def told(table: pd.DataFrame, words: Words, *, besides: str | None = None) -> st
     held.pop((besides or "",), None)
     for methods, values in held.items():
         verb = "" if parts else " is best" if len(methods) == 1 else " are best"
-        names = listed(METHOD_LABELS[method] for method in methods)
+        names = join_names(METHOD_LABELS[method] for method in methods)
         joint = ", not told apart," if len(methods) > 1 else ""
-        parts.append(f"{names}{joint}{verb} at {listed(values)}")
+        parts.append(f"{names}{joint}{verb} at {join_names(values)}")
     return "; ".join(parts)
 
 
 def nothing(table: pd.DataFrame, words: Words) -> str:
-    """Name the methods that do worse than no reconstruction, and where.
-
-    Parameters
-    ----------
-    table, words
-        As for `verdict`.
-
-    Returns
-    -------
-    str
-        Such as ``"MoDL at 2/255 and 4/255; SMUGv0 and SMUG at 4/255"``; empty where there are none.
-    """
+    """Name the methods that do worse than no reconstruction, and where."""
     places: dict[str, list[str]] = {}
     for value, row in table.iterrows():
         for method in row["nothing"]:
             places.setdefault(method, []).append(words(float(str(value))))
     held: dict[str, list[str]] = {}
     for method in (name for name in METHOD_LABELS if name in places):
-        held.setdefault(listed(places[method]), []).append(METHOD_LABELS[method])
-    return "; ".join(f"{listed(names)} at {values}" for values, names in held.items())
+        held.setdefault(join_names(places[method]), []).append(METHOD_LABELS[method])
+    return "; ".join(f"{join_names(names)} at {values}" for values, names in held.items())
 
 
 def furthest(table: pd.DataFrame) -> tuple[float, str, Interval] | None:
-    """Return where the method is furthest behind the leader.
-
-    Parameters
-    ----------
-    table
-        What `leaders` returned.
-
-    Returns
-    -------
-    tuple of float, str and Interval, or None
-        The value, the leader, and the method minus it; None where it is behind nowhere beyond
-        chance.
-    """
+    """Return where the method is furthest behind the leader."""
     late = table[[span.high < 0 for span in table["behind"]]]
     if late.empty:
         return None

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping
 from smuglib.bootstrap import Interval
 from smuglib.findings.comparisons import Changes, counts
 from smuglib.labels import SCENARIO_LABELS
-from smuglib.readable import listed, number, percent
-from smuglib.verdicts import worded
+from smuglib.numerals import number, percent
+from smuglib.sentences import format_interval, join_names
 
 ATTACK = "adaptive_image"
 """The scenario that conclusions about protection are drawn from."""
@@ -23,20 +23,7 @@ Seeds = Mapping[str, float]
 
 
 def yardstick(seeds: Seeds, reference: Changes) -> str:
-    """Say what the training's seed changes.
-
-    Parameters
-    ----------
-    seeds
-        What `smuglib.findings.comparisons.seed_changes` returned.
-    reference
-        What MoDL itself changes from one seed to the other.
-
-    Returns
-    -------
-    str
-        A sentence or two of Markdown.
-    """
+    """Say what the training's seed changes."""
     if not seeds:
         return "*No second seed was evaluated here: intervals over subjects decide alone.*"
     parts = [f"{number(seeds[name])} dB ({SCENARIO_LABELS[name]})" for name in seeds]
@@ -44,25 +31,12 @@ def yardstick(seeds: Seeds, reference: Changes) -> str:
     return (
         "**The seed's change**, against which this chapter holds every difference, is the largest "
         "change between the two seeds, over the methods, of the difference to MoDL in that "
-        f"scenario: {listed(parts)}. MoDL itself changes by {listed(own)}."
+        f"scenario: {join_names(parts)}. MoDL itself changes by {join_names(own)}."
     )
 
 
 def smoothing(added: Changes, seeds: Seeds) -> str:
-    """Conclude what smoothing at test time adds.
-
-    Parameters
-    ----------
-    added
-        SMUG minus the same weights without smoothing.
-    seeds
-        What the seed changes.
-
-    Returns
-    -------
-    str
-        An item of a Markdown list, as for all functions below.
-    """
+    """Conclude what smoothing at test time adds."""
     helps = [name for name in added if _counts(added, name, seeds) > 0]
     lead = "Smoothing at test time adds nothing."
     if helps:
@@ -71,17 +45,7 @@ def smoothing(added: Changes, seeds: Seeds) -> str:
 
 
 def weights(off: Changes, on: Changes, seeds: Seeds) -> str:
-    """Conclude whether trained weights or smoothing at test time carry the gain.
-
-    Parameters
-    ----------
-    off
-        SMUG's weights without smoothing, minus MoDL.
-    on
-        MoDL's weights with SMUG's smoothing, minus MoDL.
-    seeds
-        What the seed changes.
-    """
+    """Conclude whether trained weights or smoothing at test time carry the gain."""
     lead = {
         (True, False): "The weights carry the gain.",
         (False, True): "The smoothing carries the gain.",
@@ -90,22 +54,13 @@ def weights(off: Changes, on: Changes, seeds: Seeds) -> str:
     }[_counts(off, ATTACK, seeds) > 0, _counts(on, ATTACK, seeds) > 0]
     return (
         f"- **{lead}** {_WHERE.capitalize()}, SMUG's weights without smoothing stand "
-        f"{worded(off[ATTACK])} against MoDL; MoDL's weights with it, {worded(on[ATTACK])}."
+        f"{format_interval(off[ATTACK])} against MoDL; MoDL's weights with it, "
+        f"{format_interval(on[ATTACK])}."
     )
 
 
 def jitter(gaps: Changes, seeds: Seeds, name: str) -> str:
-    """Conclude whether noise in training alone does as well as SMUG.
-
-    Parameters
-    ----------
-    gaps
-        The jittered MoDL minus SMUG.
-    seeds
-        What the seed changes.
-    name
-        What the jittered MoDL is called.
-    """
+    """Conclude whether noise in training alone does as well as SMUG."""
     sides = {key: _counts(gaps, key, seeds) for key in gaps}
     verdict = {
         (False, False): "does as well as SMUG",
@@ -125,14 +80,7 @@ def jitter(gaps: Changes, seeds: Seeds, name: str) -> str:
 
 
 def start(budgets: Mapping[str, tuple[Interval, Interval]]) -> str:
-    """Conclude how much of the poster's gap is the pre-training that its MoDL lacks.
-
-    Parameters
-    ----------
-    budgets
-        By the words for a number of updates: pre-trained SMUG minus MoDL from scratch, and minus a
-        MoDL pre-trained as SMUG is, under the attack `ATTACK`.
-    """
+    """Conclude how much of the poster's gap is the pre-training that its MoDL lacks."""
     gaps = {words: gap for words, (gap, _) in budgets.items()}
     shares = {w: 1 - both.mean / gap.mean for w, (gap, both) in budgets.items() if gap.low > 0}
     lead = "Pre-training explains a part of the poster's gap."
@@ -145,22 +93,14 @@ def start(budgets: Mapping[str, tuple[Interval, Interval]]) -> str:
     words, (gap, both) = next(iter(budgets.items()))
     less = [f"{percent(share)} less {words}" for words, share in shares.items()]
     return (
-        f"- **{lead}** {_WHERE.capitalize()} and {words}, pre-trained SMUG stands {worded(gap)} "
-        f"against a MoDL from scratch, and {worded(both)} against one that is pre-trained too"
-        f"{f': {listed(less)}' if less else ''}."
+        f"- **{lead}** {_WHERE.capitalize()} and {words}, pre-trained SMUG stands "
+        f"{format_interval(gap)} against a MoDL from scratch, and {format_interval(both)} against "
+        f"one that is pre-trained too{f': {join_names(less)}' if less else ''}."
     )
 
 
 def length(added: Changes, seeds: Seeds) -> str:
-    """Conclude what longer training does to MoDL.
-
-    Parameters
-    ----------
-    added
-        MoDL trained for longer, minus MoDL.
-    seeds
-        What the seed changes.
-    """
+    """Conclude what longer training does to MoDL."""
     lead = {
         -1: "Longer training makes MoDL more fragile.",
         0: "Longer training changes MoDL under attack by no more than the seed does.",
@@ -170,21 +110,13 @@ def length(added: Changes, seeds: Seeds) -> str:
 
 
 def settings(groups: Mapping[str, Iterable[Changes]], seeds: Seeds) -> str:
-    """Conclude which of SMUG's settings matter under attack.
-
-    Parameters
-    ----------
-    groups
-        By the words for a setting: what its other values change.
-    seeds
-        What the seed changes.
-    """
+    """Conclude which of SMUG's settings matter under attack."""
     matters = {
         words: any(_counts(one, ATTACK, seeds) for one in found) for words, found in groups.items()
     }
     yes, no = ([words for words, found in matters.items() if found is one] for one in (True, False))
-    parts = [f"{listed(yes)} {'count' if len(yes) > 1 else 'counts'}"] if yes else []
-    parts += [f"{listed(no)} {'do' if len(no) > 1 else 'does'} not count"] if no else []
+    parts = [f"{join_names(yes)} {'count' if len(yes) > 1 else 'counts'}"] if yes else []
+    parts += [f"{join_names(no)} {'do' if len(no) > 1 else 'does'} not count"] if no else []
     return f"- **Of SMUG's settings, {'; '.join(parts)}** {_WHERE}; the table has their numbers."
 
 
@@ -193,8 +125,10 @@ def _counts(found: Changes, name: str, seeds: Seeds) -> int:
 
 
 def _spelled(found: Changes) -> str:
-    return listed([f"{worded(one)} ({SCENARIO_LABELS[name]})" for name, one in found.items()])
+    return join_names(
+        [f"{format_interval(one)} ({SCENARIO_LABELS[name]})" for name, one in found.items()]
+    )
 
 
 def _labels(names: Iterable[str]) -> str:
-    return listed([SCENARIO_LABELS[name] for name in names])
+    return join_names([SCENARIO_LABELS[name] for name in names])

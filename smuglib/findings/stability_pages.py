@@ -9,9 +9,9 @@ import pandas as pd
 
 from smuglib.bootstrap import Interval
 from smuglib.comparisons import averages, intervals, paired_differences
-from smuglib.readable import NO_BREAK, number, power
+from smuglib.numerals import NO_BREAK, number, power
+from smuglib.sentences import choose_word, format_interval
 from smuglib.stability_study import BOUND, EDGES
-from smuglib.verdicts import judged, worded
 
 SMALL = 0.1
 """Eigenvalues of ``A^H A`` below it are directions that the scanner hardly measures."""
@@ -31,22 +31,12 @@ QUANTITIES = {
 
 
 def quantities(frame: pd.DataFrame) -> pd.DataFrame:
-    """Lay out what was measured.
-
-    Parameters
-    ----------
-    frame
-        Rows of `smuglib.measurements.Measurement` of one network's stability study.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Text for `smuglib.readable.html`: a row a quantity, a column an input that changes.
-    """
+    """Lay out what was measured."""
     means = _means(frame)
     columns = {
         f"change {said}": {
-            text: worded(means[name, domain], "", sign=False) for name, text in QUANTITIES.items()
+            text: format_interval(means[name, domain], "", sign=False)
+            for name, text in QUANTITIES.items()
         }
         for domain, said in INPUTS.items()
     }
@@ -54,20 +44,7 @@ def quantities(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def verdict(frame: pd.DataFrame, n_steps: int) -> str:
-    """Say how far small changes move the image, where the worst lie, and what the bound allows.
-
-    Parameters
-    ----------
-    frame
-        As for `quantities`.
-    n_steps
-        Unrolling steps of the network.
-
-    Returns
-    -------
-    str
-        A Markdown list.
-    """
+    """Say how far small changes move the image, where the worst lie, and what the bound allows."""
     means = _means(frame)
     image, kspace = (means["norm", domain].mean for domain in INPUTS)
     lines = [
@@ -77,7 +54,7 @@ def verdict(frame: pd.DataFrame, n_steps: int) -> str:
     ]
     chosen = frame[frame["quantity"].isin(["norm", "identity"]) & (frame["scenario"] == "image")]
     excess = averages(paired_differences(chosen, "quantity", "norm", "identity"), by=["quantity"])
-    lead = judged(
+    lead = choose_word(
         *intervals(excess).values(),
         above="The denoiser adds to that",
         below="The denoiser takes from that",

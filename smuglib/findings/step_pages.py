@@ -6,13 +6,13 @@ import math
 
 import pandas as pd
 
-from smuglib import readable
 from smuglib.bootstrap import Interval, over_subjects
 from smuglib.comparisons import PAIR
-from smuglib.labels import SCENARIO_LABELS
+from smuglib.labels import SCENARIO_LABELS, VALUE_LABELS
+from smuglib.numerals import number, strength
 from smuglib.profiles import Profile
+from smuglib.sentences import choose_word, format_interval, join_names
 from smuglib.sweeps import AXES
-from smuglib.verdicts import judged, worded
 
 TOY = "smoke"
 """The profile that is for tests, whose runs take seconds."""
@@ -22,20 +22,7 @@ SETTINGS = ["sampling_rate", "consistency_rate", "n_steps", "n_samples"]
 
 
 def toy_note(settings: Profile, results: str) -> str:
-    """Warn that a page was executed with a toy.
-
-    Parameters
-    ----------
-    settings
-        Those of the page.
-    results
-        Where the results are, in MyST, such as ``"[](13_table1)"``.
-
-    Returns
-    -------
-    str
-        A box in MyST; empty for profiles whose numbers mean something.
-    """
+    """Warn that a page was executed with a toy."""
     if settings.name != TOY:
         return ""
     return "\n".join(
@@ -54,21 +41,8 @@ def toy_note(settings: Profile, results: str) -> str:
 def points(records: pd.DataFrame, chosen: pd.DataFrame) -> pd.DataFrame:
     """Summarize records point by point: one method, scenario and setting each.
 
-    Parameters
-    ----------
-    records
-        All records at hand, of one seed: clean ones are looked up here.
-    chosen
-        Those to summarize.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``method``, ``scenario``, ``rung``, ``setting`` (what was set, in words), mean and standard
-        deviation of ``psnr`` and ``ssim`` over slices, and the paired loss of PSNR: ``loss``,
-        ``low`` and ``high`` in dB, NaN without a clean record of the same slices. Perturbed rows
-        are compared with clean ones of the same sampling rate, unrolling steps and noise samples;
-        clean rows of a sweep with the clean scenario.
+    The paired ``loss`` is to clean records of the same settings, which are looked up in
+    ``records``; clean rows of a sweep are compared with the clean scenario.
     """
     lines = []
     keys = ["method", "scenario", "epsilon", *SETTINGS]
@@ -86,46 +60,20 @@ def points(records: pd.DataFrame, chosen: pd.DataFrame) -> pd.DataFrame:
 
 
 def written(found: pd.DataFrame) -> pd.DataFrame:
-    """Lay out `points` for `smuglib.readable.html`.
-
-    Parameters
-    ----------
-    found
-        What `points` returned.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Text; methods have a column where there are several.
-    """
+    """Lay out `points` for `smuglib.html_tables.render_table`."""
     shown = pd.DataFrame({"scenario": found["scenario"]})
     if found["method"].nunique() > 1:
         shown["method"] = found["method"]
     shown["with"] = found["setting"]
     shown["PSNR (dB)"] = _pairs(found, "psnr", 2)
     losses = found[["loss", "low", "high"]].itertuples(index=False)
-    shown["loss (dB)"] = [_worded(Interval(*loss), "") for loss in losses]
+    shown["loss (dB)"] = [format_interval(loss, "", sign=False) for loss in losses]
     shown["SSIM"] = _pairs(found, "ssim", 3)
     return shown
 
 
 def dearest(found: pd.DataFrame, among: str) -> str:
-    """Say which point of one method costs most.
-
-    Parameters
-    ----------
-    found
-        Rows of `points`.
-    among
-        How the sentence begins, such as ``"Of the table's scenarios"``.
-
-    Returns
-    -------
-    str
-        Such as ``"**Of the table's scenarios, the adaptive attack (ε = 1/255) costs most**: 3.20 dB
-        [3.10, 3.30]"``, hedged where its interval, or those of others, allow no more; empty where
-        nothing has a loss.
-    """
+    """Say which point of one method costs most."""
     ranked = found.dropna(subset="loss").sort_values("loss", ascending=False, kind="stable")
     if ranked.empty:
         return ""
@@ -134,15 +82,15 @@ def dearest(found: pd.DataFrame, among: str) -> str:
     name = called(top)
     if loss.mean <= 0:
         return f"**{among}, none costs anything in the mean**"
-    hedge = judged(loss, above="", below="", between=" in the mean, not told from nothing")
+    hedge = choose_word(loss, above="", below="", between=" in the mean, not told from nothing")
     close = [called(row) for _, row in ranked.iloc[1:].iterrows() if row["high"] >= top["low"]]
-    near = f"; close behind, with overlapping intervals: {readable.listed(close)}" if close else ""
-    return f"**{among}, the {name} costs most**{hedge}: {_worded(loss)}{near}"
+    near = f"; close behind, with overlapping intervals: {join_names(close)}" if close else ""
+    return f"**{among}, the {name} costs most**{hedge}: {format_interval(loss, sign=False)}{near}"
 
 
 def called(point: pd.Series) -> str:
     """Name a row of `points` in a sentence."""
-    name = readable.VALUE_LABELS["scenario"].get(str(point["scenario"]), str(point["scenario"]))
+    name = VALUE_LABELS["scenario"].get(str(point["scenario"]), str(point["scenario"]))
     if point["setting"] == "–":
         return name
     if point["rung"] == "clean":
@@ -152,31 +100,16 @@ def called(point: pd.Series) -> str:
 
 
 def costs(subject: str, found: pd.DataFrame, scenario: str) -> str:
-    """Say what a scenario costs at its first and last setting.
-
-    Parameters
-    ----------
-    subject
-        What costs.
-    found
-        Rows of `points` of one method.
-    scenario
-        Name of the scenario.
-
-    Returns
-    -------
-    str
-        A sentence without its stop; empty where no loss is known.
-    """
+    """Say what a scenario costs at its first and last setting."""
     rows = found[(found["scenario"] == scenario) & found["loss"].notna()]
     if rows.empty:
         return ""
     rows = rows.iloc[[0, -1]] if len(rows) > 1 else rows
     losses = [
-        f"{_worded(Interval(row['loss'], row['low'], row['high']))} at {row['setting']}"
+        f"{format_interval(row[['loss', 'low', 'high']], sign=False)} at {row['setting']}"
         for _, row in rows.iterrows()
     ]
-    return f"**{subject} costs** {readable.listed(losses)}"
+    return f"**{subject} costs** {join_names(losses)}"
 
 
 def _clean(records: pd.DataFrame, one: pd.Series) -> pd.DataFrame:
@@ -200,15 +133,11 @@ def _setting(one: pd.Series) -> str:
             return "–"
         domain = "kspace" if (one["domain"], one["norm"]) == ("kspace", "l2") else "image"
         sign = "σ" if one["rung"] == "random_gaussian" and domain == "image" else "ε"
-        return f"{sign}\u00a0=\u00a0{readable.strength(one['epsilon'], domain)}"
+        return f"{sign}\u00a0=\u00a0{strength(one['epsilon'], domain)}"
     if axis == "sampling_rate":
         return f"sampling rate {one[axis]:g}"
     words = {"n_steps": "unrolling step", "n_samples": "noise sample"}[axis]
     return f"{one[axis]} {words}{'s' if one[axis] != 1 else ''}"
-
-
-def _worded(interval: Interval, unit: str = "dB") -> str:
-    return "–" if math.isnan(interval.mean) else worded(interval, unit, sign=False)
 
 
 def _deviation(values: pd.Series) -> float:
@@ -219,7 +148,6 @@ def _pairs(found: pd.DataFrame, name: str, digits: int) -> list[str]:
     """Write means and standard deviations; one slice has no deviation."""
     pairs = zip(found[name], found[f"{name}_std"], strict=True)
     return [
-        readable.number(mean, digits)
-        + ("" if math.isnan(std) else f"\u00a0±\u00a0{readable.number(std, digits)}")
+        number(mean, digits) + ("" if math.isnan(std) else f"\u00a0±\u00a0{number(std, digits)}")
         for mean, std in pairs
     ]

@@ -2,43 +2,22 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Mapping, Sequence
+from functools import partial
 
 import pandas as pd
 
-from smuglib.averages import cell
 from smuglib.bootstrap import Interval
 from smuglib.comparisons import averages, paired_differences
 from smuglib.labels import METHOD_LABELS
-from smuglib.readable import listed
-from smuglib.verdicts import judged
+from smuglib.sentences import choose_word, format_interval, join_names
 
 
 def intervals(
     frame: pd.DataFrame, quantity: str, scenario: str, methods: Sequence[str],
     *, minus: str | None = None, ratio: bool = False,
 ) -> dict[str, Interval]:  # fmt: skip
-    """Return the mean of a quantity for every method, with its interval over subjects.
-
-    Parameters
-    ----------
-    frame
-        Rows of `smuglib.measurements.Measurement`.
-    quantity, scenario
-        What to average.
-    methods
-        The methods, in order.
-    minus
-        A method to subtract, pair by pair; it is left out then.
-    ratio
-        Divide by it instead.
-
-    Returns
-    -------
-    dict of str to Interval
-        By the methods' labels; those without rows are left out.
-    """
+    """Return the mean of a quantity for every method, with its interval over subjects."""
     rows = frame[(frame["quantity"] == quantity) & (frame["scenario"] == scenario)]
     found = {}
     for method in methods:
@@ -63,35 +42,20 @@ def which(names: Collection[str], everyone: Collection[str], *, noun: str = "met
     """Write names as part of a sentence, or ``"every method"`` and ``"no method"``."""
     if not names:
         return f"no {noun}"
-    return f"every {noun}" if len(names) == len(everyone) else listed(names)
+    return f"every {noun}" if len(names) == len(everyone) else join_names(names)
 
 
 def sorting(
     found: Mapping[str, Interval], *, above: str, below: str, between: str, every: str
 ) -> str:
-    """Sort methods by what their intervals say of zero.
-
-    Parameters
-    ----------
-    found
-        Intervals by label.
-    above, below, between
-        Words for intervals above zero, below it, and around it or missing.
-    every
-        How to call all of them.
-
-    Returns
-    -------
-    str
-        Such as ``"above for MoDL and SMUG, below for RS-E2E"``, or ``"above for every method"``.
-    """
+    """Sort methods by what their intervals say of zero."""
     groups: dict[str, list[str]] = {word: [] for word in (above, below, between)}
     for name, interval in found.items():
-        groups[judged(interval, above=above, below=below, between=between)].append(name)
+        groups[choose_word(interval, above=above, below=below, between=between)].append(name)
     used = {word: names for word, names in groups.items() if names}
     if len(used) == 1:
         return f"{next(iter(used))} {every}"
-    return ", ".join(f"{word} {listed(names)}" for word, names in used.items())
+    return ", ".join(f"{word} {join_names(names)}" for word, names in used.items())
 
 
 def extremes(found: Mapping[str, Interval], *, also: str | None = None) -> list[str]:
@@ -100,14 +64,9 @@ def extremes(found: Mapping[str, Interval], *, also: str | None = None) -> list[
     return [name for name in order if name in (order[0], order[-1], also)]
 
 
-def written(interval: Interval, *, digits: int = 2, sign: bool = False) -> str:
-    """Write an interval as a table does: see `smuglib.averages.cell`."""
-    n_subjects = 1 if math.isnan(interval.low) else 2
-    return cell(pd.Series({**interval._asdict(), "n_subjects": n_subjects}), digits, sign=sign)
-
-
 def quoted(
     found: Mapping[str, Interval], names: Sequence[str], *, digits: int = 2, sign: bool = False
 ) -> str:
     """Write some of the intervals: ``"MoDL 0.93 [0.91, 0.94], SMUG 0.86 [0.84, 0.88]"``."""
-    return ", ".join(f"{name} {written(found[name], digits=digits, sign=sign)}" for name in names)
+    write = partial(format_interval, unit="", digits=digits, sign=sign, collapse=True)
+    return ", ".join(f"{name} {write(found[name])}" for name in names)

@@ -8,23 +8,11 @@ from collections.abc import Mapping
 import pandas as pd
 
 from smuglib.labels import METHOD_LABELS
-from smuglib.table_html import signed
+from smuglib.numerals import signed
 
 
 def late_change(log: pd.DataFrame) -> float:
-    """Return by how much the validation changed over the last quarter of a training.
-
-    Parameters
-    ----------
-    log
-        A training log, as `smuglib.store.Store.read_log` gives it.
-
-    Returns
-    -------
-    float
-        The last validation PSNR minus the last one before the quarter (or the first of all), in
-        dB; NaN with fewer than two validations.
-    """
+    """Return by how much the validation changed over the last quarter of a training."""
     values = log.set_index("update")["validation_psnr"].dropna()
     if len(values) < 2:
         return math.nan
@@ -33,20 +21,7 @@ def late_change(log: pd.DataFrame) -> float:
 
 
 def ended(change: float, limit: float) -> str:
-    """Answer whether a training has been to the end.
-
-    Parameters
-    ----------
-    change
-        What `late_change` returned.
-    limit
-        Largest change of a training that counts as finished, in dB.
-
-    Returns
-    -------
-    str
-        Yes, or no and why, or that it is not known.
-    """
+    """Answer whether a training has been to the end."""
     if math.isnan(change):
         return "not known"
     if abs(change) <= limit:
@@ -55,21 +30,7 @@ def ended(change: float, limit: float) -> str:
 
 
 def trainings(logs: Mapping[str, pd.DataFrame], limit: float) -> pd.DataFrame:
-    """Summarize the validations of trainings.
-
-    Parameters
-    ----------
-    logs
-        Training logs by method.
-    limit
-        See `ended`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        By method: ``first``, ``best`` and ``last`` validation PSNR, ``change`` over the last
-        quarter, all in dB, and ``ended``.
-    """
+    """Summarize the validations of trainings."""
     lines = {}
     for name, log in logs.items():
         values, change = log["validation_psnr"].dropna(), late_change(log)
@@ -80,20 +41,7 @@ def trainings(logs: Mapping[str, pd.DataFrame], limit: float) -> pd.DataFrame:
 
 
 def verdict(table: pd.DataFrame, limit: float) -> str:
-    """Say whether all trainings have been to the end, and what they added.
-
-    Parameters
-    ----------
-    table
-        What `trainings` returned.
-    limit
-        What it was told.
-
-    Returns
-    -------
-    str
-        A Markdown list.
-    """
+    """Say whether all trainings have been to the end, and what they added."""
     kinds = {kind: table[table["ended"] == kind] for kind in dict.fromkeys(table["ended"])}
     said = {kind: "done" if kind == "yes" else kind.removeprefix("no, ") for kind in kinds}
     parts = [f"{said[kind]}: {_changes(rows['change'])}" for kind, rows in kinds.items()]

@@ -12,25 +12,14 @@ from smuglib.comparisons import PAIR
 from smuglib.labels import METHOD_LABELS
 from smuglib.measurements import Measurement
 from smuglib.models import METHODS
-from smuglib.readable import number
+from smuglib.numerals import number
 from smuglib.rows import read, read_provenance
+from smuglib.sentences import choose_word, format_interval, join_names
 from smuglib.store import Store
-from smuglib.verdicts import judged, worded
 
 
 def scores(measured: pd.DataFrame) -> pd.DataFrame:
-    """Turn measurements of the study into one row a method and slice.
-
-    Parameters
-    ----------
-    measured
-        Rows of `smuglib.measurements.Measurement` of one transfer study.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``method`` (that reconstructs), the columns of a pair, and ``psnr``.
-    """
+    """Turn measurements of the study into one row a method and slice."""
     names = list(METHODS)
     rows = measured[measured["quantity"] == "psnr"]
     methods = [names[index] for index in rows["index"]]
@@ -40,22 +29,7 @@ def scores(measured: pd.DataFrame) -> pd.DataFrame:
 def own_attacks(
     stores: tuple[Store, ...], sigma: float, settings: Mapping[str, object]
 ) -> dict[str, pd.DataFrame]:
-    """Look up what methods make of their own attacks, where that was measured.
-
-    Parameters
-    ----------
-    stores
-        Where measurements may lie; the first that has a method's counts.
-    sigma
-        Noise of the methods' training.
-    settings
-        Of the study: measurements with others are left out.
-
-    Returns
-    -------
-    dict of str to DataFrame
-        Rows as those of `scores`, by method.
-    """
+    """Look up what methods make of their own attacks, where that was measured."""
     found: dict[str, pd.DataFrame] = {}
     for method in METHODS:
         for store in stores:
@@ -76,22 +50,8 @@ def losses(
 ) -> pd.DataFrame:
     """Compare what one perturbation costs the methods.
 
-    Parameters
-    ----------
-    clean, attacked
-        ``method``, the columns of a pair and ``psnr`` of the same slices.
-    source
-        The method that was attacked.
-    own
-        What methods make of their own attacks, by method; they may be missing.
-
-    Returns
-    -------
-    pandas.DataFrame
-        By method: means of ``clean`` and ``attacked`` (dB); ``loss`` (clean minus attacked),
-        ``extra`` (the loss minus that of the source) and ``beyond`` (own attack minus this one:
-        above zero, this one harms more; None without its own), each an `Interval` of paired
-        differences over subjects; and ``own``, the mean under the own attack, or NaN.
+    By method, in dB: ``loss`` is clean minus attacked, ``extra`` that loss minus the source's, and
+    ``beyond`` the own attack minus this one: above zero, this one harms more.
     """
     before, after = (
         {name: rows.set_index(PAIR)["psnr"].sort_index() for name, rows in f.groupby("method")}
@@ -118,34 +78,21 @@ def losses(
 
 
 def written(table: pd.DataFrame) -> pd.DataFrame:
-    """Lay out `losses` for `smuglib.readable.html`; own attacks have a column where known."""
+    """Lay out `losses` for `smuglib.html_tables`; own attacks have a column where known."""
     shown = pd.DataFrame(index=table.index)
     shown["clean (dB)"] = [number(value) for value in table["clean"]]
     if table["beyond"].notna().any():
         shown["own attack (dB)"] = [number(value) for value in table["own"]]
     shown["this attack (dB)"] = [number(value) for value in table["attacked"]]
-    shown["loss (dB)"] = [worded(interval, "", sign=False) for interval in table["loss"]]
+    shown["loss (dB)"] = [format_interval(interval, "", sign=False) for interval in table["loss"]]
     return shown
 
 
 def answer(table: pd.DataFrame, source: str) -> str:
-    """Say whom the perturbation harms, and how much, in words that the intervals choose.
-
-    Parameters
-    ----------
-    table
-        What `losses` returned.
-    source
-        The method that was attacked.
-
-    Returns
-    -------
-    str
-        A Markdown list.
-    """
+    """Say whom the perturbation harms, and how much, in words that the intervals choose."""
     others, named = table.drop(index=source), METHOD_LABELS[source]
     words = {"above": "harmed", "below": "helped", "between": "not told"}
-    verdicts = [judged(interval, **words) for interval in others["loss"]]
+    verdicts = [choose_word(interval, **words) for interval in others["loss"]]
     harmed = list(others.index[[verdict == "harmed" for verdict in verdicts]])
     lead = f"It harms {_names(harmed)} too, and no other."
     if len(harmed) == len(others):
@@ -155,7 +102,7 @@ def answer(table: pd.DataFrame, source: str) -> str:
     lost = "; ".join(
         _with(name, table["loss"][name], sign=False) for name in map(str, others.index)
     )
-    own = worded(table["loss"][source], sign=False)
+    own = format_interval(table["loss"][source], sign=False)
     single = math.isnan(table["loss"][source].low)
     lead = "One subject gives no interval, and no verdict." if single else lead
     lines = [f"- **{lead}** Made for {named}, it costs {named} {own}; {lost}."]
@@ -177,7 +124,7 @@ def _sized(extra: Interval) -> str:
     """Compare a loss with the source's; what two decimals do not show counts as alike."""
     if abs(extra.mean) < 0.005:
         return "alike"
-    return judged(extra, above="more", below="less", between="alike")
+    return choose_word(extra, above="more", below="less", between="alike")
 
 
 def _search(others: pd.DataFrame) -> str:
@@ -199,8 +146,8 @@ def _search(others: pd.DataFrame) -> str:
 
 
 def _names(methods: Sequence[str]) -> str:
-    return ", ".join(METHOD_LABELS[name] for name in methods)
+    return join_names(METHOD_LABELS[name] for name in methods)
 
 
 def _with(method: str, interval: Interval, *, sign: bool = True) -> str:
-    return f"{METHOD_LABELS[method]} {worded(interval, sign=sign)}"
+    return f"{METHOD_LABELS[method]} {format_interval(interval, sign=sign)}"

@@ -134,13 +134,7 @@ class ForwardResult:
 
 
 class ForwardEngine:
-    """Answers requests on the CPU, and keeps the slices that it simulated.
-
-    Parameters
-    ----------
-    profile
-        Image size, coils and noise of the acquisition; mask and rate are the request's.
-    """
+    """Answers requests on the CPU, and keeps the slices that it simulated."""
 
     def __init__(self, profile: Profile) -> None:
         self.profile = profile
@@ -150,45 +144,13 @@ class ForwardEngine:
         self._lock = threading.Lock()
 
     def stages(self, request: ForwardRequest) -> tuple[ForwardRequest, ...]:
-        """Return what to compute: everything but the eigenvalues, then the request.
-
-        Parameters
-        ----------
-        request
-            What is asked for.
-
-        Returns
-        -------
-        tuple of ForwardRequest
-            One or two requests.
-        """
+        """Return what to compute: everything but the eigenvalues, then the request."""
         if not request.with_spectrum:
             return (request,)
         return replace(request, with_spectrum=False), request
 
     def compute(self, request: ForwardRequest, watch: Watch | None = None) -> ForwardResult:
-        """Answer one request.
-
-        Parameters
-        ----------
-        request
-            What to compute.
-        watch
-            May stop the computation.
-
-        Returns
-        -------
-        ForwardResult
-            Images and numbers.
-
-        Raises
-        ------
-        ValueError
-            If the profile has no such slice or coil, or the sampling rate does not cover the
-            fully sampled centre.
-        Cancelled
-            If the watch asked to stop.
-        """
+        """Answer one request."""
         watch = Watch() if watch is None else watch
         begun = time.perf_counter()
         if request.coil >= self.profile.n_coils:
@@ -200,23 +162,7 @@ class ForwardEngine:
             return _result(request, scan, eigenvalues, begun)
 
     def scan(self, request: ForwardRequest) -> Scan:
-        """Return the slice as measured with a mask.
-
-        Parameters
-        ----------
-        request
-            The acquisition; the coil does not matter.
-
-        Returns
-        -------
-        Scan
-            A batch of one, divided by ``max |A^H y|`` as every scan is.
-
-        Raises
-        ------
-        ValueError
-            As `compute`.
-        """
+        """Return the slice as measured with a mask."""
         mask = sampling.cartesian_mask(
             self.profile.width,
             request.sampling_rate,

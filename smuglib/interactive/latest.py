@@ -51,15 +51,7 @@ class Listener(Protocol[Asked, Shown]):
 
 
 class Latest(Generic[Request, Result]):
-    """Answers the latest request on a thread that lives while there is one.
-
-    Parameters
-    ----------
-    engine
-        What computes.
-    listener
-        What hears of it.
-    """
+    """Answers the latest request on a thread that lives while there is one."""
 
     def __init__(
         self, engine: Engine[Request, Result], listener: Listener[Request, Result]
@@ -73,13 +65,7 @@ class Latest(Generic[Request, Result]):
         self._thread: threading.Thread | None = None
 
     def submit(self, request: Request) -> None:
-        """Ask for a result in place of all that was asked for before.
-
-        Parameters
-        ----------
-        request
-            What to compute.
-        """
+        """Ask for a result in place of all that was asked for before."""
         with self._changed:
             self._supersede(request)
             self._listener.started(request)
@@ -95,18 +81,7 @@ class Latest(Generic[Request, Result]):
                 self._listener.stopped(cancelled=True)
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait until nothing is computed any more.
-
-        Parameters
-        ----------
-        timeout
-            The longest wait in seconds; None: without end.
-
-        Returns
-        -------
-        bool
-            Whether nothing is computed.
-        """
+        """Wait until nothing is computed any more."""
         with self._changed:
             return self._changed.wait_for(lambda: self._thread is None, timeout)
 

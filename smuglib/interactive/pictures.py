@@ -32,118 +32,36 @@ _COLOURS: Pixels = np.round(matplotlib.colormaps["inferno"](np.arange(256))[:, :
 
 
 def grey(values: Tensor, peak: float) -> Pixels:
-    """Return magnitudes as grey levels.
-
-    Parameters
-    ----------
-    values
-        Real or complex, ``[height, width]``.
-    peak
-        The magnitude drawn white, > 0; larger ones are white too.
-
-    Returns
-    -------
-    ndarray
-        uint8, ``[height, width]``.
-    """
+    """Return magnitudes as grey levels."""
     levels: Pixels = (values.abs() / peak * 255).round().clamp(0, 255).byte().numpy()
     return levels
 
 
 def coloured(values: Tensor, limit: float) -> Pixels:
-    """Return magnitudes in the colours of `smuglib.plots.show_error`.
-
-    Parameters
-    ----------
-    values
-        Real or complex, ``[height, width]``.
-    limit
-        The magnitude drawn brightest, > 0.
-
-    Returns
-    -------
-    ndarray
-        uint8, ``[height, width, 3]``.
-    """
+    """Return magnitudes in the colours of `smuglib.plots.show_error`."""
     return _COLOURS[grey(values, limit)]
 
 
 def logarithmic(kspace: Tensor, peak: float, decades: float = 4.0) -> Pixels:
-    """Return the logarithm of magnitudes as grey levels.
-
-    Parameters
-    ----------
-    kspace
-        Complex, ``[height, width]``.
-    peak
-        The magnitude drawn white, > 0.
-    decades
-        Powers of ten below it down to black.
-
-    Returns
-    -------
-    ndarray
-        uint8, ``[height, width]``.
-    """
+    """Return the logarithm of magnitudes as grey levels."""
     relative = (kspace.abs() / peak).clamp_min(10.0**-decades)
     return grey((relative.log10() / decades + 1).clamp(0, 1), 1.0)
 
 
 def columns(mask: Tensor, height: int) -> Pixels:
-    """Return a mask of columns as it lies in k-space, sampled columns white.
-
-    Parameters
-    ----------
-    mask
-        Boolean, ``[width]``.
-    height
-        Rows to draw.
-
-    Returns
-    -------
-    ndarray
-        uint8, ``[height, width]``.
-    """
+    """Return a mask of columns as it lies in k-space, sampled columns white."""
     return grey(mask.float().expand(height, -1), 1.0)
 
 
 def magnification(largest: float, peak: float) -> int:
-    """Return the largest of 1, 2, 5, 10, ... that keeps a magnitude within the grey scale.
-
-    Parameters
-    ----------
-    largest
-        The magnitude, > 0.
-    peak
-        The magnitude drawn white.
-
-    Returns
-    -------
-    int
-        A factor >= 1.
-    """
+    """Return the largest of 1, 2, 5, 10, ... that keeps a magnitude within the grey scale."""
     room = max(peak / largest, 1.0)
     power = 10 ** math.floor(math.log10(room))
     return max(factor * power for factor in (1, 2, 5) if factor * power <= room)
 
 
 def panel(title: str, pixels: Pixels, *, alt: str, note: str = "") -> str:
-    """Return an image with its title and a note, as HTML.
-
-    Parameters
-    ----------
-    title, note
-        Plain text above and below the image; a note may have several lines.
-    pixels
-        uint8, ``[height, width]`` or ``[height, width, 3]``.
-    alt
-        What the image shows, for those who do not see it.
-
-    Returns
-    -------
-    str
-        HTML.
-    """
+    """Return an image with its title and a note, as HTML."""
     image = (
         f'<img {AS_IT_IS} src="{_png(pixels)}" alt="{escape(alt)}" '
         f'style="display:block;width:{PANEL};image-rendering:pixelated">'
@@ -152,20 +70,7 @@ def panel(title: str, pixels: Pixels, *, alt: str, note: str = "") -> str:
 
 
 def scale(low: str, high: str, *, colour: bool = False) -> str:
-    """Return a labelled colour bar, as HTML.
-
-    Parameters
-    ----------
-    low, high
-        What the first and the last level stand for, with unit.
-    colour
-        Whether it is the bar of `coloured`; else that of `grey`.
-
-    Returns
-    -------
-    str
-        HTML.
-    """
+    """Return a labelled colour bar, as HTML."""
     levels = np.arange(256, dtype=np.uint8)[None]
     source = _png(_COLOURS[levels] if colour else levels)
     bar = f'<img {AS_IT_IS} src="{source}" alt="scale of levels" '
@@ -189,28 +94,7 @@ def curves(
     x_label: str,
     alt: str,
 ) -> str:
-    """Return lines over a logarithmic axis that ends at 1, as HTML.
-
-    Parameters
-    ----------
-    title
-        Text above.
-    x
-        Ascending abscissae.
-    lines
-        At most two curves by name, real, >= 0, one value an abscissa.
-    decades
-        Powers of ten below 1 that are drawn.
-    x_label
-        Quantity and unit of the abscissae.
-    alt
-        What is drawn, for those who do not see it.
-
-    Returns
-    -------
-    str
-        HTML.
-    """
+    """Return lines over a logarithmic axis that ends at 1, as HTML."""
     strokes = ('stroke-width="1" stroke-dasharray="3 2"', 'stroke-width="1.8"')
     drawn = []
     for number, (name, values) in enumerate(lines.items()):

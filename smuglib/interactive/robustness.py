@@ -150,15 +150,7 @@ class Result:
 
 
 class RobustnessEngine:
-    """Answers requests on the CPU, and keeps networks, scans, factors and results.
-
-    Parameters
-    ----------
-    store
-        Where the weights lie.
-    profile
-        Settings of the acquisition.
-    """
+    """Answers requests on the CPU, and keeps networks, scans, factors and results."""
 
     def __init__(self, store: Store, profile: Profile) -> None:
         self.store, self.profile = store, profile
@@ -170,19 +162,7 @@ class RobustnessEngine:
         self._lock = threading.Lock()
 
     def stages(self, request: Request) -> tuple[Request, ...]:
-        """Return what to compute: where it costs much less, a preview with few noise samples.
-
-        Parameters
-        ----------
-        request
-            What is asked for.
-
-        Returns
-        -------
-        tuple of Request
-            The request, after its preview if it has one. An attack has none: it takes its time
-            whatever the number of samples of its score.
-        """
+        """Return what to compute: where it costs much less, a preview with few noise samples."""
         if request.view in ATTACKS or METHODS.get(request.method, "none") == "none":
             return (request,)
         asked = request.n_samples or self.profile.n_samples
@@ -191,32 +171,7 @@ class RobustnessEngine:
         return replace(request, n_samples=PREVIEW_SAMPLES), request
 
     def compute(self, request: Request, watch: Watch | None = None) -> Result:
-        """Answer one request.
-
-        Parameters
-        ----------
-        request
-            What to compute.
-        watch
-            Hears of every pass of the network, and may stop the computation.
-
-        Returns
-        -------
-        Result
-            The very object, if the request was answered before and is still kept.
-
-        Raises
-        ------
-        ValueError
-            If the profile has no such slice, or the sampling rate does not cover the fully
-            sampled centre.
-        FileNotFoundError
-            If the method was not trained.
-        RuntimeError
-            If the gradient of an attack vanishes.
-        Cancelled
-            If the watch asked to stop.
-        """
+        """Answer one request."""
         watch = Watch() if watch is None else watch
         with self._lock:
             return self._answer(request, watch)

@@ -16,13 +16,7 @@ class Cancelled(Exception):
 
 
 class Watch:
-    """Asks a computation to stop, and hears how far it has come.
-
-    Parameters
-    ----------
-    report
-        Called by the computing thread with the steps done and the steps in all.
-    """
+    """Asks a computation to stop, and hears how far it has come."""
 
     def __init__(self, report: Report | None = None) -> None:
         self._stop = threading.Event()
@@ -33,24 +27,12 @@ class Watch:
         self._stop.set()
 
     def check(self) -> None:
-        """Raise where the computation was asked to stop.
-
-        Raises
-        ------
-        Cancelled
-            If it was.
-        """
+        """Raise where the computation was asked to stop."""
         if self._stop.is_set():
             raise Cancelled
 
     def report(self, done: int, total: int) -> None:
-        """Say how far the computation has come.
-
-        Parameters
-        ----------
-        done, total
-            Steps done, and steps in all.
-        """
+        """Say how far the computation has come."""
         if self._report is not None:
             self._report(done, total)
 
@@ -61,20 +43,6 @@ def following(net: UnrolledNetwork, watch: Watch, total: int) -> Iterator[None]:
 
     Every call of the network is a step. A call stops at the network's next denoising step, so
     that a move of a slider waits for one pass of the denoiser and not for a whole attack.
-
-    Parameters
-    ----------
-    net
-        The network.
-    watch
-        What to ask and to tell.
-    total
-        Calls that are expected.
-
-    Raises
-    ------
-    Cancelled
-        Within the block, if the computation was asked to stop.
     """
     begun = 0
 

@@ -34,28 +34,7 @@ def show_image(
     floor: float = 0.0,
     exponent: float = 1.0,
 ) -> ScalarMappable:
-    """Draw the magnitude of an image in grey.
-
-    Parameters
-    ----------
-    ax
-        Where to draw.
-    image
-        Complex or real, ``[height, width]`` or ``[1, height, width]``, in units of the scale.
-    title, note
-        Text above and below the image.
-    peak
-        The magnitude drawn white; the image's own maximum if left out.
-    floor
-        The magnitude drawn black.
-    exponent
-        Of the grey scale: one below 1 shows more of what is dark.
-
-    Returns
-    -------
-    ScalarMappable
-        What a colour bar needs.
-    """
+    """Draw the magnitude of an image in grey."""
     norm = PowerNorm(exponent, vmin=floor, vmax=peak)
     drawn = ax.imshow(_array(image), cmap="gray", norm=norm, interpolation="nearest")
     _frame(ax, title, note)
@@ -63,34 +42,14 @@ def show_image(
 
 
 def outline(ax: Axes, image: Tensor, *, level: float = 0.1) -> None:
-    """Draw the border of an object over another image.
-
-    Parameters
-    ----------
-    ax
-        Where the other image is.
-    image
-        Image of the object, ``[height, width]`` or ``[1, height, width]``.
-    level
-        Magnitude at the border, relative to the largest.
-    """
+    """Draw the border of an object over another image."""
     magnitude = _array(image)
     border = [level * magnitude.max()]
     ax.contour(magnitude, levels=border, colors=OKABE_ITO["orange"], linewidths=0.7)
 
 
 def ring(ax: Axes, x: float, y: float, *, radius: float) -> None:
-    """Draw a ring around a place of an image, which it leaves free.
-
-    Parameters
-    ----------
-    ax
-        Where the image is.
-    x, y
-        Column and row of the place.
-    radius
-        Radius in pixels.
-    """
+    """Draw a ring around a place of an image, which it leaves free."""
     edge = {"facecolor": "none", "edgecolor": OKABE_ITO["orange"], "linewidth": 1.2}
     ax.add_patch(Circle((x, y), radius, **edge))
 
@@ -98,24 +57,7 @@ def ring(ax: Axes, x: float, y: float, *, radius: float) -> None:
 def show_error(
     ax: Axes, error: Tensor, *, limit: float, title: str = "", note: str = ""
 ) -> ScalarMappable:
-    """Draw the magnitude of an error on a colour scale from 0 to ``limit``.
-
-    Parameters
-    ----------
-    ax
-        Where to draw.
-    error
-        ``x - t``, ``[height, width]`` or ``[1, height, width]``, in units of the scale.
-    limit
-        The error drawn in the brightest colour, in the same units.
-    title, note
-        Text above and below.
-
-    Returns
-    -------
-    ScalarMappable
-        What a colour bar needs.
-    """
+    """Draw the magnitude of an error on a colour scale from 0 to ``limit``."""
     drawn = ax.imshow(_array(error), cmap="inferno", vmin=0, vmax=limit, interpolation="nearest")
     _frame(ax, title, note)
     return drawn
@@ -124,24 +66,7 @@ def show_error(
 def show_kspace(
     ax: Axes, kspace: Tensor, *, title: str = "", decades: float = 4.0
 ) -> ScalarMappable:
-    """Draw the logarithm of k-space magnitudes, relative to the largest.
-
-    Parameters
-    ----------
-    ax
-        Where to draw.
-    kspace
-        Complex k-space of one coil, ``[height, width]``.
-    title
-        Text above.
-    decades
-        Powers of ten below the largest that are told apart; weaker values are drawn black.
-
-    Returns
-    -------
-    ScalarMappable
-        What a colour bar needs; its values are log10 of the relative magnitude.
-    """
+    """Draw the logarithm of k-space magnitudes, relative to the largest."""
     magnitude = _array(kspace)
     floor = 10.0**-decades
     relative = np.log10(np.maximum(magnitude / magnitude.max(), floor))
@@ -159,28 +84,7 @@ def gallery(
     object_: Tensor | None = None,
     label: str = "magnitude (units of the scale)",
 ) -> Figure:
-    """Draw images beside each other in one grey scale.
-
-    Parameters
-    ----------
-    images
-        Images by title, each ``[height, width]`` or ``[1, height, width]``.
-    n_columns
-        Images in a line, which must divide their number; all of them if left out.
-    peak
-        The magnitude drawn white; the largest of all images if left out.
-    exponent
-        See `show_image`.
-    object_
-        Image of an object whose border to draw over all of them.
-    label
-        Quantity and unit of the grey scale.
-
-    Returns
-    -------
-    Figure
-        The figure, with a labelled colour bar.
-    """
+    """Draw images beside each other in one grey scale."""
     columns = n_columns or len(images)
     rows = len(images) // columns
     figure, axes = new(rows, columns, width=2.4, height=2.6, squeeze=False)
@@ -201,25 +105,7 @@ def comparison(
     notes: Sequence[str] = (),
     limit: float | None = None,
 ) -> Figure:
-    """Draw reconstructions above their error maps, the ground truth first.
-
-    Parameters
-    ----------
-    images
-        Reconstructions by title, each ``[height, width]`` or ``[1, height, width]``.
-    target
-        The fully sampled image t, likewise.
-    notes
-        Text below each reconstruction, such as its PSNR.
-    limit
-        Error drawn in the brightest colour; a tenth of ``max |t|`` if left out.
-
-    Returns
-    -------
-    Figure
-        Two rows of panels with a labelled colour bar each. Many panels are narrower, with as many
-        pixels and letters as large.
-    """
+    """Draw reconstructions above their error maps, the ground truth first."""
     width = min(PANEL_WIDTH, FIGURE_WIDTH / (len(images) + 1))
     figure, axes = new(2, len(images) + 1, width=width, height=width + 0.3, squeeze=False)
     figure.set_dpi(figure.get_dpi() * PANEL_WIDTH / width)
@@ -237,24 +123,7 @@ def comparison(
 
 
 def colour_bar(figure: Figure, drawn: ScalarMappable, axes: Any, label: str) -> Colorbar:  # noqa: ANN401
-    """Add a thin, labelled colour bar beside some panels.
-
-    Parameters
-    ----------
-    figure
-        The figure.
-    drawn
-        What `show_image`, `show_error` or `show_kspace` returned.
-    axes
-        The panels it belongs to.
-    label
-        Quantity and unit.
-
-    Returns
-    -------
-    Colorbar
-        The bar, for ticks of one's own.
-    """
+    """Add a thin, labelled colour bar beside some panels."""
     bar = figure.colorbar(drawn, ax=axes, shrink=0.8, aspect=25, pad=0.01)
     bar.set_label(label)
     bar.ax.grid(visible=False)

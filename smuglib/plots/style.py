@@ -56,18 +56,7 @@ _STYLE: dict[Any, Any] = {
 
 
 def method_style(method: str) -> dict[str, Any]:
-    """Return a method's label, colour, line style and marker.
-
-    Parameters
-    ----------
-    method
-        ``"zero_filled"``, ``"tv"`` or a name of `smuglib.models.METHODS`.
-
-    Returns
-    -------
-    dict
-        Keyword arguments of ``Axes.plot``.
-    """
+    """Return a method's label, colour, line style and marker."""
     colour, line, marker = _LINES[method]
     return {
         "label": METHOD_LABELS[method],
@@ -78,18 +67,7 @@ def method_style(method: str) -> dict[str, Any]:
 
 
 def style_or_label(name: str) -> dict[str, Any]:
-    """Return a method's style, or that of a line which stands for none.
-
-    Parameters
-    ----------
-    name
-        A method, or a label.
-
-    Returns
-    -------
-    dict
-        As `method_style`.
-    """
+    """Return a method's style, or that of a line which stands for none."""
     return method_style(name) if name in _LINES else {"label": name, "marker": "o"}
 
 
@@ -101,22 +79,7 @@ def new(
     height: float = 3.2,
     **options: Any,  # noqa: ANN401
 ) -> tuple[Figure, Any]:
-    """Make a figure in the book's style.
-
-    Parameters
-    ----------
-    n_rows, n_columns
-        Panels.
-    width, height
-        Size of one panel in inches.
-    options
-        More arguments of ``pyplot.subplots``.
-
-    Returns
-    -------
-    Figure, Axes or array of Axes
-        As ``pyplot.subplots``.
-    """
+    """Make a figure in the book's style."""
     with plt.rc_context(_STYLE):
         figure, axes = plt.subplots(
             n_rows,

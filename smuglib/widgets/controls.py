@@ -11,34 +11,14 @@ _WIDE = {"style": {"description_width": "10em"}, "layout": {"width": "25em"}}
 
 
 def choice(name: str, options: Sequence[Any], value: object) -> ipywidgets.Dropdown:
-    """Return a list to choose from.
-
-    Parameters
-    ----------
-    name
-        What stands before it.
-    options
-        Values, or pairs of label and value.
-    value
-        The one to begin with.
-    """
+    """Return a list to choose from."""
     return ipywidgets.Dropdown(description=name, options=options, value=value, **_WIDE)
 
 
 def slider(
     name: str, least: float, largest: float, value: float, *, step: float = 0.1
 ) -> ipywidgets.FloatSlider:
-    """Return a slider of decimal numbers.
-
-    Parameters
-    ----------
-    name
-        What stands before it, with unit.
-    least, largest, value
-        Its ends and where it begins.
-    step
-        How far a key moves it.
-    """
+    """Return a slider of decimal numbers."""
     return ipywidgets.FloatSlider(
         description=name,
         min=least,
@@ -51,15 +31,7 @@ def slider(
 
 
 def count(name: str, least: int, largest: int, value: int) -> ipywidgets.IntSlider:
-    """Return a slider of whole numbers.
-
-    Parameters
-    ----------
-    name
-        What stands before it, with unit.
-    least, largest, value
-        Its ends and where it begins.
-    """
+    """Return a slider of whole numbers."""
     return ipywidgets.IntSlider(description=name, min=least, max=largest, value=value, **_WIDE)
 
 

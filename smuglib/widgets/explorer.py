@@ -28,20 +28,6 @@ class LiveExplorer(ABC, Generic[Request, Result]):
 
     Subclasses fill ``controls`` and say what a set of controls asks for and how a result looks.
     Pages without a kernel show the last pictures instead of the controls.
-
-    Parameters
-    ----------
-    engine
-        What computes.
-    start
-        The request that the controls begin with.
-    controls
-        Widgets by the field of a request that they set.
-
-    Raises
-    ------
-    ValueError
-        If a control cannot be set to a value of ``start``.
     """
 
     def __init__(
@@ -104,18 +90,7 @@ class LiveExplorer(ABC, Generic[Request, Result]):
         self._latest.submit(request)
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait until the picture is there.
-
-        Parameters
-        ----------
-        timeout
-            The longest wait in seconds; None: without end.
-
-        Returns
-        -------
-        bool
-            Whether nothing is computed any more.
-        """
+        """Wait until the picture is there."""
         return self._latest.wait(timeout)
 
     def started(self, request: Request) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from smuglib import profiles
 from smuglib.interactive import pictures
 from smuglib.interactive.forward import RESOLVED, ForwardEngine, ForwardRequest, ForwardResult
-from smuglib.readable import percent
+from smuglib.numerals import percent
 from smuglib.sampling import DENSITIES
 from smuglib.widgets.controls import choice, count, decimal, slider
 from smuglib.widgets.explorer import LiveExplorer
@@ -17,15 +17,7 @@ DECADES = 4
 
 
 class ForwardExplorer(LiveExplorer[ForwardRequest, ForwardResult]):
-    """Sliders for the mask, and a chooser for the coil.
-
-    Parameters
-    ----------
-    engine
-        What computes.
-    start
-        Settings to begin with.
-    """
+    """Sliders for the mask, and a chooser for the coil."""
 
     def __init__(self, engine: ForwardEngine, start: ForwardRequest) -> None:
         profile = engine.profile
@@ -103,25 +95,7 @@ class ForwardExplorer(LiveExplorer[ForwardRequest, ForwardResult]):
 
 
 def forward(*, profile: str = "default", **start: Any) -> ForwardExplorer:  # noqa: ANN401
-    """Make the forward-model explorer.
-
-    Parameters
-    ----------
-    profile
-        Settings of the acquisition.
-    **start
-        Fields of `smuglib.interactive.forward.ForwardRequest`, to begin with.
-
-    Returns
-    -------
-    ForwardExplorer
-        Shows itself as the value of a cell.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If a setting is unknown or out of range.
-    """
+    """Make the forward-model explorer."""
     settings = profiles.get(profile)
     start.setdefault("sampling_rate", settings.sampling_rate)
     start.setdefault("center_fraction", settings.center_fraction)

@@ -10,7 +10,7 @@ from smuglib.interactive.robustness import ATTACKS, RELATIVE, Request, Result, R
 from smuglib.labels import METHOD_LABELS, SCENARIO_LABELS
 from smuglib.live import BASELINES
 from smuglib.methods import METHODS, SIGMAS
-from smuglib.readable import percent
+from smuglib.numerals import percent
 from smuglib.store import Store
 from smuglib.widgets.controls import choice, count, decimal, slider
 from smuglib.widgets.explorer import LiveExplorer
@@ -20,15 +20,7 @@ ERROR_LIMIT = 0.1
 
 
 class RobustnessExplorer(LiveExplorer[Request, Result]):
-    """Sliders for ε and sampling rate, and choosers for all else that a result depends on.
-
-    Parameters
-    ----------
-    engine
-        What computes.
-    start
-        Settings to begin with.
-    """
+    """Sliders for ε and sampling rate, and choosers for all else that a result depends on."""
 
     def __init__(self, engine: RobustnessEngine, start: Request) -> None:
         self._profile = engine.profile
@@ -161,27 +153,7 @@ def robustness(
     results: str = "shipped",
     **start: Any,  # noqa: ANN401
 ) -> RobustnessExplorer:
-    """Make the robustness explorer.
-
-    Parameters
-    ----------
-    profile
-        Settings of the acquisition and of the networks.
-    results
-        Where the weights come from: ``"shipped"`` or ``"build"``.
-    **start
-        Fields of `smuglib.interactive.robustness.Request`, to begin with.
-
-    Returns
-    -------
-    RobustnessExplorer
-        Shows itself as the value of a cell.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If a setting is unknown or out of range.
-    """
+    """Make the robustness explorer."""
     settings = profiles.get(profile)
     start.setdefault("sampling_rate", settings.sampling_rate)
     engine = RobustnessEngine(Store.open(profile, results), settings)

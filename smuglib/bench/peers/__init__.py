@@ -54,18 +54,7 @@ INSTALL = {
 
 
 def find(device: torch.device) -> tuple[dict[str, Peer], list[str]]:
-    """Load the peers that are installed.
-
-    Parameters
-    ----------
-    device
-        Where the benchmark runs.
-
-    Returns
-    -------
-    dict of str to Peer, list of str
-        The peers by name, and a line for every one left out.
-    """
+    """Load the peers that are installed."""
     found, left_out = {}, []
     for name, install in INSTALL.items():
         try:
@@ -86,25 +75,7 @@ def _is_absent(error: ImportError, name: str) -> bool:
 
 
 def accurate(system: System, solve: Callable[[float], Tensor]) -> tuple[float, float]:
-    """Find the loosest tolerance with which an iterative solver reaches `TARGET_RESIDUAL`.
-
-    Parameters
-    ----------
-    system
-        What is solved.
-    solve
-        Maps a relative tolerance to solutions, ``[batch, sample, height, width]``.
-
-    Returns
-    -------
-    float, float
-        The tolerance, and the true relative residual.
-
-    Raises
-    ------
-    RuntimeError
-        If no tolerance is tight enough.
-    """
+    """Find the loosest tolerance with which an iterative solver reaches `TARGET_RESIDUAL`."""
     for tolerance in TOLERANCES:
         residual = system.residual(solve(tolerance))
         if residual <= TARGET_RESIDUAL:

@@ -44,13 +44,7 @@ class OurLayers(nn.Module):
 
 
 class StockLayers(nn.Module):
-    """A copy of our denoiser with torch's own activations and default memory format.
-
-    Parameters
-    ----------
-    denoiser
-        Ours; images must be of sizes that it need not pad.
-    """
+    """A copy of our denoiser with torch's own activations and default memory format."""
 
     def __init__(self, denoiser: Denoiser) -> None:
         super().__init__()
@@ -70,15 +64,7 @@ class StockLayers(nn.Module):
 
 
 class DeepinvLoop(Implementation):
-    """The unrolled network as one would write it with deepinv.
-
-    Parameters
-    ----------
-    setup
-        The scans and the network.
-    denoiser
-        Denoiser of real images, ``[batch, 2, height, width]``.
-    """
+    """The unrolled network as one would write it with deepinv."""
 
     # deepinv's conjugate gradients add 1e-8 to their denominators: the small gradients of a mean
     # over pixels would leave its backward solves unfinished.

@@ -29,20 +29,7 @@ __all__ = ["as_channels", "as_complex", "conjugate_gradient", "physics", "versio
 
 
 def physics(A: SenseOperator, *, tol: float) -> Any:  # noqa: ANN401
-    """Return deepinv's operator.
-
-    Parameters
-    ----------
-    A
-        Ours, with one mask for all scans.
-    tol
-        Relative tolerance of its proximal step.
-
-    Returns
-    -------
-    deepinv.physics.MultiCoilMRI
-        The same map, in deepinv's default settings otherwise.
-    """
+    """Return deepinv's operator."""
     height, width = A.maps.shape[-2:]
     return MultiCoilMRI(
         mask=A.mask[0, 0].expand(height, width).float(),
