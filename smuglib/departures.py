@@ -19,7 +19,7 @@ import pandas as pd
 import torch
 
 from smuglib import checks, live, records
-from smuglib.consistency import SOLVERS
+from smuglib.consistency import SOLVERS, SolverName
 from smuglib.data import Scan
 from smuglib.evaluation import evaluate
 from smuglib.models import METHODS, UnrolledNetwork
@@ -63,7 +63,7 @@ class Departure:
     scenarios: tuple[str, ...]
     smoothing: Mapping[str, Any] = field(default_factory=dict)
     units: str = "zero_filled"
-    solver: str = "auto"
+    solver: SolverName = "auto"
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -204,7 +204,7 @@ def _again(row: Record, store: Store, profile: Profile) -> Record:
     departure = DEPARTURES[checks.one_of("departure", name, DEPARTURES)]
     (fresh,) = evaluate_departure(
         departure,
-        live.network(store, row.method, row.training_sigma),
+        store.load(row.method, row.training_sigma),
         [live.scan_of(profile, row.slice)],
         [replace(live.scenario_of(row, profile), name=base)],
         method=row.method,

@@ -23,7 +23,9 @@ from smuglib.store import Store
 from smuglib.tables import select
 from smuglib.total_variation import TotalVariation
 
-BASELINES: dict[str, Callable[[], UnrolledNetwork]] = {
+Method = UnrolledNetwork | ZeroFilled | TotalVariation
+
+BASELINES: dict[str, Callable[[], Method]] = {
     "zero_filled": ZeroFilled,
     "tv": TotalVariation,
 }
@@ -33,7 +35,7 @@ TOLERANCE = 0.05
 """Largest difference of a PSNR, in dB, that another processor may cause."""
 
 
-def network(store: Store, method: str, sigma: float) -> UnrolledNetwork:
+def network(store: Store, method: str, sigma: float) -> Method:
     """Load a method, or make a baseline.
 
     Parameters
@@ -47,7 +49,7 @@ def network(store: Store, method: str, sigma: float) -> UnrolledNetwork:
 
     Returns
     -------
-    UnrolledNetwork
+    UnrolledNetwork, ZeroFilled or TotalVariation
         The network, on the CPU, in evaluation mode.
     """
     checks.one_of("method", method, (*BASELINES, *METHODS))

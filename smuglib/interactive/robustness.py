@@ -14,13 +14,13 @@ import torch
 from torch import Tensor
 
 from smuglib import checks, live, metrics
-from smuglib.consistency import DataConsistency
 from smuglib.data import Scan
 from smuglib.interactive.watch import Watch, following
 from smuglib.labels import SCENARIO_LABELS
-from smuglib.models import METHODS, UnrolledNetwork
+from smuglib.models import METHODS
 from smuglib.profiles import Profile
 from smuglib.recent import Recent
+from smuglib.reconstruction import n_steps_of, smoothing_of
 from smuglib.scenarios import Scenario, table_scenarios
 from smuglib.store import Store
 from smuglib.trials import reconstruct
@@ -161,7 +161,7 @@ class RobustnessEngine:
 
     def __init__(self, store: Store, profile: Profile) -> None:
         self.store, self.profile = store, profile
-        self._networks: dict[tuple[str, float], UnrolledNetwork] = {}
+        self._networks: dict[tuple[str, float], live.Method] = {}
         self._scans = Recent[Scan](KEPT_BYTES, size=_scan_bytes)
         self._results = Recent[Result](64 * 2**20, size=_result_bytes)
         self._lock = threading.Lock()
@@ -225,12 +225,10 @@ class RobustnessEngine:
         scan = self._scans.get(key, lambda: live.scan_of(self.profile, *key))
         net = self._network(request.method, request.sigma)
         watch.check()
-        consistency = DataConsistency(scan.operator, net.lam)
         with following(net, watch, _passes(request)):
-            z, x = reconstruct(
-                net, scan, request.scenario, seed=request.seed, consistency=consistency
-            )
-        samples = net.smoothing.n_samples if net.smoothing.is_active else 0
+            z, x = reconstruct(net, scan, request.scenario, seed=request.seed)
+        smoothing = smoothing_of(net)
+        samples = smoothing.n_samples if smoothing.is_active else 0
         return Result(
             request,
             target=scan.target[0],
@@ -242,12 +240,12 @@ class RobustnessEngine:
             ssim=metrics.ssim(x, scan.target).item(),
             psnr_zero_filled=metrics.psnr(z, scan.target).item(),
             ssim_zero_filled=metrics.ssim(z, scan.target).item(),
-            n_steps=request.n_steps or net.n_steps,
+            n_steps=request.n_steps or n_steps_of(net),
             n_samples=samples and (request.n_samples or samples),
             seconds=time.perf_counter() - begun,
         )
 
-    def _network(self, method: str, sigma: float) -> UnrolledNetwork:
+    def _network(self, method: str, sigma: float) -> live.Method:
         # A baseline is the same at every noise level.
         key = method, sigma if method in METHODS else 0.0
         if key not in self._networks:
