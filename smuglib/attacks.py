@@ -196,6 +196,8 @@ def run(
     >>> for rung in ("random_uniform", "adaptive"):
     ...     z = run(rung, double, y, A, target, epsilon=0.1, generator=noise)
     ...     print(rung, round((double(z, A) - target).norm().item()))
+    random_uniform 15
+    adaptive 18
     """
     attack = rung if isinstance(rung, Attack) else LADDER[checks.one_of("rung", rung, LADDER)]
     operator = operator_of(A)
