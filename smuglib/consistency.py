@@ -13,7 +13,8 @@ same solver and is itself differentiable.
 
 from __future__ import annotations
 
-import copy
+from dataclasses import dataclass
+from typing import Literal, Protocol, get_args, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -22,7 +23,24 @@ from smuglib import checks, factors
 from smuglib.operators import SenseOperator
 from smuglib.solvers import CGSolver, Solver
 
-SOLVERS = ("auto", "linewise", "cg", "cg_coupled")
+SolverName = Literal["auto", "linewise", "cg", "cg_coupled"]
+SOLVERS: tuple[SolverName, ...] = get_args(SolverName)
+
+
+@runtime_checkable
+class Step(Protocol):
+    """What an unrolled loop needs of data consistency: wrap a step to change what it does."""
+
+    @property
+    def operator(self) -> SenseOperator:
+        """The operator that measured the data."""
+
+    @property
+    def lam(self) -> Tensor:
+        """Weight λ of the denoised image, a real scalar."""
+
+    def apply(self, z: Tensor, d: Tensor) -> Tensor:
+        """Return `DataConsistency.__call__` of images that are known to fit."""
 
 
 class _Solve(torch.autograd.Function):
@@ -49,7 +67,7 @@ class DataConsistency:
     Parameters
     ----------
     A
-        SENSE operator.
+        SENSE operator. Its maps want no gradient: there is none for them.
     lam
         Weight λ > 0 of the denoised image: a float, or a real scalar tensor whose gradient is
         wanted.
@@ -63,21 +81,22 @@ class DataConsistency:
     tol, max_iter
         Stopping rule of conjugate gradients.
 
-    Raises
-    ------
-    TypeError
-        If ``A`` is not a `SenseOperator`.
-    ValueError
-        If λ, the tolerance, the cap or ``expected_solves`` is out of range, the solver unknown,
-        ``"linewise"`` asked for a mask that is not 1-D, or the maps want a gradient: there is
-        none for them.
+    Examples
+    --------
+    >>> mask = torch.arange(16).view(1, 1, 1, 16) % 2 == 0
+    >>> A = SenseOperator(torch.full((1, 4, 16, 16), 0.5 + 0j), mask)
+    >>> step = DataConsistency(A, lam=0.5)
+    >>> d = torch.ones(1, 16, 16, dtype=torch.complex64)
+    >>> x = step(A.normal(d), d)  # data and denoised image agree, and the step leaves them
+    >>> step.solver, (x - d).abs().max().item() < 1e-5
+    ('linewise', True)
     """
 
     def __init__(
         self,
         A: SenseOperator,
         lam: float | Tensor = 1.0,
-        solver: str = "auto",
+        solver: SolverName = "auto",
         *,
         expected_solves: int | None = None,
         tol: float = 1e-6,
@@ -117,94 +136,80 @@ class DataConsistency:
         -------
         Tensor
             Images with a sample axis where ``z`` or ``d`` has one.
-
-        Raises
-        ------
-        TypeError
-            If the dtype of an input is not that of the maps.
-        ValueError
-            If a shape does not fit the operator, or if ``z`` and ``d`` differ in their number of
-            noise samples.
         """
-        self.check_images("z", z)
-        self.check_images("d", d)
+        for name, x in (("z", z), ("d", d)):
+            self.operator.check_images(name, x, dtype=self.operator.maps.dtype)
         if z.ndim == d.ndim:
             checks.same_shape("d", d, "z", z)
+        return self.apply(z, d)
+
+    def apply(self, z: Tensor, d: Tensor) -> Tensor:
+        """Solve for images that are known to fit."""
         if z.ndim != d.ndim:
             z, d = (z.unsqueeze(1), d) if z.ndim < d.ndim else (z, d.unsqueeze(1))
-        return self.solve(z + self.lam * d)
+        return self._solved(z + self.lam * d)
 
     def solve(self, rhs: Tensor) -> Tensor:
-        """Apply ``(A^H A + lam I)^{-1}``.
+        """Apply ``(A^H A + lam I)^{-1}`` to images, with or without an axis of samples."""
+        self.operator.check_images("rhs", rhs, dtype=self.operator.maps.dtype)
+        return self._solved(rhs)
 
-        Parameters
-        ----------
-        rhs
-            Images, ``[batch, height, width]`` or ``[batch, sample, height, width]``.
-
-        Returns
-        -------
-        Tensor
-            Images of the same shape.
-
-        Raises
-        ------
-        TypeError
-            If the dtype of ``rhs`` is not that of the maps.
-        ValueError
-            If its shape does not fit the operator.
-        """
-        self.check_images("rhs", rhs)
+    def _solved(self, rhs: Tensor) -> Tensor:
         samples = rhs if rhs.ndim == 4 else rhs.unsqueeze(1)
         solution: Tensor = _Solve.apply(samples, self.lam, self._solver)
         return solution if rhs.ndim == 4 else solution.squeeze(1)
 
-    def check_images(self, name: str, x: Tensor) -> None:
-        """Refuse images that do not fit the operator in shape or dtype.
 
-        Parameters
-        ----------
-        name
-            What the caller calls the argument.
-        x
-            The images to check.
+@dataclass(frozen=True)
+class CutStep:
+    """A step that passes no gradient to ``A^H y``, as the published code's."""
 
-        Raises
-        ------
-        TypeError
-            If the dtype of ``x`` is not that of the maps.
-        ValueError
-            If its shape does not fit the operator.
-        """
-        self.operator.check_images(name, x)
-        if x.dtype != self.operator.maps.dtype:
-            raise TypeError(
-                f"{name} must have the dtype of the maps, {self.operator.maps.dtype}, got {x.dtype}"
-            )
+    step: Step
+
+    @property
+    def operator(self) -> SenseOperator:
+        """The operator that measured the data."""
+        return self.step.operator
+
+    @property
+    def lam(self) -> Tensor:
+        """Weight of the denoised image."""
+        return self.step.lam
+
+    def apply(self, z: Tensor, d: Tensor) -> Tensor:
+        """Solve for images that are known to fit."""
+        return self.step.apply(z.detach(), d)
 
 
-def mismatched(step: DataConsistency, measured: SenseOperator) -> DataConsistency:
-    """Return a step that solves with one mask for data measured with another.
+@dataclass(frozen=True)
+class MismatchedStep:
+    """A step that solves with one mask for data measured with another.
 
     The poster's published code tests sampling rates so: ``A^H y`` has the new mask, data
     consistency keeps the mask of the training. It is a mask mismatch, not a change of rate.
 
     Parameters
     ----------
-    step
+    believed
         Data consistency with the mask that is believed.
-    measured
+    operator
         The operator that measured the data, of the same image size.
-
-    Returns
-    -------
-    DataConsistency
-        A step whose ``operator`` is ``measured``, and which solves with that of ``step``.
     """
-    step.operator.check_images("measured maps", measured.maps[:, 0])
-    mixed = copy.copy(step)
-    mixed.operator = measured
-    return mixed
+
+    believed: Step
+    operator: SenseOperator
+
+    def __post_init__(self) -> None:
+        self.believed.operator.check_images("measured maps", self.operator.maps[:, 0])
+
+    @property
+    def lam(self) -> Tensor:
+        """Weight of the denoised image."""
+        return self.believed.lam
+
+    def apply(self, z: Tensor, d: Tensor) -> Tensor:
+        """Solve for images that are known to fit."""
+        return self.believed.apply(z, d)
 
 
 def _checked_lam(lam: float | Tensor, A: SenseOperator) -> Tensor:
@@ -220,39 +225,31 @@ def _checked_lam(lam: float | Tensor, A: SenseOperator) -> Tensor:
     return torch.tensor(value, dtype=A.maps.real.dtype)
 
 
-def _choose(A: SenseOperator, expected_solves: int | None) -> tuple[str, str]:
+def _choose(A: SenseOperator, expected_solves: int | None) -> tuple[SolverName, str]:
     """Choose a solver, with the reason. Break-even is 6 to 22 solves (see the benchmark)."""
-    batch, height, width = A.image_shape
-    needed = batch * height * width**2 * A.maps.element_size()
-    if not A.is_cartesian_1d:
-        return "cg", "the mask is not 1-D Cartesian"
-    if needed > factors.MEMORY_BUDGET:
-        return "cg", f"line-wise factors need {needed / 2**30:.1f} GiB, more than the budget"
+    obstacle = factors.obstacle(A)
+    if obstacle is not None:
+        return "cg", obstacle
     if expected_solves is not None and expected_solves < 8:
         return "cg", f"{expected_solves} solves do not repay a factorization"
     return "linewise", "1-D Cartesian mask: exact, factored once"
 
 
-def cached(A: SenseOperator | DataConsistency, lam: float) -> DataConsistency:
+def cached(A: SenseOperator | Step, lam: float, solver: SolverName = "auto") -> Step:
     """Return the data-consistency step of an operator, whose factors are kept for the next call.
 
     Parameters
     ----------
     A
         An operator, or a step, returned as it is.
-    lam
-        Weight λ > 0; ignored for a step, which has its own.
-
-    Returns
-    -------
-    DataConsistency
-        The step with ``solver="auto"``.
-
-    Raises
-    ------
-    TypeError
-        If ``A`` is neither.
-    ValueError
-        If λ is not positive.
+    lam, solver
+        Of the step; a step has its own.
     """
-    return A if isinstance(A, DataConsistency) else DataConsistency(A, lam)
+    if isinstance(A, Step):
+        return A
+    return DataConsistency(A, lam, solver)
+
+
+def operator_of(A: SenseOperator | Step) -> SenseOperator:
+    """Return the operator that measured the data: ``A`` itself, or that of the step ``A``."""
+    return A if isinstance(A, SenseOperator) else cached(A, 1.0).operator

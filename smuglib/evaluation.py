@@ -12,14 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from tqdm import tqdm
 
 from smuglib import checks, metrics, provenance, records, sampling
-from smuglib.consistency import DataConsistency, mismatched
+from smuglib.consistency import MismatchedStep, SolverName, Step
 from smuglib.data import Scan
-from smuglib.models import UnrolledNetwork
+from smuglib.operators import SenseOperator
 from smuglib.precision import tf32
+from smuglib.reconstruction import Reconstruction, n_steps_of, operand, options, smoothing_of
 from smuglib.records import Record
 from smuglib.scenarios import Scenario
 from smuglib.trials import check_single, reconstruct
@@ -29,7 +30,7 @@ Keep = Callable[[Record, Tensor], None]
 
 
 def evaluate(
-    net: UnrolledNetwork,
+    net: Reconstruction,
     scans: Sequence[Scan],
     scenarios: Sequence[Scenario],
     *,
@@ -38,7 +39,7 @@ def evaluate(
     weights_sha256: str = "none",
     seed: int = 0,
     rescan: Rescan | None = None,
-    solver: str = "auto",
+    solver: SolverName = "auto",
     partial: Path | str | None = None,
     keep: Keep | None = None,
     progress: bool = True,
@@ -48,7 +49,8 @@ def evaluate(
     Parameters
     ----------
     net
-        The method, on the device to compute on, in evaluation mode.
+        The method, on the device to compute on, in evaluation mode; one without parameters
+        computes where the scans lie.
     scans
         Scans, each a batch of one.
     scenarios
@@ -80,20 +82,16 @@ def evaluate(
     -------
     list of Record
         Scan by scan, scenario by scenario.
-
-    Raises
-    ------
-    ValueError
-        If there is nothing to evaluate, a scenario repeats or a sampling rate is asked for
-        without ``rescan``, before anything is computed; if a scan is not a batch of one.
     """
-    _check_request(scans, scenarios, method, training_sigma, rescan)
-    device = next((p.device for p in net.parameters()), torch.device("cpu"))
+    _check_request(net, scans, scenarios, method, training_sigma, rescan)
+    parameters = net.parameters() if isinstance(net, nn.Module) else iter(())
+    device = next((p.device for p in parameters), scans[0].target.device)
+    smoothing = smoothing_of(net)
     common = {
         "method": method,
         "training_sigma": float(training_sigma),
-        "placement": net.smoothing.placement,
-        "sigma": net.smoothing.sigma if net.smoothing.is_active else 0.0,
+        "placement": smoothing.placement,
+        "sigma": smoothing.sigma if smoothing.is_active else 0.0,
         "weights_sha256": weights_sha256,
         "seed": checks.integer("seed", seed, minimum=0),
         "commit": provenance.commit(),
@@ -120,13 +118,13 @@ def evaluate(
 
 
 def _scan_rows(
-    net: UnrolledNetwork,
+    net: Reconstruction,
     scan: Scan,
     scenarios: Sequence[Scenario],
     common: dict[str, Any],
     known: dict[tuple[object, ...], Record],
     rescan: Rescan | None,
-    solver: str,
+    solver: SolverName,
     keep: Keep | None,
     device: torch.device,
 ) -> Iterator[Record]:
@@ -144,27 +142,37 @@ def _scan_rows(
         if blank.identity in known:
             yield known[blank.identity]
             continue
-        consistency = DataConsistency(believed.operator, net.lam, solver)
-        if scenario.mask_mismatch:
-            consistency = mismatched(consistency, found.operator)
-        z, x = reconstruct(net, found, scenario, seed=common["seed"], consistency=consistency)
+        A = _operand(net, believed.operator, found.operator, solver)
+        z, x = reconstruct(net, found, scenario, seed=common["seed"], A=A)
         row = replace(blank, **_results(z, x, found.target))
         if keep is not None:
             keep(row, x)
         yield row
 
 
+def _operand(
+    net: Reconstruction, believed: SenseOperator, measured: SenseOperator, solver: SolverName
+) -> SenseOperator | Step:
+    """Return what a method is called with where one mask measured and another is believed."""
+    A = operand(net, believed, solver)
+    if believed is measured:
+        return A
+    # Only data consistency can believe in a mask.
+    return measured if isinstance(A, SenseOperator) else MismatchedStep(A, measured)
+
+
 def _settings(
-    net: UnrolledNetwork, scenario: Scenario, scan: Scan, believed: Scan
+    net: Reconstruction, scenario: Scenario, scan: Scan, believed: Scan
 ) -> dict[str, Any]:
     """Return what a record says about scenario and scan."""
     attack = scenario.attack
     ascends = attack is not None and attack.kind == "pgd"
     draws = ascends and attack is not None and attack.through == "smoothing"
-    n_samples = net.smoothing.n_samples if net.smoothing.is_active else 0
+    smoothing = smoothing_of(net)
+    n_samples = smoothing.n_samples if smoothing.is_active else 0
     return {
         "n_samples": scenario.n_samples if n_samples and scenario.n_samples else n_samples,
-        "n_steps": scenario.n_steps or net.n_steps,
+        "n_steps": scenario.n_steps or n_steps_of(net),
         "scenario": scenario.name,
         "rung": scenario.rung,
         "epsilon": float(scenario.epsilon),
@@ -194,6 +202,7 @@ def _results(z: Tensor, x: Tensor, target: Tensor) -> dict[str, Any]:
 
 
 def _check_request(
+    net: Reconstruction,
     scans: Sequence[Scan],
     scenarios: Sequence[Scenario],
     method: str,
@@ -206,6 +215,7 @@ def _check_request(
     if not scans or not scenarios:
         raise ValueError(f"nothing to evaluate: {len(scans)} scans, {len(scenarios)} scenarios")
     for scenario in scenarios:
+        options(net, n_steps=scenario.n_steps, n_samples=scenario.n_samples)
         if list(scenarios).count(scenario) > 1:
             raise ValueError(f"scenarios must differ, got {scenario.name!r} twice alike")
         if scenario.sampling_rate is not None and rescan is None:

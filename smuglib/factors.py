@@ -15,6 +15,17 @@ MEMORY_BUDGET = 4 * 2**30
 _solvers: WeakKeyDictionary[SenseOperator, LinewiseSolver] = WeakKeyDictionary()
 
 
+def obstacle(A: SenseOperator) -> str | None:
+    """Return why an operator has no line-wise factors that could be kept; None if it has."""
+    if not A.is_cartesian_1d:
+        return "the mask is not 1-D Cartesian"
+    batch, height, width = A.image_shape
+    needed = batch * height * width**2 * A.maps.element_size()
+    if needed > MEMORY_BUDGET:
+        return f"line-wise factors need {needed / 2**30:.1f} GiB, more than the budget"
+    return None
+
+
 def linewise(A: SenseOperator) -> LinewiseSolver:
     """Return the line-wise solver of an operator.
 
@@ -30,11 +41,6 @@ def linewise(A: SenseOperator) -> LinewiseSolver:
     -------
     LinewiseSolver
         The same object while its factors are kept.
-
-    Raises
-    ------
-    ValueError
-        If the mask is not 1-D Cartesian.
     """
     solver = _solvers.pop(A, None) or LinewiseSolver(A)
     _solvers[A] = solver

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from smuglib import lesions, random, trials, uncertainty
-from smuglib.consistency import DataConsistency
 from smuglib.lesions import Planted
 from smuglib.models import UnrolledNetwork
+from smuglib.reconstruction import Reconstruction, bind
 from smuglib.scenarios import Scenario
 
 
@@ -35,7 +35,7 @@ class Outcome:
 
 
 def observe(
-    net: UnrolledNetwork,
+    net: Reconstruction,
     planted: Planted,
     scenario: Scenario,
     *,
@@ -50,38 +50,19 @@ def observe(
     if scenario.sampling_rate is not None:
         raise ValueError(f"scenario {scenario.name!r} must leave sampling_rate to the scan")
     objective = lesions.objective(planted, aim)
-    consistency = DataConsistency(planted.scan.operator, net.lam)
-    z, z_free = (consistency.operator.adjoint(scan.kspace) for scan in (planted.scan, planted.free))
+    operator = planted.scan.operator
+    z, z_free = (operator.adjoint(scan.kspace) for scan in (planted.scan, planted.free))
     if scenario.attack is not None:
         victim = planted.free if aim == "create" else planted.scan
-        attacked = trials.perturbed(
-            net, victim, scenario, consistency, seed=seed, objective=objective
-        )
+        attacked = trials.perturbed(net, victim, scenario, operator, seed=seed, objective=objective)
         if aim == "create":
             z, z_free = z + (attacked - z_free) / planted.factor, attacked
         else:
             z, z_free = attacked, z_free + planted.factor * (attacked - z)
-    x, free = (_scored(net, planted, start, consistency, scenario, seed) for start in (z, z_free))
+    method = bind(net, operator, n_steps=scenario.n_steps, n_samples=scenario.n_samples)
+    with torch.no_grad():
+        x, free = (method(start, _noise(planted, seed)) for start in (z, z_free))
     return Outcome(x, free, z)
-
-
-@torch.no_grad()
-def _scored(
-    net: UnrolledNetwork,
-    planted: Planted,
-    z: Tensor,
-    consistency: DataConsistency,
-    scenario: Scenario,
-    seed: int,
-) -> Tensor:
-    x: Tensor = net(
-        z,
-        consistency,
-        generator=_noise(planted, seed),
-        n_steps=scenario.n_steps,
-        n_samples=scenario.n_samples if net.smoothing.is_active else None,
-    )
-    return x
 
 
 @torch.no_grad()

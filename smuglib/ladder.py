@@ -18,17 +18,30 @@ rung                    what the attacker differentiates
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 from smuglib import checks
-from smuglib.perturbations import NORMS
+from smuglib.perturbations import Norm
 
-KINDS = ("gaussian", "uniform", "pgd")
-DOMAINS = ("image", "range", "kspace")
-KEEPS = ("last", "best")
-STEP_RULES = ("fixed", "adaptive")
-GRADIENTS = ("exact", "cut")
-THROUGHS = ("smoothing", "around")
-PRECISIONS = ("float32", "bfloat16")
+Kind = Literal["gaussian", "uniform", "pgd"]
+Domain = Literal["image", "range", "kspace"]
+Keep = Literal["last", "best"]
+StepRule = Literal["fixed", "adaptive"]
+Gradient = Literal["exact", "cut"]
+Through = Literal["smoothing", "around"]
+Precision = Literal["float32", "bfloat16"]
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
+
+_NAMES = {
+    "kind": Kind,
+    "domain": Domain,
+    "norm": Norm,
+    "keep": Keep,
+    "step_rule": StepRule,
+    "gradient": Gradient,
+    "through": Through,
+    "precision": Precision,
+}
 
 
 @dataclass(frozen=True)
@@ -68,7 +81,7 @@ class Attack:
         the network with its smoothing switched off, a transfer attack.
     n_samples
         Noise samples of the differentiated reconstruction; the network's own number by default.
-        Unused around the smoothing.
+        Unused around the smoothing, and where there is none.
     precision
         Arithmetic of the denoiser's convolutions in the ascent: ``"float32"`` (whatever the
         network computes in), or ``"bfloat16"``, about half the time on a CPU with such
@@ -85,44 +98,39 @@ class Attack:
         ball from the same state of the generator: the result is then at least as strong, up to
         the noise under which candidates are judged.
 
-    Raises
-    ------
-    ValueError
-        If a setting is out of range or unknown, or adaptive steps are to keep the last iterate.
+    Examples
+    --------
+    >>> Attack(n_steps=20, norm="l2").through, LADDER["transfer"].through
+    ('smoothing', 'around')
     """
 
-    kind: str = "pgd"
-    domain: str = "image"
-    norm: str = "linf"
+    kind: Kind = "pgd"
+    domain: Domain = "image"
+    norm: Norm = "linf"
     n_steps: int = 10
     step_fraction: float = 1 / 3
     random_start: bool = True
     n_restarts: int = 1
-    keep: str = "last"
-    gradient: str = "exact"
-    through: str = "smoothing"
+    keep: Keep = "last"
+    gradient: Gradient = "exact"
+    through: Through = "smoothing"
     n_samples: int | None = None
-    precision: str = "float32"
-    step_rule: str = "fixed"
+    precision: Precision = "float32"
+    step_rule: StepRule = "fixed"
     floor: float = 0.1
     warm_start: bool = False
 
     def __post_init__(self) -> None:
-        checks.one_of("kind", self.kind, KINDS)
-        checks.one_of("domain", self.domain, DOMAINS)
-        checks.one_of("norm", self.norm, NORMS)
+        for name, allowed in _NAMES.items():
+            checks.one_of(name, getattr(self, name), get_args(allowed))
         checks.integer("n_steps", self.n_steps)
         checks.positive("step_fraction", self.step_fraction)
         checks.integer("n_restarts", self.n_restarts)
-        checks.one_of("keep", self.keep, KEEPS)
-        checks.one_of("step_rule", self.step_rule, STEP_RULES)
         if self.step_rule == "adaptive" and self.keep == "last":
             raise ValueError("keep must be 'best' with step_rule 'adaptive', got 'last'")
         checks.fraction("floor", self.floor)
+        checks.boolean("random_start", self.random_start)
         checks.boolean("warm_start", self.warm_start)
-        checks.one_of("gradient", self.gradient, GRADIENTS)
-        checks.one_of("through", self.through, THROUGHS)
-        checks.one_of("precision", self.precision, PRECISIONS)
         if self.n_samples is not None:
             checks.integer("n_samples", self.n_samples)
 

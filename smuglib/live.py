@@ -19,7 +19,9 @@ from smuglib.store import Store
 from smuglib.tables import select
 from smuglib.total_variation import TotalVariation
 
-BASELINES: dict[str, Callable[[], UnrolledNetwork]] = {
+Method = UnrolledNetwork | ZeroFilled | TotalVariation
+
+BASELINES: dict[str, Callable[[], Method]] = {
     "zero_filled": ZeroFilled,
     "tv": TotalVariation,
 }
@@ -28,6 +30,23 @@ BASELINES: dict[str, Callable[[], UnrolledNetwork]] = {
 
 def network(store: Store, method: str, sigma: float) -> UnrolledNetwork:
     """Load a method, or make a baseline, on the CPU and in evaluation mode."""
+def network(store: Store, method: str, sigma: float) -> Method:
+    """Load a method, or make a baseline.
+
+    Parameters
+    ----------
+    store
+        Where the weights lie.
+    method
+        A name of `smuglib.models.METHODS` or of `BASELINES`.
+    sigma
+        Noise of the method's training.
+
+    Returns
+    -------
+    UnrolledNetwork, ZeroFilled or TotalVariation
+        The network, on the CPU, in evaluation mode.
+    """
     checks.one_of("method", method, (*BASELINES, *METHODS))
     return BASELINES[method]().eval() if method in BASELINES else store.load(method, sigma)
 

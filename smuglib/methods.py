@@ -1,6 +1,16 @@
 """Names of methods, networks and settings; here because loading torch takes seconds."""
 
-METHODS = {"modl": "none", "rs_e2e": "end_to_end", "smug_v0": "step", "smug": "denoiser"}
+from typing import Literal
+
+Placement = Literal["none", "end_to_end", "step", "denoiser"]
+"""Where the expectation over noise stands (see `smuglib.smoothing.Smoothing`)."""
+
+METHODS: dict[str, Placement] = {
+    "modl": "none",
+    "rs_e2e": "end_to_end",
+    "smug_v0": "step",
+    "smug": "denoiser",
+}
 """The poster's methods and their placement of the expectation."""
 
 DENOISERS = ("didn", "unet", "dncnn")

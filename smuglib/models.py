@@ -13,15 +13,15 @@ placement of E_ν   method    what is averaged
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from smuglib import checks
-from smuglib.consistency import DataConsistency, cached
+from smuglib.consistency import SolverName, Step, cached
 from smuglib.methods import METHODS as METHODS
+from smuglib.methods import Placement
 from smuglib.operators import SenseOperator
 from smuglib.smoothing import NoiseSource, Smoothing
 
@@ -56,12 +56,14 @@ class UnrolledNetwork(nn.Module):
         memory of one unrolling step instead of N, for one more forward pass. Gradients are the
         same.
 
-    Raises
-    ------
-    TypeError
-        If ``smoothing`` is not a `Smoothing`.
-    ValueError
-        If ``n_steps`` < 1, ``lam`` is not positive or ``checkpoint`` not a boolean.
+    Examples
+    --------
+    >>> mask = torch.arange(16).view(1, 1, 1, 16) % 2 == 0
+    >>> A = SenseOperator(torch.full((1, 4, 16, 16), 0.5 + 0j), mask)
+    >>> net = UnrolledNetwork(nn.Tanh(), n_steps=3, smoothing=Smoothing("denoiser", 0.01, 2))
+    >>> z = torch.full((1, 16, 16), 0.5 + 0j)
+    >>> net(z, A, generator=torch.Generator().manual_seed(0)).shape
+    torch.Size([1, 16, 16])
     """
 
     def __init__(
@@ -80,10 +82,14 @@ class UnrolledNetwork(nn.Module):
         self.smoothing = Smoothing("none") if smoothing is None else _checked_smoothing(smoothing)
         self.checkpoint = checks.boolean("checkpoint", checkpoint)
 
+    def consistency_step(self, A: SenseOperator | Step, solver: SolverName = "auto") -> Step:
+        """Return this network's data-consistency step for some scans; a step as it is."""
+        return cached(A, self.lam, solver)
+
     def forward(
         self,
         z: Tensor,
-        A: SenseOperator | DataConsistency,
+        A: SenseOperator | Step,
         *,
         generator: torch.Generator | None = None,
         n_steps: int | None = None,
@@ -112,36 +118,27 @@ class UnrolledNetwork(nn.Module):
         -------
         Tensor
             Reconstructions, ``[batch, height, width]``.
-
-        Raises
-        ------
-        TypeError
-            If ``z`` has not the maps' dtype, or ``A``, ``generator`` or ``smoothing`` is of another
-            type than named above.
-        ValueError
-            If a shape or a setting is out of range, or a generator is missing.
         """
         steps = self.n_steps if n_steps is None else checks.integer("n_steps", n_steps)
         smoothing = self.smoothing if smoothing is None else _checked_smoothing(smoothing)
         if n_samples is not None:
             smoothing = replace(smoothing, n_samples=n_samples)
-        checks.complex_tensor("z", z, n_axes=(3,))
         noise = NoiseSource(smoothing, generator)
-        consistency = cached(A, self.lam)
-        consistency.check_images("z", z)
+        step = self.consistency_step(A)
+        step.operator.check_images("z", z, n_axes=(3,), dtype=step.operator.maps.dtype)
 
         if smoothing.placement == "end_to_end":
             x = noise.perturb(z)
             seen = z if smoothing.start_only else x
-            return self._unroll(x, seen, consistency, "none", noise, steps, trace).mean(1)
-        return self._unroll(z, z, consistency, smoothing.placement, noise, steps, trace)
+            return self._unroll(x, seen, step, "none", noise, steps, trace).mean(1)
+        return self._unroll(z, z, step, smoothing.placement, noise, steps, trace)
 
     def _unroll(
         self,
         x: Tensor,
         z: Tensor,
-        consistency: DataConsistency,
-        placement: str,
+        step: Step,
+        placement: Placement,
         noise: NoiseSource,
         n_steps: int,
         trace: Trace | None,
@@ -152,11 +149,11 @@ class UnrolledNetwork(nn.Module):
                 trace.inputs.append(x)
                 trace.denoised.append(denoised)
             if placement == "none":
-                x = consistency(z, denoised)
+                x = step.apply(z, denoised)
             elif placement == "denoiser":
-                x = consistency(z, denoised.mean(1))
+                x = step.apply(z, denoised.mean(1))
             else:
-                x = consistency(z, denoised).mean(1)
+                x = step.apply(z, denoised).mean(1)
         return x
 
     def _denoise(self, x: Tensor) -> Tensor:
@@ -166,15 +163,19 @@ class UnrolledNetwork(nn.Module):
         return checkpoint(self.denoiser, x, use_reentrant=False, preserve_rng_state=False)
 
 
-class ZeroFilled(UnrolledNetwork):
-    """The baseline: no unrolling step at all, the zero-filled image as it is."""
+class ZeroFilled(nn.Module):
+    """The baseline: the zero-filled image as it is.
 
-    def __init__(self) -> None:
-        super().__init__(nn.Identity())
-        self.n_steps = 0
+    Examples
+    --------
+    >>> A = SenseOperator(torch.full((1, 4, 16, 16), 0.5 + 0j), torch.ones(1, 1, 1, 16).bool())
+    >>> z = torch.full((1, 16, 16), 0.5 + 0j)
+    >>> ZeroFilled()(z, A) is z
+    True
+    """
 
-    def forward(self, z: Tensor, A: SenseOperator | DataConsistency, **settings: Any) -> Tensor:  # noqa: ANN401
-        """Return ``z``, complex, ``[batch, height, width]``; all settings are without effect."""
+    def forward(self, z: Tensor, A: SenseOperator) -> Tensor:
+        """Return ``z``, complex, ``[batch, height, width]``."""
         return z
 
 

@@ -35,18 +35,7 @@ class NormalOperator:
         self._mask = shifted.to(maps.real.dtype).unsqueeze(-1)
 
     def __call__(self, x: Tensor) -> Tensor:
-        """Apply the operator; gradients pass through.
-
-        Parameters
-        ----------
-        x
-            Images, ``[batch, sample, height, width]``.
-
-        Returns
-        -------
-        Tensor
-            Images of the same shape.
-        """
+        """Apply the operator to images ``[batch, sample, height, width]``; gradients pass."""
         if x.is_cuda or x.nbytes * self._maps.shape[1] <= PIECE_BYTES:
             return self._piece(x, self._maps[:, None], self._mask[:, None])
         masks = self._mask.expand(len(x), -1, -1, -1, -1)

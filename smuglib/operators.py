@@ -27,12 +27,14 @@ class SenseOperator:
         Boolean sampling mask ``M``, ``[batch or 1, 1, 1 or height, width]``. A height of 1 is a
         1-D Cartesian mask: whole columns are sampled, the readout runs along the height.
 
-    Raises
-    ------
-    TypeError
-        If ``maps`` is not complex or ``mask`` not boolean.
-    ValueError
-        If shapes disagree or the mask samples nothing.
+    Examples
+    --------
+    >>> maps = torch.full((1, 4, 16, 16), 0.5 + 0j)
+    >>> mask = torch.arange(16).view(1, 1, 1, 16) % 2 == 0
+    >>> A = SenseOperator(maps, mask)
+    >>> y = A.forward(torch.ones(1, 16, 16, dtype=torch.complex64))
+    >>> y.shape, A.adjoint(y).shape
+    (torch.Size([1, 4, 16, 16]), torch.Size([1, 16, 16]))
     """
 
     def __init__(self, maps: Tensor, mask: Tensor) -> None:
@@ -56,13 +58,7 @@ class SenseOperator:
         return self.mask.shape[-2] == 1
 
     def to(self, target: torch.device | torch.dtype | str) -> SenseOperator:
-        """Return this operator on another device, or with maps of another complex dtype.
-
-        Raises
-        ------
-        TypeError
-            If ``target`` is a dtype that is not complex.
-        """
+        """Return this operator on another device, or with maps of another complex dtype."""
         if isinstance(target, torch.dtype) and not target.is_complex:
             raise TypeError(f"maps must stay complex64 or complex128, got {target}")
         mask = self.mask if isinstance(target, torch.dtype) else self.mask.to(target)
@@ -81,13 +77,6 @@ class SenseOperator:
         Tensor
             k-space, ``[batch, coil, height, width]`` or ``[batch, sample, coil, height, width]``,
             zero where not sampled.
-
-        Raises
-        ------
-        TypeError
-            If ``x`` is not complex.
-        ValueError
-            If its shape does not fit the operator.
         """
         self.check_images("x", x)
         maps, mask = self._aligned(x.ndim + 1)
@@ -99,20 +88,12 @@ class SenseOperator:
         Parameters
         ----------
         y
-            Complex k-space, ``[batch, coil, height, width]`` or
-            ``[batch, sample, coil, height, width]``. Unsampled positions are ignored.
+            Complex k-space, as `forward` returns it. Unsampled positions are ignored.
 
         Returns
         -------
         Tensor
             Images, ``[batch, height, width]`` or ``[batch, sample, height, width]``.
-
-        Raises
-        ------
-        TypeError
-            If ``y`` is not complex.
-        ValueError
-            If its shape does not fit the operator.
         """
         checks.complex_tensor("y", y, n_axes=(4, 5))
         batch, coils, height, width = self.maps.shape
@@ -125,51 +106,45 @@ class SenseOperator:
         return (maps.conj() * ifft2c(mask * y)).sum(-3)
 
     def normal(self, x: Tensor) -> Tensor:
-        """Apply ``A^H A``.
-
-        Parameters
-        ----------
-        x
-            Complex images, ``[batch, height, width]`` or ``[batch, sample, height, width]``.
-
-        Returns
-        -------
-        Tensor
-            Images of the same shape.
-        """
+        """Apply ``A^H A`` to images, of the shapes that `forward` takes."""
         self.check_images("x", x)
         samples = x if x.ndim == 4 else x.unsqueeze(1)
-        image = self._normal(samples)
+        image = self.normal_operator(samples)
         return image if x.ndim == 4 else image.squeeze(1)
 
     @cached_property
-    def _normal(self) -> NormalOperator:
+    def normal_operator(self) -> NormalOperator:
+        """``A^H A`` for images ``[batch, sample, height, width]`` that are known to fit."""
         return NormalOperator(self.maps, self.mask)
 
-    def check_images(self, name: str, x: Tensor) -> None:
-        """Refuse images that do not fit this operator.
+    def check_images(
+        self,
+        name: str,
+        x: Tensor,
+        *,
+        n_axes: tuple[int, ...] = (3, 4),
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        """Refuse images that do not fit this operator, under the name that the caller gives them.
 
         Parameters
         ----------
-        name
-            What the caller calls the argument.
-        x
-            The images to check.
-
-        Raises
-        ------
-        TypeError
-            If ``x`` is not complex.
-        ValueError
-            If its shape does not fit.
+        name, x
+            The argument.
+        n_axes
+            Numbers of axes that are allowed: four with an axis of noise samples.
+        dtype
+            The only complex dtype that is allowed; by default any.
         """
-        checks.complex_tensor(name, x, n_axes=(3, 4))
+        checks.complex_tensor(name, x, n_axes=n_axes)
         batch, height, width = self.image_shape
         if (x.shape[0], *x.shape[-2:]) != (batch, height, width):
             raise ValueError(
                 f"{name} must have shape [{batch}, (sample,) {height}, {width}], "
                 f"got {tuple(x.shape)}"
             )
+        if dtype is not None and x.dtype != dtype:
+            raise TypeError(f"{name} must have the dtype of the maps, {dtype}, got {x.dtype}")
 
     def _aligned(self, n_axes: int) -> tuple[Tensor, Tensor]:
         """Return maps and mask, with an axis for noise samples where k-space has five axes."""

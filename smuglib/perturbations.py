@@ -7,6 +7,7 @@ part, the ℓ2 norm the Euclidean norm of all parts. Every sample of a batch has
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor
@@ -14,7 +15,7 @@ from torch import Tensor
 from smuglib import checks
 from smuglib.random import complex_normal
 
-NORMS = ("linf", "l2")
+Norm = Literal["linf", "l2"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,33 +33,23 @@ class Ball:
     support
         Boolean tensor that broadcasts to ``center``: where a perturbation may differ from zero.
 
-    Raises
-    ------
-    ValueError
-        If the norm is unknown.
+    Examples
+    --------
+    >>> ball = Ball("l2", torch.tensor([0.1]), torch.zeros(1, 16, 16, dtype=torch.complex64))
+    >>> round(ball.uniform(torch.Generator().manual_seed(0)).norm().item(), 2)
+    0.1
     """
 
-    norm: str
+    norm: Norm
     radius: Tensor
     center: Tensor
     support: Tensor | None = None
 
     def __post_init__(self) -> None:
-        checks.one_of("norm", self.norm, NORMS)
+        checks.one_of("norm", self.norm, get_args(Norm))
 
     def uniform(self, generator: torch.Generator) -> Tensor:
-        """Draw a perturbation uniformly from the ball.
-
-        Parameters
-        ----------
-        generator
-            Source of the draw.
-
-        Returns
-        -------
-        Tensor
-            Complex perturbation of the shape of ``center``.
-        """
+        """Draw a perturbation uniformly from the ball, of the shape of ``center``."""
         shape, device = self.center.shape, generator.device
         real_dtype = self.center.real.dtype
         if self.norm == "linf":
@@ -77,16 +68,6 @@ class Ball:
         In ℓ∞ its standard deviation is the radius on the real and on the imaginary part, as for
         the poster's noise accuracy, so many parts lie outside the ball. In ℓ2 it is scaled to a
         norm of exactly the radius.
-
-        Parameters
-        ----------
-        generator
-            Source of the draw.
-
-        Returns
-        -------
-        Tensor
-            Complex noise of the shape of ``center``.
         """
         noise = self._gaussian(generator)
         return self._radius * (noise if self.norm == "linf" else self.unit(noise))
@@ -102,11 +83,6 @@ class Ball:
             Gradient of the loss, likewise, not zero for any sample.
         step
             Length of the step in the ball's norm, real, ``[batch]``.
-
-        Returns
-        -------
-        Tensor
-            The next perturbation.
         """
         if self.norm == "linf":
             direction = torch.view_as_complex(torch.view_as_real(gradient.resolve_conj()).sign())
@@ -115,18 +91,7 @@ class Ball:
         return self.project(delta + self.aligned(step) * direction)
 
     def project(self, delta: Tensor) -> Tensor:
-        """Return the nearest perturbation in the ball.
-
-        Parameters
-        ----------
-        delta
-            Complex perturbation, ``[batch, ...]``.
-
-        Returns
-        -------
-        Tensor
-            Perturbation of the same shape.
-        """
+        """Return the nearest perturbation in the ball."""
         delta = self._supported(delta)
         if self.norm == "linf":
             bound = self._radius.unsqueeze(-1)

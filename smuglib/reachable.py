@@ -28,13 +28,16 @@ class Reachable:
     A
         Operator with a 1-D Cartesian mask; its tensors are not kept.
     floor
-        Least eigenvalue, in (0, 1].
+        Least eigenvalue, in (0, 1]; every scan has at least one such.
 
-    Raises
-    ------
-    ValueError
-        If the floor is out of range, the mask is not 1-D Cartesian, or a scan has no such
-        eigenvalue.
+    Examples
+    --------
+    >>> mask = torch.arange(16).view(1, 1, 1, 16) % 2 == 0
+    >>> A = SenseOperator(torch.full((1, 4, 16, 16), 0.5 + 0j), mask)
+    >>> x = torch.randn(1, 16, 16, generator=torch.Generator().manual_seed(0)) + 0j
+    >>> once = Reachable(A, floor=0.1)(x)
+    >>> (Reachable(A, floor=0.1)(once) - once).abs().max().item() < 1e-5
+    True
     """
 
     def __init__(self, A: SenseOperator, floor: float) -> None:
@@ -50,18 +53,7 @@ class Reachable:
         self._matrices = (vectors * kept.unsqueeze(-2)) @ vectors.mH
 
     def __call__(self, x: Tensor) -> Tensor:
-        """Project images.
-
-        Parameters
-        ----------
-        x
-            Complex images, ``[batch, height, width]`` or ``[batch, sample, height, width]``.
-
-        Returns
-        -------
-        Tensor
-            Images of the same shape.
-        """
+        """Project images, ``[batch, height, width]`` or ``[batch, sample, height, width]``."""
         lines = x.transpose(1, 2) if x.ndim == 4 else x.unsqueeze(2)
         projected = lines @ self._matrices.mT
         return projected.transpose(1, 2) if x.ndim == 4 else projected.squeeze(2)
@@ -83,11 +75,6 @@ class ReachableBall(Ball):
         See `Ball`; perturbations are images, ``[batch, height, width]``, and have no support.
     reachable
         The projection to the subspace.
-
-    Raises
-    ------
-    ValueError
-        If the norm is unknown or a support given.
     """
 
     reachable: Reachable = field(kw_only=True)

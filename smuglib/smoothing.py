@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import get_args
 
 import torch
 from torch import Tensor
 
 from smuglib import checks
+from smuglib.methods import Placement
 from smuglib.random import complex_normal
 
-PLACEMENTS = ("none", "end_to_end", "step", "denoiser")
+PLACEMENTS: tuple[Placement, ...] = get_args(Placement)
 
 
 @dataclass(frozen=True)
@@ -37,14 +39,14 @@ class Smoothing:
         With ``"end_to_end"``: the noise enters ``x_0`` alone, and data consistency sees the clean
         ``z`` (as in the published code of RS-E2E). Not the poster's ``E[x(z + ν)]``.
 
-    Raises
-    ------
-    ValueError
-        If the placement is unknown, ``sigma`` negative or not finite, ``n_samples`` < 1 or odd
-        with ``antithetic``, a flag not a boolean, or ``start_only`` asked for another placement.
+    Examples
+    --------
+    >>> smoothing = Smoothing("denoiser", sigma=0.05, n_samples=8)
+    >>> smoothing.is_active, Smoothing("none").is_active
+    (True, False)
     """
 
-    placement: str = "denoiser"
+    placement: Placement = "denoiser"
     sigma: float = 0.01
     n_samples: int = 10
     share_noise: bool = False
@@ -78,11 +80,6 @@ class NoiseSource:
         Strength, number of samples and whether steps share them.
     generator
         Seeded source of the draws.
-
-    Raises
-    ------
-    ValueError
-        If noise is to be drawn and no generator was given.
     """
 
     def __init__(self, smoothing: Smoothing, generator: torch.Generator | None) -> None:
@@ -95,18 +92,7 @@ class NoiseSource:
         self._shared: Tensor | None = None
 
     def perturb(self, x: Tensor) -> Tensor:
-        """Return noisy copies of images.
-
-        Parameters
-        ----------
-        x
-            Complex images, ``[batch, height, width]``.
-
-        Returns
-        -------
-        Tensor
-            ``x + ν``, ``[batch, sample, height, width]``.
-        """
+        """Return ``x + ν``, ``[batch, sample, height, width]``, of images without samples."""
         return x.unsqueeze(1) + self._draw(x)
 
     def _draw(self, x: Tensor) -> Tensor:

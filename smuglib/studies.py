@@ -76,7 +76,7 @@ class Run:
             Where they go.
         """
         names = (self.method, *self.study.companions)
-        return [live.network(self.weights, name, self.sigma).to(device) for name in names]
+        return [self.weights.load(name, self.sigma).to(device) for name in names]
 
     def hashes(self) -> dict[str, str]:
         """Return the hash of the weights that are measured, and one of its companions', if any."""

@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from smuglib import checks
 from smuglib.data import Scan
-from smuglib.ladder import LADDER, PRECISIONS
+from smuglib.ladder import LADDER, PRECISIONS, Precision
 from smuglib.measurements import Measure, Values
 from smuglib.models import METHODS, UnrolledNetwork
 from smuglib.transfer import transferred
@@ -49,7 +49,7 @@ class TransferStudy:
     epsilon: float = 1 / 255
     attack_steps: int = 10
     attack_samples: int = 2
-    precision: str = "bfloat16"
+    precision: Precision = "bfloat16"
     seed: int = 0
 
     def __post_init__(self) -> None:

@@ -9,19 +9,20 @@ import torch
 from torch import Tensor
 
 from smuglib import attacks, random
-from smuglib.consistency import DataConsistency
+from smuglib.consistency import Step, operator_of
 from smuglib.data import Scan
-from smuglib.models import UnrolledNetwork
+from smuglib.operators import SenseOperator
+from smuglib.reconstruction import Reconstruction, bind
 from smuglib.scenarios import Scenario
 
 
 def reconstruct(
-    net: UnrolledNetwork,
+    net: Reconstruction,
     scan: Scan,
     scenario: Scenario,
     *,
     seed: int = 0,
-    consistency: DataConsistency | None = None,
+    A: SenseOperator | Step | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Put one scan through a scenario.
 
@@ -35,52 +36,39 @@ def reconstruct(
         What to do to it.
     seed
         Seed of the attack and of the smoothing noise.
-    consistency
-        The scan's data-consistency step, if it is at hand.
+    A
+        What the method is called with, if it is not the scan's operator or the method's step on
+        it (see `smuglib.reconstruction.operand`).
 
     Returns
     -------
     Tensor, Tensor
-        The zero-filled image that the network was given, perturbation included, and the
+        The zero-filled image that the method was given, perturbation included, and the
         reconstruction, complex, ``[1, height, width]``.
-
-    Raises
-    ------
-    ValueError
-        If the scan is not a batch of one.
-    RuntimeError
-        If the attack's gradient vanishes.
     """
     check_single(scan)
-    if consistency is None:
-        consistency = DataConsistency(scan.operator, net.lam)
-    key = scan.split, int(scan.slice_index)
-    z = perturbed(net, scan, scenario, consistency, seed=seed)
+    A = scan.operator if A is None else A
+    method = bind(net, A, n_steps=scenario.n_steps, n_samples=scenario.n_samples)
+    z = perturbed(net, scan, scenario, A, seed=seed)
     with torch.no_grad():
-        x = net(
-            z,
-            consistency,
-            generator=random.generator(seed, "score", *key),
-            n_steps=scenario.n_steps,
-            n_samples=scenario.n_samples,
-        )
+        x = method(z, random.generator(seed, "score", scan.split, int(scan.slice_index)))
     return z, x
 
 
 def perturbed(
-    net: UnrolledNetwork,
+    net: Reconstruction,
     scan: Scan,
     scenario: Scenario,
-    consistency: DataConsistency,
+    A: SenseOperator | Step,
     *,
     seed: int,
     objective: attacks.Objective | None = None,
 ) -> Tensor:
-    """Return the zero-filled image that a scenario gives a network, perturbation included.
+    """Return the zero-filled image that a scenario gives a method, perturbation included.
 
     Parameters
     ----------
-    net, scan, scenario, consistency, seed
+    net, scan, scenario, A, seed
         See `reconstruct`.
     objective
         What the attacker maximizes; by default the squared error.
@@ -89,19 +77,14 @@ def perturbed(
     -------
     Tensor
         Complex, ``[1, height, width]``.
-
-    Raises
-    ------
-    RuntimeError
-        If the attack's gradient vanishes.
     """
     if scenario.attack is None:
-        return consistency.operator.adjoint(scan.kspace)
+        return operator_of(A).adjoint(scan.kspace)
     return attacks.run(
         scenario.attack,
         net,
         scan.kspace,
-        consistency,
+        A,
         scan.target,
         epsilon=scenario.epsilon,
         unrolling_steps=scenario.n_steps,
@@ -111,17 +94,6 @@ def perturbed(
 
 
 def check_single(scan: Scan) -> None:
-    """Refuse more than one slice at a time: random draws are a function of the slice.
-
-    Parameters
-    ----------
-    scan
-        A batch of scans.
-
-    Raises
-    ------
-    ValueError
-        If the scan is not a batch of one.
-    """
+    """Refuse more than one slice at a time: random draws are a function of the slice."""
     if len(scan) != 1:
         raise ValueError(f"a scan must be a batch of one, got a batch of {len(scan)}")

@@ -70,13 +70,13 @@ def reconstruct(
     """
     if not net.smoothing.is_active:
         raise ValueError("net must be smoothed: without noise samples there is no spread")
-    consistency = cached(A, net.lam)
+    step = cached(A, net.lam)
     trace = Trace()
-    x = net(z, consistency, generator=generator, n_steps=n_steps, n_samples=n_samples, trace=trace)
+    x = net(z, step, generator=generator, n_steps=n_steps, n_samples=n_samples, trace=trace)
     # End to end, x_0 is the noisy z that data consistency sees in every step.
     noisy = net.smoothing.placement == "end_to_end" and not net.smoothing.start_only
     seen = trace.inputs[0] if noisy else z
-    return x, spread(consistency(seen, trace.denoised[-1]))
+    return x, spread(step.apply(seen, trace.denoised[-1]))
 
 
 def spread(samples: Tensor) -> Tensor:

@@ -7,11 +7,10 @@ from dataclasses import replace
 import pytest
 import torch
 
-from smuglib.ascent import worst
+from smuglib.ascent import StepLengths, checkpoints, worst
 from smuglib.ladder import Attack
 from smuglib.perturbations import Ball
 from smuglib.random import complex_normal, generator
-from smuglib.step_lengths import StepLengths, checkpoints
 
 FIXED = Attack(keep="best", n_steps=20)
 ADAPTIVE = replace(FIXED, step_rule="adaptive", step_fraction=2.0)

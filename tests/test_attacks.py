@@ -30,6 +30,18 @@ def error(net, z, A, target, **options):
         return (net(z, A, **options) - target).abs().square().sum((1, 2))
 
 
+def image(**settings):
+    return replace(LADDER["adaptive"], **settings)
+
+
+def kspace(**settings):
+    return replace(LADDER["kspace"], **settings)
+
+
+CUT = image(gradient="cut")
+FRONT_DOORS = {"image": (attacks.pgd, image), "kspace": (attacks.pgd_kspace, kspace)}
+
+
 class Shrink(torch.nn.Module):
     """A linear denoiser: the network's gradient has a closed form."""
 
@@ -47,9 +59,9 @@ def test_one_step_follows_the_finite_difference_gradient(method, domain):
     y, A, target = measurement(batch=1, size=8, dtype=torch.complex128)
     net = network(method, dtype=torch.complex128)
     start = A.adjoint(y) if domain == "image" else y
-    attack = attacks.pgd if domain == "image" else attacks.pgd_kspace
-    options = {"epsilon": 0.01, "n_steps": 1, "norm": "l2", "random_start": False}
-    delta = attack(net, start, A, target, generator=generator(5), **options) - start
+    door, attack = FRONT_DOORS[domain]
+    options = {"epsilon": 0.01, "n_steps": 1, "norm": "l2", "attack": attack(random_start=False)}
+    delta = door(net, start, A, target, generator=generator(5), **options) - start
 
     def loss(point):
         z = point if domain == "image" else A.adjoint(point)
@@ -73,9 +85,10 @@ def test_cut_gradient_misses_the_data_consistency_paths(domain):
     y, A, target = measurement(batch=2)
     net = network("modl", n_steps=4)
     start = A.adjoint(y) if domain == "image" else y
-    attack = attacks.pgd if domain == "image" else attacks.pgd_kspace
+    door, attack = FRONT_DOORS[domain]
+    options = {"epsilon": 0.01}
     exact, cut = (
-        attack(net, start, A, target, epsilon=0.01, gradient=name, generator=generator(0))
+        door(net, start, A, target, attack=attack(gradient=name), generator=generator(0), **options)
         for name in ("exact", "cut")
     )
     assert (exact - cut).abs().max() > 1e-3
@@ -90,8 +103,8 @@ def test_cut_gradient_is_the_published_codes():
     y, A, target = measurement(batch=1, size=8, dtype=torch.complex128)
     net = UnrolledNetwork(Shrink(), n_steps=2)
     z = A.adjoint(y)
-    options = {"epsilon": 0.01, "n_steps": 1, "norm": "l2", "random_start": False}
-    delta = attacks.pgd(net, z, A, target, gradient="cut", generator=generator(0), **options) - z
+    attack = image(n_steps=1, norm="l2", random_start=False, gradient="cut")
+    delta = attacks.pgd(net, z, A, target, epsilon=0.01, attack=attack, generator=generator(0)) - z
     step = DataConsistency(A)
     gradient = step.solve(step.solve(net(z, A) - target))
     expected = gradient / torch.linalg.vector_norm(gradient) * 0.01 / 3
@@ -103,7 +116,9 @@ def test_around_and_through_the_smoothing_differ(method):
     y, A, target = measurement(batch=1)
     net = network(method, sigma=0.3)
     through, around = (
-        attacks.pgd(net, A.adjoint(y), A, target, through=name, generator=generator(0))
+        attacks.pgd(
+            net, A.adjoint(y), A, target, attack=image(through=name), generator=generator(0)
+        )
         for name in ("smoothing", "around")
     )
     assert not torch.equal(through, around)
@@ -113,7 +128,9 @@ def test_around_and_through_agree_without_smoothing():
     y, A, target = measurement(batch=1)
     net = network("modl")
     through, around = (
-        attacks.pgd(net, A.adjoint(y), A, target, through=name, generator=generator(0))
+        attacks.pgd(
+            net, A.adjoint(y), A, target, attack=image(through=name), generator=generator(0)
+        )
         for name in ("smoothing", "around")
     )
     assert torch.equal(through, around)
@@ -143,8 +160,9 @@ def test_image_perturbation_stays_in_its_ball(norm, options):
     y, A, target = measurement(batch=3)
     z = A.adjoint(y)
     epsilon = EPSILON if norm == "linf" else 0.05
+    attack = image(norm=norm, **options)
     attacked = attacks.pgd(
-        network("smug"), z, A, target, epsilon=epsilon, norm=norm, generator=generator(0), **options
+        network("smug"), z, A, target, epsilon=epsilon, attack=attack, generator=generator(0)
     )
     delta = attacked - z
     if norm == "linf":
@@ -323,15 +341,15 @@ def test_best_iterate_is_at_least_the_last():
     y, A, target = measurement(batch=3)
     net = UnrolledNetwork(Wavy(), n_steps=1)
     z = A.adjoint(y)
-    options = {"epsilon": 0.5, "norm": "l2", "n_steps": 7, "random_start": False}
+    attack = image(norm="l2", n_steps=7, random_start=False)
     last, best = (
         error(
             net,
-            attacks.pgd(net, z, A, target, keep=keep, generator=generator(0), **options),
+            attacks.pgd(net, z, A, target, epsilon=0.5, attack=a, generator=generator(0)),
             A,
             target,
         )
-        for keep in ("last", "best")
+        for a in (attack, replace(attack, keep="best"))
     )
     assert (best >= last * (1 - 1e-6)).all()
     assert (best > 1.01 * last).any()
@@ -349,8 +367,8 @@ def test_restarts_keep_the_worst_of_each_scan(method, monkeypatch):
         return runs[-1]
 
     monkeypatch.setattr(ascent, "_fixed", recorded)
-    options = {"epsilon": 0.02, "n_steps": 1, "n_restarts": 4}
-    kept = attacks.pgd(net, z, A, target, generator=generator(0), **options)
+    attack = image(n_steps=1, n_restarts=4)
+    kept = attacks.pgd(net, z, A, target, epsilon=0.02, attack=attack, generator=generator(0))
     # Candidates are compared under one noise, whatever the noise of their own ascent was.
     seed = int(torch.randint(2**62, (), generator=generator(0)))
     errors = torch.stack(
@@ -371,16 +389,16 @@ def test_restarts_keep_the_worst_of_each_scan(method, monkeypatch):
     "option",
     [
         {"n_steps": 4},
-        {"step_size": 0.01},
+        {"attack": image(step_fraction=2.55)},
         {"norm": "l2"},
-        {"random_start": False},
-        {"n_restarts": 6},
-        {"step_rule": "adaptive", "keep": "best"},
-        {"n_samples": 1},
+        {"attack": image(random_start=False)},
+        {"attack": image(n_restarts=6)},
+        {"attack": image(step_rule="adaptive", keep="best")},
+        {"attack": image(n_samples=1)},
         {"unrolling_steps": 1},
         {"epsilon": 0.02},
     ],
-    ids=lambda option: next(iter(option)),
+    ids=str,
 )
 def test_every_option_changes_the_result(option):
     y, A, target = measurement(batch=1)
@@ -454,7 +472,7 @@ def test_parameters_learn_afterwards_if_they_did_before(fails):
         lambda *call: seen.append(any(p.requires_grad for p in others)) or call[2] * (not fails)
     )
     with pytest.raises(RuntimeError, match="zero") if fails else nullcontext():
-        attacks.pgd(net, A.adjoint(y), A, target, gradient="cut", generator=generator(0))
+        attacks.pgd(net, A.adjoint(y), A, target, attack=CUT, generator=generator(0))
     assert seen and not any(seen)
     assert not first.requires_grad
     assert all(p.requires_grad for p in others)
@@ -484,7 +502,8 @@ def test_no_forward_pass_is_wasted(method, options, passes):
     net = network(method)
     calls = []
     net.register_forward_hook(lambda *_: calls.append(1))
-    attacks.pgd(net, A.adjoint(y), A, target, n_steps=4, generator=generator(0), **options)
+    attack = image(n_steps=4, **options)
+    attacks.pgd(net, A.adjoint(y), A, target, attack=attack, generator=generator(0))
     assert len(calls) == passes
 
 
@@ -518,14 +537,14 @@ def test_a_gradient_of_zero_or_nan_raises(factor):
 
     net = UnrolledNetwork(Broken(), n_steps=1)
     with pytest.raises(RuntimeError, match="gradient is zero or not finite for scans \\[0\\]"):
-        attacks.pgd(net, A.adjoint(y), A, target, gradient="cut", generator=generator(0))
+        attacks.pgd(net, A.adjoint(y), A, target, attack=CUT, generator=generator(0))
 
 
 def test_a_gradient_that_the_network_hides_raises():
     y, A, target = measurement(batch=1)
     net = UnrolledNetwork(Constant(), n_steps=1)
     with pytest.raises(RuntimeError, match="gradient is zero"):
-        attacks.pgd(net, A.adjoint(y), A, target, gradient="cut", generator=generator(0))
+        attacks.pgd(net, A.adjoint(y), A, target, attack=CUT, generator=generator(0))
 
 
 @pytest.mark.parametrize(
@@ -534,7 +553,28 @@ def test_a_gradient_that_the_network_hides_raises():
         ({"epsilon": -0.1}, "epsilon must be >= 0"),
         ({"epsilon": float("nan")}, "epsilon must be a finite"),
         ({"n_steps": 0}, "n_steps must be an integer >= 1"),
-        ({"step_size": 0.0}, "step_size must be > 0"),
+        ({"norm": "l1"}, "norm must be one of 'linf', 'l2'"),
+        ({"unrolling_steps": 0}, "unrolling_steps must be"),
+        ({"attack": Attack(domain="range")}, "attack.domain must be one of 'kspace', got 'range'"),
+        ({"attack": kspace()}, "attack.domain must be one of 'image', 'range', got 'kspace'"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else str(value),
+)
+@pytest.mark.parametrize("door", [attacks.pgd, attacks.pgd_kspace])
+def test_bad_settings(door, option, message):
+    y, A, target = measurement(batch=1)
+    start = A.adjoint(y) if door is attacks.pgd else y
+    options = {"epsilon": 0.01, **option}
+    fits = "attack" in option and (option["attack"].domain == "kspace") == (door is not attacks.pgd)
+    with nullcontext() if fits else pytest.raises(ValueError, match=message):
+        door(network(), start, A, target, generator=generator(0), **options)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"n_steps": 0}, "n_steps must be an integer >= 1"),
+        ({"step_fraction": 0.0}, "step_fraction must be > 0"),
         ({"norm": "l1"}, "norm must be one of 'linf', 'l2'"),
         ({"n_restarts": 0}, "n_restarts must be"),
         ({"keep": "first"}, "keep must be one of"),
@@ -543,17 +583,14 @@ def test_a_gradient_that_the_network_hides_raises():
         ({"gradient": "half"}, "gradient must be one of"),
         ({"through": "under"}, "through must be one of"),
         ({"n_samples": 0}, "n_samples must be"),
-        ({"unrolling_steps": 0}, "unrolling_steps must be"),
+        ({"random_start": 1}, "random_start must be True or False"),
+        ({"kind": "x"}, "kind must be one of"),
+        ({"domain": "x"}, "domain must be one of"),
     ],
-    ids=lambda value: value if isinstance(value, str) else str(value),
 )
-@pytest.mark.parametrize("attack", [attacks.pgd, attacks.pgd_kspace])
-def test_bad_settings(attack, option, message):
-    y, A, target = measurement(batch=1)
-    start = A.adjoint(y) if attack is attacks.pgd else y
-    options = {"epsilon": 0.01, **option}
+def test_bad_attacks(settings, message):
     with pytest.raises(ValueError, match=message):
-        attack(network(), start, A, target, generator=generator(0), **options)
+        Attack(**settings)
 
 
 def test_bad_tensors():
@@ -573,13 +610,10 @@ def test_bad_tensors():
         attacks.pgd(net, z, "A", target, generator=g)
 
 
-def test_unknown_rung_and_settings():
+def test_unknown_rung():
     y, A, target = measurement(batch=1)
     with pytest.raises(ValueError, match="rung must be one of 'random_gaussian'"):
         attacks.run("stairs", network(), y, A, target, epsilon=0.01, generator=generator(0))
-    for settings in ({"kind": "x"}, {"domain": "x"}, {"step_fraction": 0.0}):
-        with pytest.raises(ValueError, match=f"{next(iter(settings))} must be"):
-            Attack(**settings)
 
 
 def test_published_rung_switches_the_smoothing_off():

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from smuglib import factors
-from smuglib.consistency import DataConsistency, cached, mismatched
+from smuglib.consistency import DataConsistency, MismatchedStep, cached
 from smuglib.solvers import ConvergenceWarning
 from tests.helpers import draw, line_mask, plane_mask, relative_difference, sense
 
@@ -26,12 +26,13 @@ def test_auto_is_linewise_for_whole_columns_and_says_why():
 def test_a_mismatched_step_solves_with_the_mask_that_is_believed():
     other = sense(line_mask("11100101"))
     step = DataConsistency(LINE, 0.7)
-    mixed = mismatched(step, other)
+    mixed = MismatchedStep(step, other)
     assert mixed.operator is other
     assert step.operator is LINE
-    assert torch.equal(mixed(Z, D), step(Z, D))
+    assert torch.equal(mixed.apply(Z, D), step(Z, D))
+    assert mixed.lam is step.lam
     with pytest.raises(ValueError, match="measured maps"):
-        mismatched(step, sense(line_mask("011010011")))
+        MismatchedStep(step, sense(line_mask("011010011")))
 
 
 def test_auto_is_cg_for_a_plane_mask():
@@ -102,13 +103,13 @@ def test_a_learned_lam_is_followed():
 def test_cached_keeps_factors_and_passes_steps_through():
     A = sense(line_mask("01101001"))
     before = factors.kept_bytes()
-    first = cached(A, 1.0)(Z, D)
+    first = cached(A, 1.0).apply(Z, D)
     assert factors.kept_bytes() - before == 5 * 8**2 * 16
     kept = factors.linewise(A).inverse(1.0)
-    assert torch.equal(cached(A, 1.0)(Z, D), first)
+    assert torch.equal(cached(A, 1.0).apply(Z, D), first)
     assert factors.linewise(A).inverse(1.0) is kept
-    assert not torch.allclose(cached(A, 2.0)(Z, D), first)
-    assert torch.equal(cached(A, 1.0)(Z, D), first)
+    assert not torch.allclose(cached(A, 2.0).apply(Z, D), first)
+    assert torch.equal(cached(A, 1.0).apply(Z, D), first)
     assert cached(PLANE, 1.0).solver == "cg"
     step = DataConsistency(A, 3.0)
     assert cached(step, 1.0) is step
@@ -120,7 +121,7 @@ def test_cached_factors_die_with_their_operator():
     try:
         before = factors.kept_bytes()
         A = sense(line_mask("01101001"))
-        cached(A, 1.0)(Z, D)
+        cached(A, 1.0).apply(Z, D)
         watched = [weakref.ref(A), weakref.ref(factors.linewise(A))]
         assert factors.kept_bytes() > before
         del A
@@ -136,11 +137,11 @@ def test_factors_beyond_the_budget_give_way_least_recently_used_first(monkeypatc
     monkeypatch.setattr(factors, "MEMORY_BUDGET", factors.kept_bytes() + 2 * one)
     first, second, third = (sense(line_mask("01101001")) for _ in range(3))
     for A in (first, second, first, third):
-        cached(A, 1.0)(Z, D)
+        cached(A, 1.0).apply(Z, D)
     kept = factors.linewise(first)
     assert kept.n_bytes == one
     dropped = weakref.ref(factors.linewise(second))
-    cached(second, 1.0)(Z, D)
+    cached(second, 1.0).apply(Z, D)
     assert factors.linewise(third).n_bytes == one
     assert factors.kept_bytes() <= factors.MEMORY_BUDGET
     assert dropped() is not None

@@ -181,12 +181,12 @@ def test_an_attack_in_the_range_stays_there_and_hurts_less(rung, norm):
         assert (damage["range"] < damage["image"]).all()
 
 
-def test_pgd_takes_a_floor():
+def test_pgd_keeps_to_the_range():
     y, B, target = measurement(batch=1)
     net, z = network("modl"), B.adjoint(y)
     free, low, high = (
-        attacks.pgd(net, z, B, target, floor=floor, generator=generator(0)) - z
-        for floor in (None, 0.05, 0.9)
+        attacks.pgd(net, z, B, target, attack=Attack(**where), generator=generator(0)) - z
+        for where in ({}, {"domain": "range", "floor": 0.05}, {"domain": "range", "floor": 0.9})
     )
     largest = Reachable(B, 0.9)
     torch.testing.assert_close(largest(high), high, rtol=0, atol=1e-6)

@@ -14,6 +14,7 @@ from smuglib import losses, weights
 from smuglib.attacks import frozen
 from smuglib.bench.cases import Case
 from smuglib.data import Scan
+from smuglib.methods import Placement
 from smuglib.models import Trace, UnrolledNetwork
 from smuglib.random import generator
 from smuglib.smoothing import Smoothing
@@ -39,7 +40,7 @@ class Setup:
         )
         return cls(case, case.scan(), network.to(case.torch_device))
 
-    def smoothing(self, placement: str) -> Smoothing:
+    def smoothing(self, placement: Placement) -> Smoothing:
         """Return the network's smoothing at another placement."""
         return replace(self.network.smoothing, placement=placement)
 
@@ -71,12 +72,12 @@ class Implementation(ABC):
     def loss(self, smoothing: Smoothing) -> Tensor:
         """Return the fine-tuning loss, its stability term against the target where it has one."""
 
-    def forward(self, placement: str) -> Tensor:
+    def forward(self, placement: Placement) -> Tensor:
         """Reconstruct without gradients."""
         with torch.no_grad():
             return self.reconstruct(self.kspace, None, self.setup.smoothing(placement))
 
-    def training_step(self, placement: str) -> Tensor:
+    def training_step(self, placement: Placement) -> Tensor:
         """Return the loss's gradient with respect to the parameters, ``[n]``."""
         loss = self.loss_scale * self.loss(self.setup.smoothing(placement))
         gradients = torch.autograd.grad(loss, self.parameters())
@@ -87,7 +88,7 @@ class Implementation(ABC):
         shift = torch.zeros_like(self.target, requires_grad=True)
         return self._ascent(self.reconstruct(self.kspace, shift, Smoothing("none")), shift)
 
-    def adaptive_step(self, placement: str) -> Tensor:
+    def adaptive_step(self, placement: Placement) -> Tensor:
         """Return the gradient of ``||x - t||^2`` of the smoothed network in k-space."""
         kspace = self.kspace.detach().requires_grad_(True)
         return self._ascent(self.reconstruct(kspace, None, self.setup.smoothing(placement)), kspace)
@@ -124,7 +125,7 @@ class Smuglib(Implementation):
         with frozen(self.setup.network):
             return super().transfer_step()
 
-    def adaptive_step(self, placement: str) -> Tensor:  # noqa: D102
+    def adaptive_step(self, placement: Placement) -> Tensor:  # noqa: D102
         with frozen(self.setup.network):
             return super().adaptive_step(placement)
 

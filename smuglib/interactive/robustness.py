@@ -16,13 +16,16 @@ from cachetools import LRUCache, cached
 from torch import Tensor
 
 from smuglib import checks, live, metrics
-from smuglib.consistency import DataConsistency
 from smuglib.data import Scan
 from smuglib.interactive.watch import Watch, following
 from smuglib.labels import SCENARIO_LABELS
 from smuglib.methods import METHODS, SIGMAS
 from smuglib.models import UnrolledNetwork
 from smuglib.profiles import Profile
+from smuglib.models import METHODS
+from smuglib.profiles import Profile
+from smuglib.recent import Recent
+from smuglib.reconstruction import n_steps_of, smoothing_of
 from smuglib.scenarios import Scenario, table_scenarios
 from smuglib.store import Store
 from smuglib.trials import reconstruct
@@ -159,6 +162,9 @@ class RobustnessEngine:
         self._scan = cached(scans)(lambda index, rate: live.scan_of(profile, index, rate))
         results: LRUCache[Any, Result] = LRUCache(64 * 2**20, getsizeof=_result_bytes)
         self._answer = cached(results, key=lambda request, watch: request)(self._computed)
+        self._networks: dict[tuple[str, float], live.Method] = {}
+        self._scans = Recent[Scan](KEPT_BYTES, size=_scan_bytes)
+        self._results = Recent[Result](64 * 2**20, size=_result_bytes)
         self._lock = threading.Lock()
 
     def stages(self, request: Request) -> tuple[Request, ...]:
@@ -182,12 +188,10 @@ class RobustnessEngine:
         scan = self._scan(request.index, request.sampling_rate)
         net = self._network(request.method, request.sigma)
         watch.check()
-        consistency = DataConsistency(scan.operator, net.lam)
         with following(net, watch, _passes(request)):
-            z, x = reconstruct(
-                net, scan, request.scenario, seed=request.seed, consistency=consistency
-            )
-        samples = net.smoothing.n_samples if net.smoothing.is_active else 0
+            z, x = reconstruct(net, scan, request.scenario, seed=request.seed)
+        smoothing = smoothing_of(net)
+        samples = smoothing.n_samples if smoothing.is_active else 0
         return Result(
             request,
             target=scan.target[0],
@@ -199,12 +203,12 @@ class RobustnessEngine:
             ssim=metrics.ssim(x, scan.target).item(),
             psnr_zero_filled=metrics.psnr(z, scan.target).item(),
             ssim_zero_filled=metrics.ssim(z, scan.target).item(),
-            n_steps=request.n_steps or net.n_steps,
+            n_steps=request.n_steps or n_steps_of(net),
             n_samples=samples and (request.n_samples or samples),
             seconds=time.perf_counter() - begun,
         )
 
-    def _network(self, method: str, sigma: float) -> UnrolledNetwork:
+    def _network(self, method: str, sigma: float) -> live.Method:
         # A baseline is the same at every noise level.
         key = method, sigma if method in METHODS else 0.0
         if key not in self._networks:

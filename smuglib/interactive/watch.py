@@ -6,6 +6,8 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from torch import nn
+
 from smuglib.models import UnrolledNetwork
 
 Report = Callable[[int, int], None]
@@ -38,7 +40,7 @@ class Watch:
 
 
 @contextmanager
-def following(net: UnrolledNetwork, watch: Watch, total: int) -> Iterator[None]:
+def following(net: nn.Module, watch: Watch, total: int) -> Iterator[None]:
     """Watch a network, whoever calls it: an attack too, which knows nothing of watches.
 
     Every call of the network is a step. A call stops at the network's next denoising step, so
@@ -52,10 +54,9 @@ def following(net: UnrolledNetwork, watch: Watch, total: int) -> Iterator[None]:
         watch.report(begun, total)
         begun += 1
 
-    hooks = [
-        net.register_forward_pre_hook(step),
-        net.denoiser.register_forward_pre_hook(lambda *_: watch.check()),
-    ]
+    hooks = [net.register_forward_pre_hook(step)]
+    if isinstance(net, UnrolledNetwork):
+        hooks.append(net.denoiser.register_forward_pre_hook(lambda *_: watch.check()))
     try:
         yield
         watch.check()

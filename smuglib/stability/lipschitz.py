@@ -12,7 +12,7 @@ from smuglib.consistency import DataConsistency
 from smuglib.ladder import Attack
 from smuglib.models import UnrolledNetwork
 from smuglib.operators import SenseOperator
-from smuglib.perturbations import Ball
+from smuglib.perturbations import Ball, Norm
 from smuglib.stability.linearization import reconstruction, support_of
 
 
@@ -23,7 +23,7 @@ def local_lipschitz(
     *,
     radius: float | Tensor,
     domain: str = "image",
-    norm: str = "l2",
+    norm: Norm = "l2",
     n_steps: int = 10,
     step_fraction: float = 1.0,
     n_restarts: int = 2,
