@@ -173,6 +173,8 @@ def again(store: Store, profile: Profile) -> Again:
         )
 
     return compute
+
+
 def recheck(
     frame: pd.DataFrame,
     store: Store,

@@ -30,6 +30,8 @@ BASELINES: dict[str, Callable[[], Method]] = {
 
 def network(store: Store, method: str, sigma: float) -> UnrolledNetwork:
     """Load a method, or make a baseline, on the CPU and in evaluation mode."""
+
+
 def network(store: Store, method: str, sigma: float) -> Method:
     """Load a method, or make a baseline.
 

@@ -20,9 +20,7 @@ from smuglib.data import Scan
 from smuglib.interactive.watch import Watch, following
 from smuglib.labels import SCENARIO_LABELS
 from smuglib.methods import METHODS, SIGMAS
-from smuglib.models import UnrolledNetwork
-from smuglib.profiles import Profile
-from smuglib.models import METHODS
+from smuglib.models import METHODS, UnrolledNetwork
 from smuglib.profiles import Profile
 from smuglib.recent import Recent
 from smuglib.reconstruction import n_steps_of, smoothing_of
