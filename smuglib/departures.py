@@ -163,7 +163,7 @@ def again(store: Store, profile: Profile) -> Again:
         base, _, name = row.scenario.partition(" ")
         return evaluate_departure(
             DEPARTURES[checks.one_of("departure", name, DEPARTURES)],
-            live.network(store, row.method, row.training_sigma),
+            store.load(row.method, row.training_sigma),
             [live.scan_of(profile, row.slice)],
             [replace(live.scenario_of(row, profile), name=base)],
             method=row.method,
@@ -173,65 +173,3 @@ def again(store: Store, profile: Profile) -> Again:
         )
 
     return compute
-
-
-def recheck(
-    frame: pd.DataFrame,
-    store: Store,
-    profile: Profile,
-    *,
-    n_rows: int = 2,
-    tolerance: float = live.TOLERANCE,
-    generator: torch.Generator,
-) -> pd.DataFrame:
-    """Compute a random handful of records of departures again, and fail if they disagree.
-
-    Parameters
-    ----------
-    frame
-        Records of departures.
-    store, profile, n_rows, tolerance, generator
-        See `smuglib.live.recheck`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        The rows: method, scenario, slice, recorded and recomputed PSNR.
-
-    Raises
-    ------
-    RuntimeError
-        If weights are not those of the records, or a PSNR differs by more than ``tolerance``.
-    ValueError
-        If a row names no departure.
-    """
-    drawn = torch.randperm(len(frame), generator=generator)[:n_rows].tolist()
-    lines = []
-    for row in records.rows_of(frame.iloc[drawn]):
-        found = _again(row, store, profile).psnr
-        lines.append((row.method, row.scenario, row.slice, row.psnr, found))
-    names = ["method", "scenario", "slice", "psnr_recorded", "psnr_recomputed"]
-    checked = pd.DataFrame(lines, columns=names)
-    if ((checked["psnr_recorded"] - checked["psnr_recomputed"]).abs() > tolerance).any():
-        listed = checked.to_string(index=False)
-        raise RuntimeError(f"records disagree with weights by more than {tolerance} dB:\n{listed}")
-    return checked
-
-
-def _again(row: Record, store: Store, profile: Profile) -> Record:
-    """Evaluate what a record of a departure tells of."""
-    base, _, name = row.scenario.partition(" ")
-    departure = DEPARTURES[checks.one_of("departure", name, DEPARTURES)]
-    (fresh,) = evaluate_departure(
-        departure,
-        store.load(row.method, row.training_sigma),
-        [live.scan_of(profile, row.slice)],
-        [replace(live.scenario_of(row, profile), name=base)],
-        method=row.method,
-        training_sigma=row.training_sigma,
-        weights_sha256=live.weights_hash(store, row.method, row.training_sigma),
-        progress=False,
-    )
-    if fresh.identity != row.identity:
-        raise RuntimeError(f"a record cannot be computed again from what it says: {row}")
-    return fresh

@@ -28,27 +28,8 @@ BASELINES: dict[str, Callable[[], Method]] = {
 """Methods without weights."""
 
 
-def network(store: Store, method: str, sigma: float) -> UnrolledNetwork:
-    """Load a method, or make a baseline, on the CPU and in evaluation mode."""
-
-
 def network(store: Store, method: str, sigma: float) -> Method:
-    """Load a method, or make a baseline.
-
-    Parameters
-    ----------
-    store
-        Where the weights lie.
-    method
-        A name of `smuglib.models.METHODS` or of `BASELINES`.
-    sigma
-        Noise of the method's training.
-
-    Returns
-    -------
-    UnrolledNetwork, ZeroFilled or TotalVariation
-        The network, on the CPU, in evaluation mode.
-    """
+    """Load a method, or make a baseline, on the CPU and in evaluation mode."""
     checks.one_of("method", method, (*BASELINES, *METHODS))
     return BASELINES[method]().eval() if method in BASELINES else store.load(method, sigma)
 

@@ -20,9 +20,7 @@ from smuglib.data import Scan
 from smuglib.interactive.watch import Watch, following
 from smuglib.labels import SCENARIO_LABELS
 from smuglib.methods import METHODS, SIGMAS
-from smuglib.models import METHODS, UnrolledNetwork
 from smuglib.profiles import Profile
-from smuglib.recent import Recent
 from smuglib.reconstruction import n_steps_of, smoothing_of
 from smuglib.scenarios import Scenario, table_scenarios
 from smuglib.store import Store
@@ -155,14 +153,11 @@ class RobustnessEngine:
 
     def __init__(self, store: Store, profile: Profile) -> None:
         self.store, self.profile = store, profile
-        self._networks: dict[tuple[str, float], UnrolledNetwork] = {}
+        self._networks: dict[tuple[str, float], live.Method] = {}
         scans: LRUCache[Any, Scan] = LRUCache(KEPT_BYTES, getsizeof=_scan_bytes)
         self._scan = cached(scans)(lambda index, rate: live.scan_of(profile, index, rate))
         results: LRUCache[Any, Result] = LRUCache(64 * 2**20, getsizeof=_result_bytes)
         self._answer = cached(results, key=lambda request, watch: request)(self._computed)
-        self._networks: dict[tuple[str, float], live.Method] = {}
-        self._scans = Recent[Scan](KEPT_BYTES, size=_scan_bytes)
-        self._results = Recent[Result](64 * 2**20, size=_result_bytes)
         self._lock = threading.Lock()
 
     def stages(self, request: Request) -> tuple[Request, ...]:
