@@ -33,23 +33,23 @@ reproduce: $(STAMP)
 	$(SNAKEMAKE) reproduce --quiet rules --config profile=$(PROFILE)
 	@echo "The book is $(CURDIR)/build/$(PROFILE)/_build/html/index.html"
 	@for kind in records harm stability transfer explorer/s0.05; do \
-	  if [ -d smuglib/shipped/$(PROFILE)/$$kind ]; then \
-	    $(BIN)/python -m smuglib compare build/$(PROFILE)/$$kind smuglib/shipped/$(PROFILE)/$$kind; \
+	  if [ -d book/shipped/$(PROFILE)/$$kind ]; then \
+	    $(BIN)/python -m smugbook compare build/$(PROFILE)/$$kind book/shipped/$(PROFILE)/$$kind; \
 	  fi; \
 	done
 
 chapter: $(STAMP)
-	$(BIN)/python -m smuglib chapter $(if $(NAME),$(NAME),--list) $(ARGS)
+	$(BIN)/python -m smugbook chapter $(if $(NAME),$(NAME),--list) $(ARGS)
 
 sweep: $(STAMP)
-	$(BIN)/python -m smuglib sweep $(NAME) -j $(CORES) $(ARGS)
+	$(BIN)/python -m smugbook sweep $(NAME) -j $(CORES) $(ARGS)
 
 # In the folder book/, so that the chapters are what the browser lists.
 lab: $(STAMP)
 	cd book && $(BIN)/jupyter $(APP) 31_live_explorer.ipynb $(ARGS)
 
 bench: $(PEERS)
-	$(BIN)/python -m smuglib.bench $(ARGS)
+	$(BIN)/python -m smugbench $(ARGS)
 
 # Old releases of torch bring gigabytes for CUDA: PIP_EXTRA_INDEX_URL may name an index of CPU ones.
 lowest:
@@ -61,11 +61,12 @@ lowest:
 	OMP_NUM_THREADS=1 build/lowest/bin/python -m pytest tests/smuglib $(ARGS)
 
 ship:
-	mkdir -p smuglib/shipped/$(PROFILE)
+	mkdir -p smuglib/shipped/$(PROFILE) book/shipped/$(PROFILE)
+	cp -r build/$(PROFILE)/weights smuglib/shipped/$(PROFILE)/
 	cd build/$(PROFILE) && \
-	  cp -r weights logs records harm stability transfer reach explorer ../../smuglib/shipped/$(PROFILE)/
+	  cp -r logs records harm stability transfer reach explorer ../../book/shipped/$(PROFILE)/
 	for variant in build/$(PROFILE)/variants/*/; do \
-	  target="smuglib/shipped/$(PROFILE)/variants/$$(basename "$$variant")"; \
+	  target="book/shipped/$(PROFILE)/variants/$$(basename "$$variant")"; \
 	  for part in logs records; do \
 	    if [ -d "$$variant$$part" ]; then mkdir -p "$$target" && cp -r "$$variant$$part" "$$target/"; fi; \
 	  done; \

@@ -3,7 +3,7 @@
     snakemake shipped_book                        the book, from the shipped weights and records
     snakemake reproduce --config profile=smoke    everything from the simulator on, into build/smoke
 
-Every step is a notebook that `python -m smuglib notebook` executes. Steps depend on manifests of
+Every step is a notebook that `python -m smugbook notebook` executes. Steps depend on manifests of
 SHA-256 hashes rather than on weights, on the code cells of their notebook rather than its file,
 and on the modules of the library that they import; prose and plots retrain nothing. Trainings
 keep their checkpoints in build/<profile>/checkpoints, which no rule declares, since Snakemake
@@ -13,21 +13,23 @@ removes declared files before it starts a job.
 import re
 import shlex
 import sys
+from fnmatch import fnmatch
 from pathlib import Path
 
-from smuglib import controls, notebooks, profiles, sources, sweeps
-from smuglib.assembly import chapter_names
-from smuglib.models import METHODS
-from smuglib.scenarios import table_scenarios
-from smuglib.weights import SIGMAS
+from smugbook import profiles
+from smugbook.experiments import controls
+from smugbook.notebooks import run as notebooks
+from smugbook.pages.assembly import NO_PAGES, chapter_names
+from smugbook.results import sources
+from smuglib.evaluation import scenarios
+from smuglib.methods import METHODS, SIGMAS
 
 PROFILE = config.get("profile", "default")
 profiles.get(PROFILE)  # refuses an unknown name before anything is planned
 
 STEPS = ("02_pretraining", "03_finetuning", "04_evaluation", "05_harm")
 STEPS += ("06_departures", "07_stability", "08_transfer")
-STUDIES = {name: f"{name}_study" for name in ("stability", "transfer")}
-STUDIES["harm"] = "lesion_study"
+STUDIES = ("stability", "transfer", "harm")
 PAGES = [name for name in chapter_names("_toc.yml") if Path(f"book/{name}.ipynb").is_file()]
 CHAPTERS = [name for name in PAGES if name not in STEPS]
 LAST = "how_it_was_made"  # reads how long the other chapters took
@@ -36,9 +38,10 @@ STUDIED = LEVELS[:1]
 """Noise levels with sweeps and studies, which cost as much as an evaluation each."""
 CODE_LEVEL = f"{min(SIGMAS):g}"
 """The published code's noise level, at which its departures are evaluated."""
-SHIPPED = "smuglib/shipped/default"
-EVERY_SCENARIO = ", ".join(scenario.name for scenario in table_scenarios())
-EVERY_SWEEP = ", ".join(sweeps.AXES)
+SHIPPED = "book/shipped/default"
+SHIPPED_WEIGHTS = "smuglib/shipped/default"
+EVERY_SCENARIO = ", ".join(scenario.name for scenario in scenarios.table_scenarios())
+EVERY_SWEEP = ", ".join(scenarios.AXES)
 EXPLORER = f"explorer/s{LEVELS[0]}"
 
 # The smoke profile proves that everything runs; it need not find anything. Table 1 alone keeps the
@@ -62,7 +65,7 @@ def few(name, profile):
 
 def controls_of(profile):
     """Controls of a profile; at the smoke profile one a question, at a noise level of the methods."""
-    every = controls.of(profiles.get(profile))
+    every = controls.controls_of(profiles.get(profile))
     if profile not in FEW:
         return every
     return [*{one.question: one for one in every if f"{one.sigma:g}" in LEVELS}.values()]
@@ -73,7 +76,7 @@ LABELS = {control.label: control for control in controls_of(PROFILE)}
 LONG_FIRST = 1
 """Priority of what the longest notebooks, the evaluations, wait for, and of these themselves."""
 
-RUN = f"{sys.executable} -m smuglib"
+RUN = f"{sys.executable} -m smugbook"
 BUILD_BOOK = f"{Path(sys.executable).parent}/jupyter-book build -W --keep-going --all"
 
 
@@ -93,7 +96,7 @@ def code(name):
 
 
 def options(name, **values):
-    """Options of `smuglib notebook` for those parameters that a notebook has."""
+    """Options of `smugbook notebook` for those parameters that a notebook has."""
     known = notebooks.parameters(f"book/{name}.ipynb")
     values = {**few(name, values["profile"]), **values}
     given = {key: shlex.quote(str(value)) for key, value in values.items() if key in known}
@@ -133,14 +136,14 @@ def others(folder):
 
 
 def page_options(executed):
-    """Options of `smuglib assemble`."""
+    """Options of `smugbook assemble`."""
     return " ".join(f"--page {name} {path}" for name, path in executed.items())
 
 
 def book_files(wildcards):
     """Everything of the book that is not a notebook."""
     files = [path for path in Path("book").rglob("*") if path.is_file()]
-    return [str(p) for p in files if p.suffix != ".ipynb" and ".ipynb_checkpoints" not in p.parts]
+    return [str(p) for p in files if not any(fnmatch(x, no) for x in p.parts for no in NO_PAGES)]
 
 
 def all_cores(wildcards):
@@ -191,7 +194,7 @@ rule simulate:
     output:
         "build/{profile}/manifests/data.sha256",
     params:
-        library=sources.library_hash("data", "profiles"),
+        library=sources.library_hash("smuglib.data", "smugbook.profiles"),
     shell:
         "{RUN} simulate --profile {wildcards.profile} -o {output}"
 
@@ -208,7 +211,7 @@ rule pretrain:
         manifest="build/{profile}/manifests/pretrained_s{sigma}.sha256",
     params:
         code=code("02_pretraining"),
-        library=sources.library_hash("recipes"),
+        library=sources.library_hash("smugbook.experiments.trainings"),
         options=lambda wildcards: options("02_pretraining", **wildcards),
     priority: LONG_FIRST
     threads: all_cores
@@ -227,7 +230,7 @@ rule pretrain_again:
         manifest="build/{profile}/manifests/seed={seed}_pretrained_s{sigma}.sha256",
     params:
         code=code("02_pretraining"),
-        library=sources.library_hash("recipes"),
+        library=sources.library_hash("smugbook.experiments.trainings"),
         options=lambda wildcards: options("02_pretraining", **wildcards),
     threads: all_cores
     shell:
@@ -247,7 +250,7 @@ rule finetune:
         manifest="build/{profile}/manifests/{method}_s{sigma}.sha256",
     params:
         code=code("03_finetuning"),
-        library=sources.library_hash("recipes"),
+        library=sources.library_hash("smugbook.experiments.trainings"),
         options=lambda wildcards: options("03_finetuning", **wildcards),
     priority: LONG_FIRST
     threads: all_cores
@@ -277,7 +280,7 @@ rule evaluate:
         manifest="build/{profile}/manifests/records_{method}_s{sigma}.sha256",
     params:
         code=code("04_evaluation"),
-        library=sources.library_hash("evaluation"),
+        library=sources.library_hash("smuglib.evaluation"),
         options=lambda wildcards: options(
             "04_evaluation", results="build", scenarios=EVERY_SCENARIO, sweeps=sweeps_of(wildcards),
             baselines=baselines(wildcards), **wildcards,
@@ -322,7 +325,7 @@ rule control:
         records="build/{profile}/variants/{label}/records/{method}_s{sigma}.csv",
     params:
         code=[code("03_finetuning"), code("04_evaluation")],
-        library=sources.library_hash("recipes", "evaluation"),
+        library=sources.library_hash("smugbook.experiments.trainings", "smuglib.evaluation"),
         commands=control_commands,
     threads: all_cores
     shell:
@@ -352,7 +355,7 @@ rule study:
         manifest="build/{profile}/manifests/{study}_{method}_s{sigma}.sha256",
     params:
         code=lambda wildcards: code(study_page(wildcards.study)),
-        library=lambda wildcards: sources.library_hash(STUDIES[wildcards.study]),
+        library=lambda wildcards: sources.library_hash(f"smugbook.experiments.{wildcards.study}"),
         options=lambda wildcards: options(
             study_page(wildcards.study), results="build", **wildcards
         ),
@@ -376,7 +379,7 @@ rule departures:
         manifest="build/{profile}/manifests/departures_s{sigma}.sha256",
     params:
         code=code("06_departures"),
-        library=sources.library_hash("departures", "reach"),
+        library=sources.library_hash("smugbook.experiments.departures", "smugbook.experiments.range_space"),
         options=lambda wildcards: options("06_departures", results="build", **wildcards),
     threads: all_cores
     shell:
@@ -392,7 +395,7 @@ rule explorer:
     output:
         directory(f"build/{{profile}}/{EXPLORER}"),
     params:
-        library=sources.library_hash("explorer"),
+        library=sources.library_hash("smugbook.explorers.static.grid"),
         few=lambda wildcards: " ".join(
             f"--{name} {value}" for name, value in few("explorer", wildcards.profile).items()
         ),
@@ -453,7 +456,7 @@ rule shipped_chapter:
     params:
         code=lambda wildcards: code(wildcards.chapter),
         library=sources.library_hash(),
-        results=sources.folder_hash(SHIPPED),
+        results=sources.folder_hash(SHIPPED, SHIPPED_WEIGHTS),
         options=lambda wildcards: options(wildcards.chapter, profile="default", results="shipped"),
     shell:
         "{RUN} notebook {input.notebook} -o {output.notebook} {params.options}"

@@ -1,6 +1,6 @@
 """One chapter at many combinations of parameters.
 
-`python -m smuglib sweep` writes the plan, runs this, and gathers the key numbers afterwards, so
+`python -m smugbook sweep` writes the plan, runs this, and gathers the key numbers afterwards, so
 that a combination that fails takes no other with it. The working folder is the sweep's own: its
 lock does not stop another sweep, or the book.
 """
@@ -11,10 +11,12 @@ import shlex
 import sys
 from pathlib import Path
 
-from smuglib import combinations, notebooks, sources
+from smugbook.notebooks import combinations
+from smugbook.notebooks.run import code_hash
+from smugbook.results import sources
 
 PLAN = json.loads(Path(config["plan"]).read_text(encoding="utf-8"))
-RUN = f"{sys.executable} -m smuglib"
+RUN = f"{sys.executable} -m smugbook"
 
 
 wildcard_constraints:
@@ -22,7 +24,7 @@ wildcard_constraints:
 
 
 def options(wildcards):
-    """Options of `smuglib chapter` for a combination."""
+    """Options of `smugbook chapter` for a combination."""
     values = PLAN["combinations"][wildcards.combination]
     return " ".join(
         f"-p {name} {shlex.quote(combinations.option(value))}" for name, value in values.items()
@@ -42,9 +44,9 @@ rule combination:
     log:
         "{combination}.log",
     params:
-        code=notebooks.code_hash(PLAN["notebook"]),
+        code=code_hash(PLAN["notebook"]),
         library=sources.library_hash(),
-        results=sources.folder_hash(PLAN["shipped"]),
+        results=sources.folder_hash(*PLAN["shipped"]),
         options=options,
     threads: 1
     shell:

@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from smuglib import attacks, data, metrics, sampling
     from smuglib.consistency import DataConsistency
-    from smuglib.models import UnrolledNetwork
+    from smuglib.models import UnrolledNetwork, load
     from smuglib.operators import SenseOperator
     from smuglib.smoothing import Smoothing
-    from smuglib.weights import load
 
 __all__ = [
     "DataConsistency",
@@ -28,7 +27,7 @@ _HOMES = {
     "SenseOperator": "operators",
     "Smoothing": "smoothing",
     "UnrolledNetwork": "models",
-    "load": "weights",
+    "load": "models",
 }
 
 

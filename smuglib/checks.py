@@ -5,9 +5,10 @@ Every check returns the value it was given, so that it can stand in an assignmen
 
 from __future__ import annotations
 
+import importlib
 import math
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 # torch takes seconds to load, and the command line refuses a wrong number within one.
 if TYPE_CHECKING:
@@ -187,3 +188,22 @@ def device(name: str, value: object) -> torch.device:
             f"{name} is {value!r}, but this machine has {torch.cuda.device_count()} CUDA devices"
         )
     return chosen
+
+
+def require(module: str, *, extra: str, what: str) -> Any:  # noqa: ANN401
+    """Import a module of an optional package, or say which extra installs it.
+
+    ``what`` needs it, in the plural: the subject of the error's sentence.
+
+    Examples
+    --------
+    >>> require("math", extra="data", what="scans").sqrt(4)
+    2.0
+    """
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise ImportError(
+            f"{what} need the package {module.split('.')[0]!r}, which could not be "
+            f"imported ({error}); install it with: pip install 'smuglib[{extra}]'"
+        ) from error

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from smuglib import checks
 from smuglib.methods import REFERENCES
-from smuglib.models import Trace
+from smuglib.models.unrolled import Trace
 from smuglib.smoothing import NoiseSource, Smoothing
 
 

@@ -19,12 +19,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from smuglib import files, precision, provenance
-from smuglib.extras import require
-from smuglib.weights import read_tensors, save_tensors
+from smuglib import files, provenance
+from smuglib.checks import require
+from smuglib.models import precision
+from smuglib.models.weights import read_tensors, save_tensors
 
 WARM_UP = 0.1
 """Fraction of the updates in which the learning rate rises to its peak."""
+
 
 NORM_MEMORY = 0.98
 """Weight of the past in the running mean of gradient norms, about 50 updates."""

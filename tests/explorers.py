@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from smuglib import profiles
-from smuglib.explorer import Explorer, Grid, compute
-from smuglib.store import Store
-from smuglib.weights import save_network
+from smugbook import profiles
+from smugbook.explorers.static.grid import Explorer, Grid, compute
+from smugbook.results import Store
+from smuglib.models import save_network
 from tests.scans import network
 
 TINY = profiles.get("smoke").replace(height=32, width=32, strip_height=32, n_coils=2, n_test=3)

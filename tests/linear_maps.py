@@ -13,9 +13,8 @@ import torch
 from torch import Tensor
 
 from smuglib.consistency import DataConsistency
-from smuglib.fourier import fft2c, fftc, ifft2c, ifftc
-from smuglib.operators import SenseOperator
-from smuglib.total_variation import gradient, gradient_adjoint
+from smuglib.models.baselines import gradient, gradient_adjoint
+from smuglib.operators import SenseOperator, fft2c, fftc, ifft2c, ifftc
 from tests.helpers import line_mask, plane_mask, sense
 
 

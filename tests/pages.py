@@ -12,8 +12,8 @@ from urllib.parse import unquote, urlsplit
 import numpy as np
 from PIL import Image
 
-from smuglib import sprites
-from smuglib.explorer import Explorer
+from smugbook.explorers.static import sprites
+from smugbook.explorers.static.grid import Explorer
 from tests.browser import Browser
 
 MEGABYTE = 2**20

@@ -21,5 +21,7 @@ def run_smoke(folder):
         shutil.copytree(ROOT / name, folder / name, ignore=ignored)
     command = [SNAKEMAKE, "reproduce", "--cores", "2", "--config", "profile=smoke"]
     environment = {**os.environ, "SMUGLIB_CACHE": str(folder / "cache")}
+    # The copy's packages, before those that are installed.
+    environment["PYTHONPATH"] = os.pathsep.join([str(folder), str(folder / "book")])
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, env=environment)
     assert done.returncode == 0, (done.stdout + done.stderr)[-8000:]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from smuglib import denoisers
 from smuglib.data import Scan
-from smuglib.models import METHODS, UnrolledNetwork
+from smuglib.methods import METHODS
+from smuglib.models import UnrolledNetwork, denoisers
 from smuglib.operators import SenseOperator
 from smuglib.random import complex_normal, generator
 from smuglib.sampling import cartesian_mask

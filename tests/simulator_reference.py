@@ -10,8 +10,7 @@ import numpy as np
 import torch
 from scipy.ndimage import gaussian_filter, map_coordinates
 
-from smuglib import data
-from smuglib.data import anatomy
+from smuglib.data import anatomy, splits
 from smuglib.data.template import CENTER, template
 from smuglib.random import complex_normal, generator
 from tests.helpers import dft_matrix
@@ -67,7 +66,7 @@ def coils(n_coils, z, points, rng):
 
 def scan(protocol, split, index):
     """Return kspace, maps, target (complex128, one slice) and scale."""
-    place = data.locate(split, index, protocol.seed)
+    place = splits.locate(split, index, protocol.seed)
     height, width = protocol.height, protocol.width
     person = anatomy.subject(protocol.seed, split, place.subject)
     rng = generator(protocol.seed, "brain", split, place.subject, place.plane, "slice")

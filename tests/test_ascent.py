@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 import torch
 
-from smuglib.ascent import StepLengths, checkpoints, worst
-from smuglib.ladder import Attack
-from smuglib.perturbations import Ball
+from smuglib.attacks import Attack
+from smuglib.attacks.ascent import StepLengths, checkpoints, climb
+from smuglib.attacks.balls import Ball
 from smuglib.random import complex_normal, generator
 
 FIXED = Attack(keep="best", n_steps=20)
@@ -31,7 +31,7 @@ def draw(key, batch=2):
 
 
 def reached(errors, where, attack, seed=0):
-    delta = worst(errors, where, attack, generator(seed))
+    delta = climb(errors, where, attack, generator(seed))
     assert torch.equal(where.project(delta), delta) or where.norm == "l2"
     return errors(delta, generator(0))
 
@@ -112,7 +112,7 @@ def test_a_better_start_is_never_lost():
         # Every step away from the vertex falls.
         return -(delta - vertex).abs().square().sum(1) + 1e-3 * dot(slope, delta)
 
-    found = worst(errors, where, replace(ADAPTIVE, n_steps=5), generator(0), start=vertex)
+    found = climb(errors, where, replace(ADAPTIVE, n_steps=5), generator(0), start=vertex)
     assert torch.equal(found, vertex)
 
 
@@ -174,7 +174,7 @@ def recorded_draws(attack, n_steps):
         draws[delta.requires_grad].append(value.item())
         return (1 + 0.1 * value) * parts(delta).sum((1, 2))
 
-    worst(errors, ball("linf", 1.0, 1.0), replace(attack, n_steps=n_steps), generator(0))
+    climb(errors, ball("linf", 1.0, 1.0), replace(attack, n_steps=n_steps), generator(0))
     return draws[True], draws[False]
 
 
@@ -195,7 +195,7 @@ def test_without_noise_no_iterate_is_judged_twice():
         calls.append(delta.requires_grad)
         return parts(delta).sum((1, 2))
 
-    worst(errors, ball("l2", 1.0), replace(ADAPTIVE, n_steps=5), generator(0))
+    climb(errors, ball("l2", 1.0), replace(ADAPTIVE, n_steps=5), generator(0))
     assert (calls.count(True), calls.count(False)) == (5, 2)
 
 
@@ -212,5 +212,5 @@ def test_luck_does_not_win():
 
     where = ball("linf", *[1.0] * 8)
     for attack in (replace(FIXED, n_restarts=3, n_steps=7), replace(ADAPTIVE, n_steps=7)):
-        delta = worst(errors, where, attack, generator(0))
+        delta = climb(errors, where, attack, generator(0))
         assert torch.equal(parts(delta), torch.ones_like(parts(delta)))

@@ -8,11 +8,12 @@ from dataclasses import replace
 import pytest
 import torch
 
-from smuglib import ascent, attacks
-from smuglib.attacks import LADDER, Attack
+from smuglib import attacks
+from smuglib.attacks import LADDER, Attack, ascent
+from smuglib.attacks.balls import Ball
 from smuglib.consistency import DataConsistency
-from smuglib.models import METHODS, UnrolledNetwork
-from smuglib.perturbations import Ball
+from smuglib.methods import METHODS
+from smuglib.models import UnrolledNetwork
 from smuglib.random import complex_normal, generator
 from smuglib.smoothing import Smoothing
 from tests.scans import measurement, network

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pandas as pd
 
-from smuglib.html_tables import render_narrow
-from smuglib.numerals import NO_BREAK
-from smuglib.study_tables import against, by_method, side_by_side
+from smugbook.tables.html import render_narrow
+from smugbook.tables.studies import against, by_method, side_by_side
+from smugbook.words.numbers import NO_BREAK
 
 
 def measurements():

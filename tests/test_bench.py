@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from smuglib.bench import peers, solves
-from smuglib.bench.cases import TARGET_RESIDUAL, Case, System
-from smuglib.bench.timing import Timing, Work, interleaved
+from smugbench import peers, solves
+from smugbench.cases import TARGET_RESIDUAL, Case, System
+from smugbench.timing import Timing, Work, interleaved
 
 CPU = torch.device("cpu")
 TINY = Case(height=32, width=32, n_coils=3, n_samples=2, n_steps=2)

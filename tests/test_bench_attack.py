@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 import torch
 
+from smugbench import peers
 from smuglib import attacks
 from smuglib.attacks import LADDER, Attack
-from smuglib.bench import peers
 from smuglib.random import complex_normal, generator
 from tests.scans import measurement
 
@@ -25,7 +25,7 @@ def modl():
     from deepinv.models import DnCNN, MoDL
     from deepinv.physics import LinearPhysics
 
-    from smuglib.bench.peers.deepinv_physics import as_channels, as_complex
+    from smugbench.peers.deepinv_physics import as_channels, as_complex
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)

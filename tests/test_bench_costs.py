@@ -5,8 +5,8 @@ import math
 import pandas as pd
 import pytest
 
-from smuglib.bench import costs
-from smuglib.bench.rows import COLUMNS
+from smugbench.rows import COLUMNS
+from smugbook.chapters.cost import peers
 
 SIZE = {"height": 128, "width": 128, "coils": 8, "samples": 10, "steps": 8, "batch": 1}
 
@@ -26,9 +26,9 @@ def solves(width, factorization, **solvers):
         size = {"width": width, "height": width, "samples": count}
         own = solvers["linewise"] * count
         times = {
-            costs.LINEWISE: own,
-            costs.COUNTED: own + factorization,
-            costs.CG: solvers["cg"] * count,
+            peers.LINEWISE: own,
+            peers.COUNTED: own + factorization,
+            peers.CG: solvers["cg"] * count,
             "deepinv CG, batched": 2 * solvers["deepinv"] * count,
             "deepinv CG, looped": solvers["deepinv"] * count,
             "sigpy CG": solvers["sigpy"] * count,
@@ -52,19 +52,19 @@ def records(*, overhead=1.1, attack=3.5, memory=0.5, factorization=0.7, deepinv=
                 row("networks", f"{method} adaptive attack step", name, ratio=ratio)
                 for method, times in (("SMUG", 1.0), ("SMUGv0", 2.0), ("RS-E2E", 3.0))
                 for name, ratio in (
-                    (costs.OWN, 1.0),
-                    (costs.BFLOAT16, 0.5),
-                    (costs.PEER_LOOP, attack * times),
+                    (peers.OWN, 1.0),
+                    (peers.BFLOAT16, 0.5),
+                    (peers.PEER_LOOP, attack * times),
                 )
             ),
-            row("memory", step, costs.PEER_LOOP, peak_bytes=100.0),
+            row("memory", step, peers.PEER_LOOP, peak_bytes=100.0),
             row("memory", step, "smuglib", peak_bytes=100.0 * memory),
         ]
     )
 
 
 def test_targets_are_read_from_the_rows_they_name():
-    table = costs.targets(records()).set_index("cost")
+    table = peers.targets(records()).set_index("cost")
     assert table.met.all()
     measured = table.measured.round(6).to_dict()
     assert measured == {
@@ -82,7 +82,7 @@ def test_targets_are_read_from_the_rows_they_name():
         "RS-E2E adaptive attack step, float32": 10.5,
         "SMUG adaptive attack step, peak memory": 0.5,
     }
-    python = costs.targets(records())
+    python = peers.targets(records())
     python = python[python["compared with"] == "deepinv CG, looped"]
     assert python.measured.tolist() == pytest.approx([100.0, 100.0])
 
@@ -100,34 +100,34 @@ def test_targets_are_read_from_the_rows_they_name():
     ],
 )
 def test_a_target_can_be_missed(worse, missed):
-    assert (~costs.targets(records(**worse)).met).sum() == missed
+    assert (~peers.targets(records(**worse)).met).sum() == missed
 
 
 def test_fastest_peer_is_the_fastest_and_none_is_an_error():
-    found = costs.fastest(records(), "solve, 10 right-hand sides", 128, ("deepinv", "sigpy"))
+    found = peers.fastest(records(), "solve, 10 right-hand sides", 128, ("deepinv", "sigpy"))
     assert found == ("deepinv CG, looped", pytest.approx(100.0))
     with pytest.raises(ValueError, match="hold none of the peers gadgetron"):
-        costs.fastest(records(), "solve, 10 right-hand sides", 128, ("gadgetron",))
+        peers.fastest(records(), "solve, 10 right-hand sides", 128, ("gadgetron",))
 
 
 def test_missing_rows_are_an_error_that_names_them():
     frame = records()
     with pytest.raises(ValueError, match="hold no row with section floor, work SMUG forward"):
-        costs.targets(frame[frame.section != "floor"])
+        peers.targets(frame[frame.section != "floor"])
 
 
 def test_break_even_counts_the_factorization_once():
-    lines = costs.break_even(records(), 128)
+    lines = peers.break_even(records(), 128)
     assert list(lines) == [
-        costs.LINEWISE, costs.CG, "deepinv CG, looped", "sigpy CG", "BART pics, joint, 1 thread"
+        peers.LINEWISE, peers.CG, "deepinv CG, looped", "sigpy CG", "BART pics, joint, 1 thread"
     ]  # fmt: skip
-    for count, seconds in lines[costs.LINEWISE].items():
+    for count, seconds in lines[peers.LINEWISE].items():
         assert seconds == pytest.approx(0.1 + 0.01 * count)
     assert lines["sigpy CG"][40] == pytest.approx(60.0)
 
 
 def test_product_rate_counts_eight_operations_an_entry():
-    assert costs.product_rate(records(), 128, 10) == pytest.approx(8e-9 * 128**3 * 10 / 0.1)
+    assert peers.product_rate(records(), 128, 10) == pytest.approx(8e-9 * 128**3 * 10 / 0.1)
 
 
 def test_curves_are_named_by_what_was_timed():
@@ -136,6 +136,6 @@ def test_curves_are_named_by_what_was_timed():
         for work, name in (("SMUG forward", "smuglib"), ("solve", "smuglib, CG"))
         for steps in (2, 4)
     ]
-    lines = dict(costs.curves(pd.DataFrame(rows), "steps"))
+    lines = dict(peers.curves(pd.DataFrame(rows), "steps"))
     assert list(lines) == ["SMUG forward", "solve, CG"]
     assert lines["solve, CG"].to_dict() == {2: 2, 4: 4}

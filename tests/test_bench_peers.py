@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 import torch
 
-from smuglib.bench import networks, peers
-from smuglib.bench.cases import TARGET_RESIDUAL, Case, System
-from smuglib.bench.implementation import Setup, Smuglib
+from smugbench import networks, peers
+from smugbench.cases import TARGET_RESIDUAL, Case, System
+from smugbench.implementation import Setup, Smuglib
 
 CPU = torch.device("cpu")
 TINY = Case(height=32, width=40, n_coils=3, n_samples=2, n_steps=2)
@@ -81,7 +81,7 @@ def test_the_plain_loop_is_deepinv_s_own_unrolling(peer):
     from deepinv.optim import L2, BaseOptim, PnP
     from deepinv.optim.optim_iterators import HQSIteration
 
-    from smuglib.bench.peers.deepinv_physics import as_channels, as_complex
+    from smugbench.peers.deepinv_physics import as_channels, as_complex
 
     setup = Setup.of(TINY)
     loop = peer.networks(setup)["deepinv loop, our layers"]

@@ -5,10 +5,10 @@ import json
 import pytest
 import torch
 
-from smuglib.bench import report
-from smuglib.bench.cases import Case
-from smuglib.bench.rows import COLUMNS, row, table
-from smuglib.bench.timing import Timing
+from smugbench import report
+from smugbench.cases import Case
+from smugbench.rows import COLUMNS, row, table
+from smugbench.timing import Timing
 
 CPU = torch.device("cpu")
 
@@ -62,7 +62,7 @@ def test_the_provenance_names_versions_and_processor(written):
 
 
 def test_a_missing_benchmark_names_the_command_that_makes_it(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"python -m smuglib\.bench --output"):
+    with pytest.raises(FileNotFoundError, match=r"python -m smugbench --output"):
         report.read(tmp_path)
 
 

@@ -5,7 +5,7 @@ import math
 import pandas as pd
 import pytest
 
-from smuglib.bench import costs, shown, summary
+from smugbook.chapters.cost import answer, peers, tables
 from tests.test_bench_costs import records, row
 
 
@@ -15,24 +15,24 @@ from tests.test_bench_costs import records, row
      (math.nan, "–"), (48000.0, "48000")],
 )  # fmt: skip
 def test_numbers_have_two_significant_digits(value, text):
-    assert shown.significant(value) == text
+    assert tables.significant(value) == text
 
 
 def test_works_stand_side_by_side_a_number_a_cell():
     works = {"one": "solve, 1 right-hand side", "many": "solve, 32 right-hand sides"}
     frame = records()
-    frame = frame[(frame.work != works["many"]) | (frame.implementation != costs.CG)]
-    table = shown.side_by_side(frame, "solves", works, 128, "line-wise")
-    assert table.loc[costs.LINEWISE].tolist() == [
+    frame = frame[(frame.work != works["many"]) | (frame.implementation != peers.CG)]
+    table = tables.side_by_side(frame, "solves", works, 128, "line-wise")
+    assert table.loc[peers.LINEWISE].tolist() == [
         "10", "10 to 10", "1.00", "320", "320 to 320", "1.00",
     ]  # fmt: skip
     assert table.loc["sigpy CG", ("many", "× line-wise")] == "150"
     assert table.loc["sigpy CG", ("many", "time (ms)")] == "48000"
-    assert table.loc[costs.CG].tolist() == ["500", "500 to 500", "50", "–", "–", "–"]
+    assert table.loc[peers.CG].tolist() == ["500", "500 to 500", "50", "–", "–", "–"]
 
 
 def test_targets_say_what_is_compared():
-    table = shown.targets(costs.targets(records(attack=2.9))).set_index("cost")
+    table = tables.targets(peers.targets(records(attack=2.9))).set_index("cost")
     assert table.loc["SMUG forward"].tolist() == [
         "bare denoiser", "our time ÷ theirs", "at most 1.15", "1.10", "yes",
     ]  # fmt: skip
@@ -56,8 +56,8 @@ def test_growth_is_worded_from_slopes():
         for value in (2, 4, 8)
     ]
     frame = pd.DataFrame(rows)
-    assert shown.slopes(frame).loc["solve, CG", "width"] == pytest.approx(2)
-    assert shown.growth(frame) == (
+    assert tables.slopes(frame).loc["solve, CG", "width"] == pytest.approx(2)
+    assert tables.growth(frame) == (
         "SMUG forward: linear in samples (1.00) and steps (1.00), flat in coils (0.00). "
         "Solve, CG: quadratic in width (2.00)."
     )
@@ -66,18 +66,18 @@ def test_growth_is_worded_from_slopes():
 def test_memory_says_where_it_is_more():
     peaks = pd.DataFrame(
         {
-            costs.OWN: [62.0, 900.0],
-            f"{costs.OWN}, checkpointed": [70.0, 300.0],
-            costs.PEER_LOOP: [34.0, 1000.0],
+            peers.OWN: [62.0, 900.0],
+            f"{peers.OWN}, checkpointed": [70.0, 300.0],
+            peers.PEER_LOOP: [34.0, 1000.0],
         },
         index=["SMUG forward", "SMUG training step"],
     )
-    assert shown.memory(peaks) == (
+    assert tables.memory(peaks) == (
         "Checkpointing shrinks the peak of SMUG training step, 900 to 300 MiB (1/3.0). Compared "
         "with the plain loop, smuglib uses more here: SMUG forward (float32), 62 MiB against 34; "
         "SMUG forward (checkpointed), 70 MiB against 34."
     )
-    assert shown.memory(peaks[1:]).endswith("smuglib uses nowhere more.")
+    assert tables.memory(peaks[1:]).endswith("smuglib uses nowhere more.")
 
 
 @pytest.mark.parametrize(
@@ -101,4 +101,4 @@ def test_memory_says_where_it_is_more():
 )
 def test_the_answer_follows_the_records(changes, said):
     frame = records(**changes)
-    assert said in summary.answer(frame, costs.targets(frame))
+    assert said in answer.answer(frame, peers.targets(frame))

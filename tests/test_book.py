@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from smuglib import assembly, notebooks
+from smugbook.notebooks import run
+from smugbook.pages import assembly
 from tests.notebook_files import demo, printed, prose, write
 from tests.pipeline import ROOT, SNAKEMAKE
 
@@ -71,7 +72,7 @@ def project(tmp_path):
     toc = "format: jb-book\nroot: intro\nchapters:\n  - file: 01_demo\n  - file: api\n"
     (tmp_path / "_toc.yml").write_text(toc)
     demo(tmp_path / "book" / "01_demo.ipynb", "print(epsilon)")
-    module = ".. automodule:: smuglib.sources\n   :members:\n"
+    module = ".. automodule:: smugbook.results.sources\n   :members:\n"
     (tmp_path / "book" / "api.md").write_text(f"# API\n\n```{{eval-rst}}\n{module}```\n")
     text = "# Intro\n\nSee {cite}`one` and {eq}`eq`.\n\n$$x = 1$$ (eq)\n\n```{bibliography}\n```\n"
     (tmp_path / "book" / "intro.md").write_text(text)
@@ -84,7 +85,7 @@ def project(tmp_path):
 def executed(project):
     """Its notebook after a run with another epsilon."""
     path = project / "book" / "01_demo.ipynb"
-    return notebooks.run(path, project / "build" / "x.ipynb", {"epsilon": 0.5}, progress=False)
+    return run.run(path, project / "build" / "x.ipynb", {"epsilon": 0.5}, progress=False)
 
 
 def test_a_built_page_fetches_nothing_from_the_network(project, executed):
@@ -104,13 +105,13 @@ def test_a_built_page_fetches_nothing_from_the_network(project, executed):
 
 def test_prose_and_tags_come_from_the_source(project, executed):
     path = project / "book" / "01_demo.ipynb"
-    content = notebooks.read(path)
+    content = run.read(path)
     first, parameters, shown = content["cells"]
     figure = {"figure": {"caption": "What it shows.", "name": "fig-demo"}}
     shown["metadata"] = {"tags": ["hide-input"], "mystnb": figure}
     write(path, prose("# Mended\n"), parameters, prose("An insertion."), shown)
     joined = assembly.with_prose(path, executed)["cells"]
-    sources = [notebooks.source(cell) for cell in joined]
+    sources = [run.source(cell) for cell in joined]
     assert sources[0] == "# Mended\n" and "epsilon = 0.5" in sources[2]
     assert joined[-1]["metadata"] == {"tags": ["hide-input"], "mystnb": figure}
     assert joined[-1]["outputs"][0]["text"] == ["0.5\n"]
@@ -118,7 +119,7 @@ def test_prose_and_tags_come_from_the_source(project, executed):
 
 def test_a_widget_is_shown_as_the_picture_beside_it(project, executed):
     path = project / "book" / "01_demo.ipynb"
-    ran = notebooks.read(executed)
+    ran = run.read(executed)
     data = {"text/html": "a picture", assembly.WIDGET_VIEW: {"model_id": "1"}}
     ran["cells"][-1]["outputs"] = [{"output_type": "display_data", "data": data, "metadata": {}}]
     ran["metadata"]["widgets"] = {"state": {}}
@@ -173,8 +174,8 @@ def test_every_page_of_the_book_exists():
 
 def test_the_story_has_the_chapters_numbers():
     """The first page lists the chapters of the numbered part in order, each once."""
-    cells = notebooks.read(ROOT / "book" / "intro.ipynb")["cells"]
-    text = "\n".join(notebooks.source(cell) for cell in cells)
+    cells = run.read(ROOT / "book" / "intro.ipynb")["cells"]
+    text = "\n".join(run.source(cell) for cell in cells)
     listed = re.findall(r"^(\d+)\. \[[^]]*\]\((\w+)\.ipynb\)", text, flags=re.MULTILINE)
     (part,) = (
         p for p in yaml.safe_load((ROOT / "_toc.yml").read_text())["parts"] if "numbered" in p
@@ -229,7 +230,7 @@ def test_hidden_input_of_injected_parameters(project, executed):
 def test_a_page_offers_its_notebook_as_written_and_as_executed(project, executed):
     folder = project / "build" / "book"
     assembly.assemble(project, folder, {"01_demo": executed})
-    text = notebooks.source(notebooks.read(folder / "01_demo.ipynb")["cells"][-1])
+    text = run.source(run.read(folder / "01_demo.ipynb")["cells"][-1])
     offered = re.findall(r"\{download\}`[^<]*<([^>]*)>`", text)
     written, ran = (folder / path.lstrip("/") for path in offered)
     assert written.read_bytes() == (project / "book" / "01_demo.ipynb").read_bytes()

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from smuglib.bootstrap import Interval, bootstrap, over_subjects
+from smuglib.evaluation import Interval
+from smuglib.evaluation.bootstrap import bootstrap, over_subjects
 
 
 def test_equal_differences_have_an_interval_of_no_width():

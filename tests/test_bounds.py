@@ -6,8 +6,7 @@ import pytest
 import torch
 
 from smuglib import Smoothing, UnrolledNetwork
-from smuglib.bounds import journal_bound
-from smuglib.stability import jacobian_norm
+from smuglib.analysis import jacobian_norm, journal_bound
 from tests import unrolled
 from tests.helpers import normal_matrix, sense_matrix
 from tests.unrolled import A, Z

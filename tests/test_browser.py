@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from smuglib import explorer
-from smuglib.store import Store
+from smugbook.explorers.static import grid
+from smugbook.results import Store
 from tests.browser import CHROMIUM, chromium
 from tests.pages import check_every_page, check_explorer, check_search, check_state
 
@@ -29,9 +29,9 @@ pytestmark = [
 def book(request):
     """Folder of the built pages, and the explorer that they show."""
     if BOOK:
-        return Path(BOOK).resolve(), explorer.read(Store.open("default").explorer(0.05))
+        return Path(BOOK).resolve(), grid.read(Store.open("default").explorer(0.05))
     built = request.getfixturevalue("smoke_book") / "build" / "smoke"
-    return built / "_build" / "html", explorer.read(Store(built).explorer(0.05))
+    return built / "_build" / "html", grid.read(Store(built).explorer(0.05))
 
 
 @pytest.fixture

@@ -29,9 +29,9 @@ APPS = {
 }
 
 CELL = """\
-from smuglib.interactive.robustness import Request, RobustnessEngine
-from smuglib.store import Store
-from smuglib.widgets import RobustnessExplorer
+from smugbook.explorers.live.robustness_engine import Request, RobustnessEngine
+from smugbook.results.store import Store
+from smugbook.explorers.live import RobustnessExplorer
 from tests.test_interactive import TINY
 from pathlib import Path
 RobustnessExplorer(RobustnessEngine(Store(Path("weights")), TINY), Request("smug", n_samples=3))

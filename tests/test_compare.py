@@ -8,15 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from smuglib.bootstrap import bootstrap
-from smuglib.comparisons import (
-    averages,
-    compare,
-    compare_methods,
-    intervals,
-    paired_differences,
-    with_partner,
-)
+from smuglib.evaluation import averages, compare, compare_methods
+from smuglib.evaluation.bootstrap import bootstrap
+from smuglib.evaluation.comparisons import intervals, paired_differences, with_partner
 from tests.test_averages import measurements
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from smuglib.bootstrap import Interval
-from smuglib.findings import comparisons
+from smugbook.chapters.controls import tables
+from smugbook.experiments import seeds
+from smuglib.evaluation import Interval
 from tests.test_tables import SCENARIOS, block
 
 BLOCK = block()
@@ -23,37 +24,37 @@ def moved(frame, **gains):
 
 
 def test_changes_are_paired_differences_by_scenario():
-    found = comparisons.changes(FRAMES["SMUG"], FRAMES["MoDL"], SCENARIOS)
+    found = seeds.changes(FRAMES["SMUG"], FRAMES["MoDL"], SCENARIOS)
     assert list(found) == ["clean", "noise", "transfer"]
     assert found["transfer"] == pytest.approx((3, 3, 3))
     fewer = FRAMES["MoDL"][FRAMES["MoDL"]["scenario"] == "clean"]
-    assert list(comparisons.changes(FRAMES["SMUG"], fewer, SCENARIOS)) == ["clean"]
+    assert list(seeds.changes(FRAMES["SMUG"], fewer, SCENARIOS)) == ["clean"]
     other = FRAMES["MoDL"].assign(slice=lambda rows: rows["slice"] + 1)
     with pytest.raises(ValueError, match="same slices"):
-        comparisons.changes(FRAMES["SMUG"], other, SCENARIOS)
+        seeds.changes(FRAMES["SMUG"], other, SCENARIOS)
 
 
 def test_means_stand_with_the_difference_to_their_reference():
-    shown = comparisons.compared(FRAMES, SCENARIOS, "MoDL")
+    shown = tables.compared(FRAMES, SCENARIOS, "MoDL")
     assert shown.loc["SMUG", "transfer attack"] == "25.25 (+3.00 [+3.00, +3.00])"
     assert shown.loc["MoDL", "transfer attack"] == "22.25"
-    own = comparisons.compared(FRAMES, SCENARIOS, {"SMUG": "SMUGv0", "MoDL": "absent"})
+    own = tables.compared(FRAMES, SCENARIOS, {"SMUG": "SMUGv0", "MoDL": "absent"})
     assert own["transfer attack"].tolist() == ["22.25", "24.25", "25.25 (+1.00 [+1.00, +1.00])"]
     few = {"SMUG": FRAMES["SMUG"][FRAMES["SMUG"]["scenario"] == "clean"]}
-    assert comparisons.compared(few, [TRANSFER]).iloc[0, 0] == "–"
-    assert comparisons.compared({}, SCENARIOS).empty
+    assert tables.compared(few, [TRANSFER]).iloc[0, 0] == "–"
+    assert tables.compared({}, SCENARIOS).empty
 
 
 def test_differences_are_named_and_listed():
-    found = comparisons.differences(FRAMES, [TRANSFER], "SMUGv0")
+    found = seeds.differences(FRAMES, [TRANSFER], "SMUGv0")
     assert list(found) == ["MoDL − SMUGv0", "SMUG − SMUGv0"]
-    shown = comparisons.listed({**found, "none": {}})
+    shown = tables.listed({**found, "none": {}})
     assert shown["transfer attack"].tolist() == [
         "−2.00 [−2.00, −2.00]",
         "+1.00 [+1.00, +1.00]",
         "–",
     ]
-    assert comparisons.differences(FRAMES, SCENARIOS, "absent") == {}
+    assert seeds.differences(FRAMES, SCENARIOS, "absent") == {}
 
 
 def test_the_seed_changes_the_difference_to_modl_and_the_largest_counts():
@@ -62,19 +63,19 @@ def test_the_seed_changes_the_difference_to_modl_and_the_largest_counts():
         "SMUG": moved(FRAMES["SMUG"], transfer=-0.5, clean=-1.1),
         "SMUGv0": moved(FRAMES["SMUGv0"], transfer=-3.0),
     }
-    found = comparisons.seed_changes(FRAMES, again, SCENARIOS)
+    found = seeds.seed_changes(FRAMES, again, SCENARIOS)
     assert list(found) == ["clean", "noise", "transfer"]
     assert found == pytest.approx({"clean": 1.0, "noise": 0.0, "transfer": 1.5})
-    shown = comparisons.seeds(FRAMES, again, SCENARIOS)
+    shown = tables.seeds(FRAMES, again, SCENARIOS)
     assert shown.loc["SMUG − MoDL", "transfer attack"] == "+3.00 → +4.50"
     assert shown.loc["largest change"].tolist() == ["1.00", "0.00", "1.50"]
 
 
 @pytest.mark.parametrize("again", [{}, {"SMUG": FRAMES["SMUG"]}, {"MoDL": FRAMES["MoDL"]}])
 def test_without_a_second_seed_nothing_is_known(again):
-    assert comparisons.seed_changes(FRAMES, again, SCENARIOS) == {}
-    assert comparisons.seeds(FRAMES, again, SCENARIOS).empty
-    assert comparisons.against_seed({"a": {"clean": Interval(1, 1, 1)}}, {}).empty
+    assert seeds.seed_changes(FRAMES, again, SCENARIOS) == {}
+    assert tables.seeds(FRAMES, again, SCENARIOS).empty
+    assert tables.against_seed({"a": {"clean": Interval(1, 1, 1)}}, {}).empty
 
 
 @pytest.mark.parametrize(
@@ -88,7 +89,7 @@ def test_without_a_second_seed_nothing_is_known(again):
     ],
 )
 def test_a_difference_counts_beyond_the_seed_and_with_a_sign(change, side):
-    assert comparisons.counts(change, 1.5) == side
-    shown = comparisons.against_seed({"a": {"clean": change}, "b": {}}, {"clean": 1.5})
+    assert seeds.counts(change, 1.5) == side
+    shown = tables.against_seed({"a": {"clean": change}, "b": {}}, {"clean": 1.5})
     assert shown.columns.tolist() == ["clean, beyond 1.50?"]
     assert shown.iloc[0, 0].endswith("yes" if side else "no") and shown.iloc[1, 0] == "–"

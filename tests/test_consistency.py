@@ -6,9 +6,8 @@ import weakref
 import pytest
 import torch
 
-from smuglib import factors
-from smuglib.consistency import DataConsistency, MismatchedStep, cached
-from smuglib.solvers import ConvergenceWarning
+from smuglib.consistency import ConvergenceWarning, DataConsistency, linewise
+from smuglib.consistency.step import MismatchedStep, as_step
 from tests.helpers import draw, line_mask, plane_mask, relative_difference, sense
 
 LINE = sense(line_mask("01101001"))
@@ -41,9 +40,9 @@ def test_auto_is_cg_for_a_plane_mask():
 
 
 def test_auto_is_cg_beyond_the_memory_budget(monkeypatch):
-    monkeypatch.setattr(factors, "MEMORY_BUDGET", 5 * 8**2 * 16)
+    monkeypatch.setattr(linewise, "MEMORY_BUDGET", 5 * 8**2 * 16)
     assert DataConsistency(LINE).solver == "linewise"
-    monkeypatch.setattr(factors, "MEMORY_BUDGET", 5 * 8**2 * 16 - 1)
+    monkeypatch.setattr(linewise, "MEMORY_BUDGET", 5 * 8**2 * 16 - 1)
     dc = DataConsistency(LINE)
     assert dc.solver == "cg"
     assert "more than the budget" in dc.reason
@@ -102,31 +101,31 @@ def test_a_learned_lam_is_followed():
 
 def test_cached_keeps_factors_and_passes_steps_through():
     A = sense(line_mask("01101001"))
-    before = factors.kept_bytes()
-    first = cached(A, 1.0).apply(Z, D)
-    assert factors.kept_bytes() - before == 5 * 8**2 * 16
-    kept = factors.linewise(A).inverse(1.0)
-    assert torch.equal(cached(A, 1.0).apply(Z, D), first)
-    assert factors.linewise(A).inverse(1.0) is kept
-    assert not torch.allclose(cached(A, 2.0).apply(Z, D), first)
-    assert torch.equal(cached(A, 1.0).apply(Z, D), first)
-    assert cached(PLANE, 1.0).solver == "cg"
+    before = linewise.kept_bytes()
+    first = as_step(A, 1.0).apply(Z, D)
+    assert linewise.kept_bytes() - before == 5 * 8**2 * 16
+    kept = linewise.linewise(A).inverse(1.0)
+    assert torch.equal(as_step(A, 1.0).apply(Z, D), first)
+    assert linewise.linewise(A).inverse(1.0) is kept
+    assert not torch.allclose(as_step(A, 2.0).apply(Z, D), first)
+    assert torch.equal(as_step(A, 1.0).apply(Z, D), first)
+    assert as_step(PLANE, 1.0).solver == "cg"
     step = DataConsistency(A, 3.0)
-    assert cached(step, 1.0) is step
+    assert as_step(step, 1.0) is step
 
 
 def test_cached_factors_die_with_their_operator():
     gc.collect()
     gc.disable()  # reference counts alone must do: factors are large
     try:
-        before = factors.kept_bytes()
+        before = linewise.kept_bytes()
         A = sense(line_mask("01101001"))
-        cached(A, 1.0).apply(Z, D)
-        watched = [weakref.ref(A), weakref.ref(factors.linewise(A))]
-        assert factors.kept_bytes() > before
+        as_step(A, 1.0).apply(Z, D)
+        watched = [weakref.ref(A), weakref.ref(linewise.linewise(A))]
+        assert linewise.kept_bytes() > before
         del A
         assert [reference() for reference in watched] == [None, None]
-        assert factors.kept_bytes() == before
+        assert linewise.kept_bytes() == before
     finally:
         gc.enable()
 
@@ -134,16 +133,16 @@ def test_cached_factors_die_with_their_operator():
 def test_factors_beyond_the_budget_give_way_least_recently_used_first(monkeypatch):
     gc.collect()
     one = 5 * 8**2 * 16
-    monkeypatch.setattr(factors, "MEMORY_BUDGET", factors.kept_bytes() + 2 * one)
+    monkeypatch.setattr(linewise, "MEMORY_BUDGET", linewise.kept_bytes() + 2 * one)
     first, second, third = (sense(line_mask("01101001")) for _ in range(3))
     for A in (first, second, first, third):
-        cached(A, 1.0).apply(Z, D)
-    kept = factors.linewise(first)
+        as_step(A, 1.0).apply(Z, D)
+    kept = linewise.linewise(first)
     assert kept.n_bytes == one
-    dropped = weakref.ref(factors.linewise(second))
-    cached(second, 1.0).apply(Z, D)
-    assert factors.linewise(third).n_bytes == one
-    assert factors.kept_bytes() <= factors.MEMORY_BUDGET
+    dropped = weakref.ref(linewise.linewise(second))
+    as_step(second, 1.0).apply(Z, D)
+    assert linewise.linewise(third).n_bytes == one
+    assert linewise.kept_bytes() <= linewise.MEMORY_BUDGET
     assert dropped() is not None
 
 
@@ -207,10 +206,10 @@ def test_bad_images_are_refused(solver, bad, error, message):
 @pytest.mark.parametrize("A", ["operator", None])
 def test_cached_refuses_what_is_no_operator(A):
     with pytest.raises(TypeError, match="A must be a SenseOperator"):
-        cached(A, 1.0)
+        as_step(A, 1.0)
 
 
 @pytest.mark.parametrize("lam", [0, -1, NAN])
 def test_cached_refuses_a_bad_lam(lam):
     with pytest.raises(ValueError, match="lam must be"):
-        cached(LINE, lam)
+        as_step(LINE, lam)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from smuglib import controls, notebooks, profiles, records
-from smuglib.findings import claims
-from smuglib.models import METHODS
-from smuglib.store import Store
+from smugbook import profiles
+from smugbook.chapters.what_we_know import claims
+from smugbook.experiments import controls
+from smugbook.notebooks import run
+from smugbook.results import Store
+from smuglib.evaluation import scores
+from smuglib.methods import METHODS
 from tests.test_records import PROVENANCE, ROW
 
-DEFAULT = controls.of(profiles.get("default"))
+DEFAULT = controls.controls_of(profiles.get("default"))
 
 
 def test_every_question_has_controls_and_every_control_a_question():
@@ -27,7 +30,7 @@ def test_a_label_is_the_folder_that_the_fine_tuning_writes_to():
 
 
 def test_controls_ask_for_what_the_fine_tuning_offers():
-    offered = notebooks.parameters("book/03_finetuning.ipynb")
+    offered = run.parameters("book/03_finetuning.ipynb")
     for control in DEFAULT:
         assert set(control.training) <= set(offered)
         assert control.method in METHODS
@@ -38,7 +41,7 @@ def test_controls_ask_for_what_the_fine_tuning_offers():
 @pytest.mark.parametrize("name", profiles.PROFILES)
 def test_the_budget_is_a_fraction_of_the_profile_s(name):
     profile = profiles.get(name)
-    timed = [c for c in controls.of(profile) if "updates" in c.training]
+    timed = [c for c in controls.controls_of(profile) if "updates" in c.training]
     (twice,) = [c.training["updates"] for c in timed if c.question == "length"]
     assert twice == 2 * profile.updates
     (updates,) = {c.training["updates"] for c in timed if c.question != "length"}
@@ -57,10 +60,10 @@ def test_records_are_found_by_label(tmp_path):
     control = next(c for c in DEFAULT if c.question == "weight")
     assert controls.read(store, control) is None
     path = tmp_path / "variants" / control.label / "records" / "smug_s0.05.csv"
-    records.write(path, [ROW], PROVENANCE)
+    scores.write(path, [ROW], PROVENANCE)
     assert len(controls.read(store, control)) == 1
     other = next(c for c in DEFAULT if c.question == "seed" and c.method == "modl")
     path = tmp_path / "variants" / other.label / "records" / "modl_s0.05.csv"
-    records.write(path, [ROW], PROVENANCE)
+    scores.write(path, [ROW], PROVENANCE)
     with pytest.raises(ValueError, match="method must be one of 'modl'"):
         controls.read(store, other)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from smuglib import curves
-from smuglib.bootstrap import bootstrap
+from smugbook.chapters import sweeps
+from smugbook.experiments import curves
+from smuglib.evaluation.bootstrap import bootstrap
 
 METHODS = {"modl": 0.0, "smug": 2.0}
 
@@ -103,10 +104,10 @@ def test_refusals():
 
 
 def test_values_are_written_in_the_units_of_their_axis():
-    assert curves.written("strength_adaptive", 0.5 / 255) == "0.5/255"
-    assert curves.written("strong_image", 0.0) == "ε = 0"
-    assert curves.written("kspace_adaptive", 0.02) == "2\u00a0%\u00a0of\u00a0‖y‖₂"
-    assert curves.written("rate_clean", 0.125) == "0.125"
-    assert curves.written("steps_clean", 8.0) == "8"
+    assert sweeps.written("strength_adaptive", 0.5 / 255) == "0.5/255"
+    assert sweeps.written("strong_image", 0.0) == "ε = 0"
+    assert sweeps.written("kspace_adaptive", 0.02) == "2\u00a0%\u00a0of\u00a0‖y‖₂"
+    assert sweeps.written("rate_clean", 0.125) == "0.125"
+    assert sweeps.written("steps_clean", 8.0) == "8"
     with pytest.raises(ValueError, match="curve must be one of"):
-        curves.written("rate_sideways", 1.0)
+        sweeps.written("rate_sideways", 1.0)

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from scipy.ndimage import map_coordinates
 
 from smuglib import data
-from smuglib.data import anatomy
+from smuglib.data import anatomy, simulator, splits
 from smuglib.data.coils import coil_maps
 from smuglib.data.fields import RandomField, pixel_grid
 from smuglib.data.simulator import simulate
@@ -36,7 +36,7 @@ def same(first: data.Scan, second: data.Scan) -> bool:
 
 
 def planes(split: str, n: int = 300) -> set[int]:
-    return {data.locate(split, index).plane for index in range(n)}
+    return {splits.locate(split, index).plane for index in range(n)}
 
 
 def test_shapes_and_dtypes():
@@ -45,7 +45,11 @@ def test_shapes_and_dtypes():
     assert scan.mask.shape == (1, 1, 1, 64) and scan.mask.dtype == torch.bool
     assert scan.target.shape == (1, 48, 64)
     assert {t.dtype for t in (scan.kspace, scan.maps, scan.target)} == {torch.complex64}
-    assert (scan.split, scan.slice_index, scan.subject) == ("val", 3, data.locate("val", 3).subject)
+    assert (scan.split, scan.slice_index, scan.subject) == (
+        "val",
+        3,
+        splits.locate("val", 3).subject,
+    )
     assert isinstance(scan.scale, float) and len(scan) == 1
 
 
@@ -152,23 +156,23 @@ def test_deformations_stay_within_their_band():
 
 
 def test_sixty_test_slices_are_three_planes_of_each_of_twenty_subjects():
-    found = [data.locate("test", index) for index in range(60)]
+    found = [splits.locate("test", index) for index in range(60)]
     assert len(set(found)) == 60
     assert sorted(place.subject for place in found) == sorted(list(range(20)) * 3)
     assert len({place.subject for place in found[:20]}) == 20
-    assert data.locate("test", 60).subject == 20
+    assert splits.locate("test", 60).subject == 20
 
 
 @given(st.integers(0, 2000), st.sampled_from(SPLITS), st.integers(0, 3))
 def test_a_slice_is_found_without_counting_the_others(index, split, seed):
-    place = data.locate(split, index, seed)
-    assert place == data.locate(split, index, seed)
+    place = splits.locate(split, index, seed)
+    assert place == splits.locate(split, index, seed)
     assert place.plane in planes(split)
 
 
 def test_subjects_differ():
     images = [data.brain("test", index, **SMALL).target[0].abs() for index in (0, 3, 6, 9)]
-    assert len({data.locate("test", index).subject for index in (0, 3, 6, 9)}) == 4
+    assert len({splits.locate("test", index).subject for index in (0, 3, 6, 9)}) == 4
     for i, first in enumerate(images):
         for second in images[:i]:
             assert ((first - second).norm() / first.norm()).item() > 0.1
@@ -233,7 +237,7 @@ def test_impossible_arguments_are_refused_before_anything_is_computed(
 
 def test_brain_and_protocol_have_the_same_defaults():
     signature = inspect.signature(data.brain).parameters
-    for field in fields(data.Protocol):
+    for field in fields(simulator.Protocol):
         assert signature[field.name].default == field.default
 
 
@@ -315,7 +319,7 @@ def test_scan_moves_and_refuses_parts_that_do_not_fit():
     ],
 )
 def test_a_scan_is_that_of_the_slow_simulator(split, index, protocol):
-    settings = data.Protocol(**protocol)
+    settings = simulator.Protocol(**protocol)
     found = simulate(settings, split, index)
     kspace, maps, target, scale = simulator_reference.scan(settings, split, index)
     assert found.scale == pytest.approx(scale, rel=1e-6)
@@ -336,7 +340,7 @@ def test_no_tissue_lies_where_none_is_seen(plane):
 
 
 def test_unsampled_kspace_is_plus_zero():
-    scan = simulate(data.Protocol(**SMALL), "test", 0)
+    scan = simulate(simulator.Protocol(**SMALL), "test", 0)
     unsampled = torch.view_as_real(scan.kspace[..., ~scan.mask.flatten()])
     assert (unsampled == 0).all() and not unsampled.signbit().any()
 

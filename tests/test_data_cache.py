@@ -9,14 +9,14 @@ from dataclasses import replace
 import pytest
 import torch
 
+from smugbook.results.sources import PACKAGE, _files, _imports
 from smuglib import data
-from smuglib.data import cache
+from smuglib.data import cache, simulator
 from smuglib.data.simulator import simulate
-from smuglib.sources import PACKAGE, _files, _imports
 from tests.scans import bits
 
 SMALL = {"height": 48, "width": 40, "n_coils": 2}
-PROTOCOL = data.Protocol(**SMALL)
+PROTOCOL = simulator.Protocol(**SMALL)
 KEY = "0" * 64
 
 
@@ -30,7 +30,7 @@ def place(tmp_path, monkeypatch):
 @pytest.fixture
 def no_simulator(monkeypatch):
     """Call it to break the simulator: whatever works afterwards was read."""
-    return lambda: monkeypatch.setattr(cache, "simulate", lambda *_: pytest.fail("simulated"))
+    return lambda: monkeypatch.setattr(simulator, "simulate", lambda *_: pytest.fail("simulated"))
 
 
 def stored(place):
@@ -45,7 +45,7 @@ def stored(place):
 )
 def test_the_bits_read_are_the_bits_simulated(place, no_simulator, protocol):
     fields = {**SMALL, **protocol}
-    expected = bits(simulate(data.Protocol(**fields), "val", 1))
+    expected = bits(simulate(simulator.Protocol(**fields), "val", 1))
     assert bits(data.brain("val", 1, **fields)) == expected
     no_simulator()
     assert bits(data.brain("val", 1, **fields)) == expected
@@ -108,7 +108,7 @@ def test_every_field_of_the_protocol_changes_the_key(change):
 
 def test_slice_source_versions_and_layout_change_the_key(monkeypatch):
     keys = [cache.key(PROTOCOL, "test", 0)]
-    assert keys == [cache.key(data.Protocol(**SMALL), "test", 0)]
+    assert keys == [cache.key(simulator.Protocol(**SMALL), "test", 0)]
     keys += [cache.key(PROTOCOL, "val", 0), cache.key(PROTOCOL, "test", 1)]
     other = {**cache._versions(), "scipy": "0"}
     changes = (

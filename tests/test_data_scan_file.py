@@ -6,13 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from smuglib import data
-from smuglib.data import cache
+from smuglib.data import cache, simulator
 from smuglib.data.simulator import simulate
 from tests.helpers import few_examples
 from tests.scans import bits
 
-PROTOCOL = data.Protocol(height=48, width=40, n_coils=2)
+PROTOCOL = simulator.Protocol(height=48, width=40, n_coils=2)
 KEY = "0" * 64
 
 

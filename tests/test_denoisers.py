@@ -7,9 +7,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smuglib import denoisers
-from smuglib.bodies import BODIES
-from smuglib.denoisers import make, seeded
+from smuglib.models import denoisers
+from smuglib.models.architectures import BODIES
+from smuglib.models.denoisers import make, seeded
 from tests.helpers import draw, few_examples, relative_difference
 
 NAMES = sorted(BODIES)

@@ -8,17 +8,18 @@ import pandas as pd
 import pytest
 import torch
 
-from smuglib import denoisers, effects, html_tables, live, profiles, reach
-from smuglib.departures import DEPARTURES, Departure, again, evaluate_departure
-from smuglib.evaluation import evaluate
-from smuglib.findings import effect_tables
-from smuglib.models import METHODS, UnrolledNetwork
+from smugbook import profiles, results
+from smugbook.chapters.published_code import tables
+from smugbook.experiments import effects, range_space
+from smugbook.experiments.departures import DEPARTURES, Departure, again, evaluate_departure
+from smugbook.results import Store
+from smugbook.results.recheck import recheck
+from smugbook.tables import html
+from smuglib.evaluation import evaluate, table_scenarios
+from smuglib.methods import METHODS
+from smuglib.models import UnrolledNetwork, denoisers, save_network
 from smuglib.random import generator
-from smuglib.recheck import recheck
-from smuglib.scenarios import table_scenarios
 from smuglib.smoothing import Smoothing
-from smuglib.store import Store
-from smuglib.weights import save_network
 
 TINY = profiles.get("smoke").replace(height=32, width=32, strip_height=32, n_coils=2, n_test=3)
 SCENARIOS = table_scenarios(attack_steps=3)
@@ -38,11 +39,11 @@ def store(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def scans():
-    return [live.scan_of(TINY, index) for index in range(2)]
+    return [results.scan_of(TINY, index) for index in range(2)]
 
 
 def described(store, method):
-    hashed = live.weights_hash(store, method, 0.05)
+    hashed = results.weights_hash(store, method, 0.05)
     options = {"method": method, "training_sigma": 0.05, "weights_sha256": hashed}
     return {**options, "progress": False}
 
@@ -52,7 +53,7 @@ def rows(store, scans):
     """Records of every departure, and of the scenarios that they change."""
     found = []
     for method in METHODS:
-        net = live.network(store, method, 0.05)
+        net = results.network(store, method, 0.05)
         options = described(store, method)
         offered = [s for s in SCENARIOS if s.name in ("clean", "transfer")]
         found += evaluate(net, scans, offered, **options)
@@ -84,7 +85,7 @@ def test_a_departure_changes_the_reconstruction(rows, name):
 
 
 def test_the_network_itself_stays_as_it_was(store, scans):
-    net = live.network(store, "rs_e2e", 0.05)
+    net = results.network(store, "rs_e2e", 0.05)
     before = net.smoothing
     changed = DEPARTURES["start_only"].network(net)
     assert changed.smoothing == replace(before, start_only=True)
@@ -130,7 +131,7 @@ def test_an_impossible_departure_is_refused(options, message):
 
 
 def test_a_method_that_a_departure_does_not_concern_is_refused(store, scans):
-    net = live.network(store, "modl", 0.05)
+    net = results.network(store, "modl", 0.05)
     with pytest.raises(ValueError, match="method must be one of 'rs_e2e', got 'modl'"):
         evaluate_departure(
             DEPARTURES["start_only"], net, scans, SCENARIOS, **described(store, "modl")
@@ -197,29 +198,29 @@ def test_a_spread_over_slices_is_no_error_of_a_paired_difference():
 def test_effects_in_words_keep_their_order():
     frame = table(("transfer", 0.1, 20.0), ("transfer seed=1", 0.1, 22.0))
     frame = pd.concat([frame, table(("clean", 0, 30.0), ("clean seed=1", 0, 30.001))])
-    text = effect_tables.worded(effects.summary(frame))
+    text = tables.worded(effects.summary(frame))
     assert text.to_dict() == {
         "SMUG": {
             ("seed 1 instead of 0", 0.05, "transfer"): "+2.00 [+2.00, +2.00]",
             ("seed 1 instead of 0", 0.05, "clean"): "0.00 [0.00, 0.00]",
         }
     }
-    assert "<td>+2.00 <small>[+2.00,\u00a0+2.00]</small></td>" in html_tables.render_table(text)
+    assert "<td>+2.00 <small>[+2.00,\u00a0+2.00]</small></td>" in html.render_table(text)
 
 
 def test_methods_of_a_table_are_in_the_order_of_the_book():
     one = effects.summary(table(("clean", 0, 3.0), ("clean seed=1", 0, 2.0)))
     found = pd.concat([one, one.assign(method="modl", scenario="noise"), one.assign(method="tv")])
-    text = effect_tables.worded(found)
+    text = tables.worded(found)
     assert list(text) == ["TV", "MoDL", "SMUG"]
     assert text.loc[("seed 1 instead of 0", 0.05, "noise"), "SMUG"] == "–"
 
 
 def test_spectra_are_shares_in_percent():
-    edges = {name: [0.25 * k, 0.5] for k, name in enumerate(reach.EDGES)}
+    edges = {name: [0.25 * k, 0.5] for k, name in enumerate(range_space.EDGES)}
     scores = {"psnr_clean": 30.0, "psnr": 20.0, "psnr_within_reach": 29.0}
     key = {"training_sigma": 0.05, "method": "modl", "scenario": "noise"}
-    text = effect_tables.spectra(pd.DataFrame({**edges}).assign(**key, **scores))
+    text = tables.spectra(pd.DataFrame({**edges}).assign(**key, **scores))
     assert text.loc[(0.05, "modl", "noise")].tolist() == [
         *(f"{share}\u00a0%" for share in (25, 38, 50, 62)),
         *("30.00", "20.00", "29.00"),

@@ -8,16 +8,16 @@ from functools import wraps
 import pytest
 import torch
 
-from smuglib import data, metrics, models, records
-from smuglib.consistency import DataConsistency, cached
+from smuglib import data, evaluation, metrics
+from smuglib.attacks import LADDER
+from smuglib.consistency import DataConsistency, step
+from smuglib.consistency.step import as_step
 from smuglib.data import Scan
-from smuglib.evaluation import evaluate
-from smuglib.ladder import LADDER
+from smuglib.evaluation import Scenario, evaluate, scores, table_scenarios
+from smuglib.evaluation.scores import RESULTS
+from smuglib.evaluation.trial import reconstruct
 from smuglib.models import ZeroFilled
 from smuglib.operators import SenseOperator
-from smuglib.records import RESULTS
-from smuglib.scenarios import Scenario, table_scenarios
-from smuglib.trials import reconstruct
 from tests.scans import network, scan
 
 QUICK = {"attack_steps": 2, "attack_samples": 1}
@@ -27,7 +27,7 @@ KSPACE = Scenario("kspace", "kspace", 0.05, **QUICK)
 OPTIONS = {"method": "smug", "training_sigma": 0.05, "progress": False}
 
 
-def results(row: records.Record) -> dict[str, float]:
+def results(row: evaluation.Score) -> dict[str, float]:
     return {name: getattr(row, name) for name in RESULTS}
 
 
@@ -131,9 +131,9 @@ def test_the_solver_is_the_one_asked_for(scans, monkeypatch):
     def noted(A, lam, solver="auto"):
         if isinstance(A, SenseOperator):
             asked.append(solver)
-        return cached(A, lam, solver)
+        return as_step(A, lam, solver)
 
-    monkeypatch.setattr(models, "cached", noted)
+    monkeypatch.setattr(step, "cached", noted)
     for solver in ("auto", "cg_coupled"):
         evaluate(network("smug_v0"), scans[:1], [CLEAN], solver=solver, **OPTIONS)
     assert asked == ["auto", "cg_coupled"]
@@ -212,7 +212,7 @@ def test_an_interrupted_evaluation_resumes(scans, tmp_path):
 
     with pytest.raises(Power):
         evaluate(net, Failing(scans), [CLEAN, ADAPTIVE], partial=partial, **OPTIONS)
-    held = records.rows_of(records.read(partial, verify=False))
+    held = scores.rows_of(scores.read(partial, verify=False))
     assert held == whole[:4]
     calls.clear()
     resumed = evaluate(net, scans, [CLEAN, ADAPTIVE], partial=partial, **OPTIONS)
@@ -230,7 +230,7 @@ def test_rows_of_other_settings_are_not_reused_and_not_lost(scans, tmp_path):
     second = evaluate(net, scans[:1], [CLEAN], partial=partial, weights_sha256="b", **OPTIONS)
     assert first[0].weights_sha256 == "a"
     assert second[0].weights_sha256 == "b"
-    held = records.rows_of(records.read(partial, verify=False))
+    held = scores.rows_of(scores.read(partial, verify=False))
     assert held == second + first
 
 

@@ -11,15 +11,18 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from smuglib import assembly, card, explorer, explorer_page, live, profiles, records, sprites
-from smuglib.explorer import Grid
+from smugbook import profiles, results
+from smugbook.explorers.static import card, grid, page, sprites
+from smugbook.explorers.static.grid import Grid
+from smugbook.pages import assembly
+from smugbook.results import Store
+from smugbook.results import recheck as results_recheck
+from smugbook.results.recheck import TOLERANCE_PSNR, recheck
+from smuglib.evaluation import scores, table_scenarios
+from smuglib.evaluation.trial import reconstruct
+from smuglib.methods import METHODS
 from smuglib.metrics import psnr
-from smuglib.models import METHODS
 from smuglib.random import generator
-from smuglib.recheck import TOLERANCE_PSNR, recheck
-from smuglib.scenarios import table_scenarios
-from smuglib.store import Store
-from smuglib.trials import reconstruct
 from tests.explorers import GRID, TINY, tiny, untrained
 
 MEGABYTE = 2**20
@@ -38,7 +41,7 @@ def computed(folder):
 
 
 def test_a_cell_is_the_reconstruction_of_its_record(folder, computed):
-    scan = live.scan_of(TINY, 1, 0.5)
+    scan = results.scan_of(TINY, 1, 0.5)
     (attack,) = (s for s in table_scenarios(8 / 255) if s.name == "adaptive_image")
     attack = replace(attack, precision="bfloat16")
     _, x = reconstruct(untrained(folder).load("modl", 0.05), scan, attack, seed=3)
@@ -67,8 +70,8 @@ def test_every_combination_has_one_record_and_no_two_cells_are_alike(computed):
 
 def test_what_is_written_is_read_again(computed, tmp_path):
     path = tmp_path / "explorer.csv"
-    explorer.write(computed, path, {"profile": "tiny"})
-    found = explorer.read(path)
+    grid.write(computed, path, {"profile": "tiny"})
+    found = grid.read(path)
     assert found.grid == GRID
     assert found.sheets.keys() == computed.sheets.keys()
     assert all(np.array_equal(found.sheets[name], computed.sheets[name]) for name in found.sheets)
@@ -77,11 +80,11 @@ def test_what_is_written_is_read_again(computed, tmp_path):
 
 def test_an_image_of_another_computation_is_refused(computed, tmp_path):
     path = tmp_path / "explorer.csv"
-    explorer.write(computed, path, {})
+    grid.write(computed, path, {})
     image = tmp_path / "modl_image.webp"
     sprites.write(image, 255 - computed.sheets["modl_image"], coloured=False)
     with pytest.raises(ValueError, match=r"modl_image.webp is not the image written with"):
-        explorer.read(path)
+        grid.read(path)
 
 
 @pytest.mark.parametrize("coloured", [False, True])
@@ -123,7 +126,7 @@ def data_of(html):
 
 
 def test_the_page_holds_the_numbers_of_the_records(computed):
-    html = explorer_page.to_html(computed, method="modl", view="noise", epsilon=2, rate=1)
+    html = page.to_html(computed, method="modl", view="noise", epsilon=2, rate=1)
     data = data_of(html)
     for method in GRID.methods:
         for rate in range(2):
@@ -142,14 +145,14 @@ def test_the_page_holds_the_numbers_of_the_records(computed):
 def test_a_state_outside_the_grid_is_refused(computed, wrong):
     first = {"method": "modl", "view": "clean", "epsilon": 0, "rate": 0}
     with pytest.raises(ValueError, match=next(iter(wrong))):
-        explorer_page.to_html(computed, **{**first, **wrong})
+        page.to_html(computed, **{**first, **wrong})
 
 
 def test_an_output_tells_which_images_its_page_needs(computed, tmp_path):
     path = tmp_path / "explorer.csv"
-    explorer.write(computed, path, {})
+    grid.write(computed, path, {})
     first = {"method": "modl", "view": "clean", "epsilon": 0, "rate": 0}
-    html, metadata = explorer_page.show(computed, path, **first)._repr_html_()
+    html, metadata = page.show(computed, path, **first)._repr_html_()
     output = {"metadata": {"text/html": metadata}}
     assembly.copy_images({"cells": [{"outputs": [output]}]}, tmp_path, tmp_path / "page")
     shown = set(re.findall(r"url\('(.*?)'\)", html))
@@ -188,13 +191,13 @@ def test_the_card_shows_images_and_numbers_of_the_records(computed, tmp_path):
 
 @pytest.fixture(scope="module")
 def shipped():
-    return explorer.read(SHIPPED.explorer(0.05))
+    return grid.read(SHIPPED.explorer(0.05))
 
 
 def test_the_shipped_explorer_is_of_the_shipped_weights_and_small(shipped):
     assert shipped.grid == Grid()
     for method, rows in shipped.frame.groupby("method"):
-        expected = live.weights_hash(SHIPPED, str(method), 0.05)
+        expected = results.weights_hash(SHIPPED, str(method), 0.05)
         assert set(rows["weights_sha256"]) == {expected}
     files = list(SHIPPED.explorer(0.05).parent.iterdir())
     assert sum(path.stat().st_size for path in files) < 4 * MEGABYTE
@@ -206,7 +209,7 @@ def test_shipped_numbers_are_those_of_the_shipped_records(shipped):
     attacked = shipped.grid.states.index(("adaptive_image", shipped.grid.epsilons[strength]))
     for method, state in product(METHODS, (0, attacked)):
         row = shipped.row(method, rate, state)
-        table = records.read(SHIPPED.records(method, 0.05))
+        table = scores.read(SHIPPED.records(method, 0.05))
         same = table[
             (table["method"] == method)
             & (table["scenario"] == row["scenario"])
@@ -222,10 +225,10 @@ def test_shipped_combinations_are_computed_again(shipped):
     chosen = [("zero_filled", 0, 8), ("modl", 4, 3), ("smug", 1, 0)]
     frame = shipped.frame.loc[[shipped.row(*place).name for place in chosen]]
     settings = profiles.get("default")
-    recheck(frame, live.again(SHIPPED, settings), n_drawn=3, generator=generator(0))
+    recheck(frame, results_recheck.again(SHIPPED, settings), n_drawn=3, generator=generator(0))
     method, rate, state = chosen[1]
-    scan = live.scan_of(settings, 0, shipped.grid.sampling_rates[rate])
-    scenario = explorer.scenario_of(*shipped.grid.states[state])
+    scan = results.scan_of(settings, 0, shipped.grid.sampling_rates[rate])
+    scenario = grid.scenario_of(*shipped.grid.states[state])
     _, x = reconstruct(SHIPPED.load(method, 0.05), scan, scenario)
     expected = (x[0].abs() / scan.target.abs().max()).clamp(max=1).numpy() * 255
     # Another processor sums in another order: a level more than the rounding is far above that.

@@ -15,13 +15,14 @@ from torch import Tensor
 
 from smuglib import data
 from smuglib.consistency import DataConsistency
-from smuglib.data import FastMRIDataset, FastMRIProtocol, load_slice
-from smuglib.data.espirit import Espirit, centre_square
-from smuglib.data.field_of_view import acquired_band, crop_field_of_view, is_band
-from smuglib.data.patients import from_the_centre, split_patients
-from smuglib.data.volume import Volume
-from smuglib.fourier import fft2c, fftc, ifft2c
-from smuglib.operators import SenseOperator
+from smuglib.data import simulator
+from smuglib.data.fastmri.acquisition import FastMRIProtocol, load_slice
+from smuglib.data.fastmri.dataset import FastMRIDataset
+from smuglib.data.fastmri.espirit import Espirit, centre_square
+from smuglib.data.fastmri.field_of_view import acquired_band, crop_field_of_view, is_band
+from smuglib.data.fastmri.patients import from_the_centre, split_patients
+from smuglib.data.fastmri.volume import Volume
+from smuglib.operators import SenseOperator, fft2c, fftc, ifft2c
 from smuglib.random import complex_normal, generator
 
 h5py = pytest.importorskip("h5py", reason="needs the extra 'fastmri'")
@@ -311,7 +312,7 @@ def test_the_same_arguments_give_the_same_bits(path, scan):
 
 
 def test_the_mask_is_that_of_the_embedded_set(scan):
-    assert torch.equal(scan.mask, data.Protocol(**SMALL).mask())
+    assert torch.equal(scan.mask, simulator.Protocol(**SMALL).mask())
 
 
 @pytest.mark.parametrize(
@@ -342,7 +343,9 @@ def test_protocol_that_a_volume_does_not_fit(path):
 
 
 def test_file_with_its_own_mask(tmp_path):
-    mask = data.Protocol(height=32, width=COLUMNS, sampling_rate=0.5, center_fraction=0.3).mask()
+    mask = simulator.Protocol(
+        height=32, width=COLUMNS, sampling_rate=0.5, center_fraction=0.3
+    ).mask()
     path = write(tmp_path / "test.h5", scanned(0) * mask, mask=mask.flatten())
     scan = load_slice(path, 0, height=HEIGHT, width=None, source="file")
     assert torch.equal(scan.mask, mask)

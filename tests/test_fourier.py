@@ -6,7 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smuglib.fourier import fft2c, fftc, ifft2c, ifftc
+from smuglib.operators import fft2c, fftc, ifft2c, ifftc
 from tests.helpers import dft_matrix, draw, few_examples, relative_difference
 
 sizes = st.integers(1, 12)

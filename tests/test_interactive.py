@@ -8,17 +8,16 @@ import numpy as np
 import pytest
 import torch
 
-from smuglib import denoisers, live, profiles
+from smugbook import profiles, results
+from smugbook.explorers.live import pictures
+from smugbook.explorers.live.forward_engine import ForwardEngine, ForwardRequest
+from smugbook.explorers.live.robustness_engine import VIEWS, Request, RobustnessEngine
+from smugbook.explorers.live.worker import Cancelled, Latest, Watch
+from smugbook.results import Store
 from smuglib.evaluation import evaluate
-from smuglib.interactive import pictures
-from smuglib.interactive.forward import ForwardEngine, ForwardRequest
-from smuglib.interactive.latest import Latest
-from smuglib.interactive.robustness import VIEWS, Request, RobustnessEngine
-from smuglib.interactive.watch import Cancelled, Watch
-from smuglib.models import METHODS, UnrolledNetwork
+from smuglib.methods import METHODS
+from smuglib.models import UnrolledNetwork, denoisers, save_network
 from smuglib.smoothing import Smoothing
-from smuglib.store import Store
-from smuglib.weights import save_network
 from tests.helpers import dft_matrix, normal_matrix
 
 TINY = profiles.get("smoke").replace(height=32, width=32, strip_height=32, n_coils=2, n_test=3)
@@ -52,8 +51,8 @@ def test_the_numbers_are_those_of_the_evaluation(engine, store, method, view):
     request = Request(method, view, epsilon, 0.375, index=1, n_steps=n_steps, attack_steps=2)
     found = engine.compute(request)
     (row,) = evaluate(
-        live.network(store, method, 0.05),
-        [live.scan_of(TINY, 1, 0.375)],
+        results.network(store, method, 0.05),
+        [results.scan_of(TINY, 1, 0.375)],
         [request.scenario],
         method=method,
         training_sigma=0.05,
@@ -257,7 +256,7 @@ FORWARD = ForwardRequest(sampling_rate=0.375, coil=1, index=1)
 
 def test_the_forward_model_is_that_of_the_simulator():
     found = ForwardEngine(TINY).scan(FORWARD)
-    expected = live.scan_of(TINY, 1, 0.375)
+    expected = results.scan_of(TINY, 1, 0.375)
     assert torch.equal(found.mask, expected.mask)
     # The scale is divided out twice, in float32: a few units in the last place.
     for name in ("kspace", "target"):

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from smuglib import lanczos
+from smuglib.analysis import lanczos
+from smuglib.consistency import ConvergenceWarning
 from smuglib.random import generator
-from smuglib.solvers import ConvergenceWarning
 
 
 def symmetric(*values):

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from smuglib.layers import Conv2d, SlopedReLU
+from smuglib.models.architectures import Conv2d, SlopedReLU
 from smuglib.random import generator
 
 SLOPES = [-0.5, 0.0, 0.25, 1.5]

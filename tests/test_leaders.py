@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from smuglib.bootstrap import Interval
-from smuglib.findings import leaders
+from smugbook.chapters import sweeps
+from smuglib.evaluation import Interval
 
 N = 12
 NOISE = np.where(np.arange(N) % 4 < 2, 1.0, -1.0)
@@ -34,7 +34,7 @@ SCORES = {
     2.0: {"smug": 22.0, "modl": 15.0, "rs_e2e": 26.0, "zero_filled": 23.0},
     4.0: {"smug": 20.0, "modl": 14.0, "rs_e2e": 20.0 + 0.1 * NOISE, "zero_filled": 12.0},
 }
-TABLE = leaders.leaders(points(SCORES))
+TABLE = sweeps.leaders(points(SCORES))
 
 
 def write(value):
@@ -52,47 +52,47 @@ def test_the_leaders_are_those_put_there():
 
 def test_less_is_better_for_the_error_alone():
     turned = points({0.0: {"smug": 1.0, "modl": 2.0}}, metric="nmse")
-    found = leaders.leaders(turned, "nmse")
+    found = sweeps.leaders(turned, "nmse")
     assert found["best"].tolist() == ["smug"]
     assert found["behind"][0.0].mean == pytest.approx(1)
 
 
 def test_sentences():
     first = TABLE.loc[[0.0, 2.0]]
-    assert leaders.verdict(first, write) == "SMUG leads nowhere"
-    assert leaders.verdict(TABLE.loc[[0.0, 4.0]], write) == "SMUG leads nowhere alone"
-    assert leaders.verdict(TABLE.drop(index=1.0), write, method="modl") == "MoDL leads at 0"
-    only = leaders.leaders(points({1.0: {"smug": 2.0, "modl": 1.0}}))
-    assert leaders.verdict(only, write) == "SMUG leads everywhere"
-    assert leaders.told(first, write) == "MoDL is best at 0; RS-E2E at 2"
-    assert leaders.told(TABLE.drop(index=4.0), write, besides="smug") == (
+    assert sweeps.verdict(first, write) == "SMUG leads nowhere"
+    assert sweeps.verdict(TABLE.loc[[0.0, 4.0]], write) == "SMUG leads nowhere alone"
+    assert sweeps.verdict(TABLE.drop(index=1.0), write, method="modl") == "MoDL leads at 0"
+    only = sweeps.leaders(points({1.0: {"smug": 2.0, "modl": 1.0}}))
+    assert sweeps.verdict(only, write) == "SMUG leads everywhere"
+    assert sweeps.told(first, write) == "MoDL is best at 0; RS-E2E at 2"
+    assert sweeps.told(TABLE.drop(index=4.0), write, besides="smug") == (
         "MoDL is best at 0; RS-E2E at 2"
     )
-    assert leaders.told(TABLE.loc[[1.0]], write, besides="smug") == ""
-    assert leaders.told(TABLE.loc[[4.0]], write) in (
+    assert sweeps.told(TABLE.loc[[1.0]], write, besides="smug") == ""
+    assert sweeps.told(TABLE.loc[[4.0]], write) in (
         "RS-E2E and SMUG, not told apart, are best at 4",
         "SMUG and RS-E2E, not told apart, are best at 4",
     )
-    assert leaders.nothing(TABLE, write) == "MoDL at 1 and 2; SMUG at 2"
-    assert leaders.nothing(TABLE.loc[[0.0]], write) == ""
+    assert sweeps.nothing(TABLE, write) == "MoDL at 1 and 2; SMUG at 2"
+    assert sweeps.nothing(TABLE.loc[[0.0]], write) == ""
 
 
 def test_the_furthest_behind():
-    assert leaders.furthest(TABLE) == (2.0, "rs_e2e", Interval(-4, -4, -4))
-    assert leaders.furthest(TABLE.loc[[4.0]]) is None
+    assert sweeps.furthest(TABLE) == (2.0, "rs_e2e", Interval(-4, -4, -4))
+    assert sweeps.furthest(TABLE.loc[[4.0]]) is None
 
 
 def test_one_subject_tells_no_method_from_another():
-    found = leaders.leaders(points(SCORES, n=2))
+    found = sweeps.leaders(points(SCORES, n=2))
     assert all(found["tied"].map(len) == 3) and not any(found["nothing"])
-    assert leaders.furthest(found) is None
+    assert sweeps.furthest(found) is None
     assert math.isnan(found["behind"][0.0].low)
 
 
 def test_only_slices_that_all_have_count_and_a_curve_may_be_empty():
     whole = points(SCORES)
     short = whole[~((whole["method"] == "modl") & (whole["value"] == 0) & (whole["slice"] > 3))]
-    assert leaders.leaders(short)["behind"][0.0].mean == pytest.approx(-3)
-    assert leaders.leaders(whole[:0]).empty
+    assert sweeps.leaders(short)["behind"][0.0].mean == pytest.approx(-3)
+    assert sweeps.leaders(whole[:0]).empty
     with pytest.raises(ValueError, match="metric must be one of"):
-        leaders.leaders(whole, "beauty")
+        sweeps.leaders(whole, "beauty")

@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
-from smuglib import harm, metrics, uncertainty
-from smuglib.lesion_study import SCENARIOS, LesionStudy
+from smugbook.experiments import lesion_trial
+from smugbook.experiments.harm import SCENARIOS, LesionStudy
+from smuglib import metrics
+from smuglib.analysis import uncertainty
 from tests.scans import network
 from tests.test_lesions import scan
 
@@ -38,13 +40,13 @@ def test_every_scenario_is_measured(slice_):
 def test_numbers_are_those_of_the_functions_they_come_from(slice_):
     net = network("smug")
     pair = STUDY.planted(slice_)
-    outcome = harm.observe(net, pair, STUDY.scenario("image"), seed=3)
+    outcome = lesion_trial.observe(net, pair, STUDY.scenario("image"), seed=3)
     values = STUDY.measure(net)(slice_, "image")
-    lesions = harm.measures(pair, outcome)
+    lesions = lesion_trial.measures(pair, outcome)
     for name in ("recovery", "false", "apparent"):
         assert values[name] == lesions[name].tolist()
     assert values["psnr"] == metrics.psnr(outcome.x, pair.scan.target).tolist()
-    x, spread = harm.with_spread(net, pair, outcome, seed=3)
+    x, spread = lesion_trial.with_spread(net, pair, outcome, seed=3)
     error, mask = (x - pair.scan.target).abs(), uncertainty.foreground(pair.scan.target)
     assert values["rank_spread"] == [uncertainty.rank_correlation(spread, error, mask)]
     assert values["bin_error"] == uncertainty.calibration(

@@ -10,9 +10,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smuglib import harm
-from smuglib.data import Scan, collate
-from smuglib.lesions import (
+from smugbook.experiments import lesion_trial
+from smuglib.analysis.lesions import (
     AIMS,
     Lesion,
     apparent_contrast,
@@ -20,14 +19,15 @@ from smuglib.lesions import (
     draw,
     false_contrast,
     footprint,
+    mean_in,
     objective,
     plant,
 )
-from smuglib.lesions.contrast import mean_in
+from smuglib.data import Scan, collate
+from smuglib.evaluation import Scenario
+from smuglib.evaluation.trial import reconstruct
 from smuglib.models import ZeroFilled
 from smuglib.random import complex_normal, generator
-from smuglib.scenarios import Scenario
-from smuglib.trials import reconstruct
 from tests.helpers import few_examples
 from tests.scans import measurement, network
 
@@ -239,7 +239,7 @@ IMAGE = Scenario("i", "adaptive", 0.02, attack_steps=2)
 @pytest.mark.parametrize("scenario", [Scenario("clean"), KSPACE, IMAGE])
 def test_the_scan_with_lesions_meets_what_evaluations_meet(scenario):
     pair, net = planted(dtype=torch.complex64), network("smug")
-    outcome = harm.observe(net, pair, scenario, seed=3)
+    outcome = lesion_trial.observe(net, pair, scenario, seed=3)
     _, x = reconstruct(net, pair.scan, scenario, seed=3)
     torch.testing.assert_close(outcome.x, x)
     _, other = reconstruct(net, pair.scan, scenario, seed=4)
@@ -251,7 +251,7 @@ def test_both_scans_bear_one_perturbation(scenario):
     """Of a linear reconstruction it cancels in the difference, in absolute units."""
     pair = at_the_peak()
     clean, attacked = (
-        harm.observe(ZeroFilled(), pair, each) for each in (Scenario("clean"), scenario)
+        lesion_trial.observe(ZeroFilled(), pair, each) for each in (Scenario("clean"), scenario)
     )
     differences = [pair.factor * each.x - each.free for each in (clean, attacked)]
     torch.testing.assert_close(*differences)
@@ -262,7 +262,7 @@ def test_without_lesions_left_both_reconstructions_are_one():
     """A lesion too weak to see: the same noise leaves the same image."""
     found = scan(dtype=torch.complex64)
     pair = plant(found, [Lesion(24, 24, 2.0, 1e-7)])
-    outcome = harm.observe(network("smug"), pair, Scenario("clean"))
+    outcome = lesion_trial.observe(network("smug"), pair, Scenario("clean"))
     torch.testing.assert_close(outcome.x, outcome.free, rtol=0, atol=1e-5)
 
 
@@ -270,8 +270,10 @@ def test_spreads_are_of_all_samples_of_the_network():
     pair, few = planted(dtype=torch.complex64), Scenario("clean", n_samples=1)
     for method in ("modl", "smug"):
         net = network(method)
-        x, spread = harm.with_spread(net, pair, harm.observe(net, pair, few, seed=3), seed=3)
-        torch.testing.assert_close(x, harm.observe(net, pair, Scenario("clean"), seed=3).x)
+        x, spread = lesion_trial.with_spread(
+            net, pair, lesion_trial.observe(net, pair, few, seed=3), seed=3
+        )
+        torch.testing.assert_close(x, lesion_trial.observe(net, pair, Scenario("clean"), seed=3).x)
         assert (spread is None) == (method == "modl")
     assert spread.shape == pair.scan.target.shape and spread.min() > 0
 
@@ -296,7 +298,8 @@ def test_an_aimed_attack_on_the_zero_filled_image_does_the_most_that_its_ball_al
     pair, epsilon = planted(contrast=contrast), 1e-4
     scenario = Scenario("aimed", "adaptive", epsilon, attack_steps=8)
     clean, attacked = (
-        harm.observe(ZeroFilled(), pair, each, aim=aim) for each in (Scenario("clean"), scenario)
+        lesion_trial.observe(ZeroFilled(), pair, each, aim=aim)
+        for each in (Scenario("clean"), scenario)
     )
     before, after = (
         getattr(outcome, "x" if aim == "erase" else "free") for outcome in (clean, attacked)
@@ -313,8 +316,8 @@ def test_an_aimed_attack_on_the_zero_filled_image_does_the_most_that_its_ball_al
 def test_an_aimed_attack_finds_more_than_one_on_the_error():
     pair, net = planted(dtype=torch.complex64), network("smug")
     scenario = Scenario("k", "kspace", 0.05, attack_steps=4)
-    found = {aim: harm.observe(net, pair, scenario, aim=aim) for aim in AIMS}
-    measured = {aim: harm.measures(pair, outcome).iloc[0] for aim, outcome in found.items()}
+    found = {aim: lesion_trial.observe(net, pair, scenario, aim=aim) for aim in AIMS}
+    measured = {aim: lesion_trial.measures(pair, outcome).iloc[0] for aim, outcome in found.items()}
     assert measured["erase"]["apparent"] < measured["error"]["apparent"] - 0.05
     assert measured["create"]["false"] > measured["error"]["false"] + 0.05
     errors = {aim: (o.x - pair.scan.target).norm() for aim, o in found.items()}
@@ -325,10 +328,10 @@ def test_the_attack_that_creates_never_sees_the_lesion():
     """Its perturbation, in units of the scan without lesions, is one found on that scan alone."""
     pair, net = at_the_peak(torch.complex64), network()
     scenario = Scenario("i", "adaptive", 0.02, attack_steps=2)
-    found = harm.observe(net, pair, scenario, aim="create", seed=5)
+    found = lesion_trial.observe(net, pair, scenario, aim="create", seed=5)
     other = plant(pair.free, [replace(pair.lesions[0], contrast=0.01)])
     torch.testing.assert_close(
-        harm.observe(net, other, scenario, aim="create", seed=5).free, found.free
+        lesion_trial.observe(net, other, scenario, aim="create", seed=5).free, found.free
     )
     clean = pair.scan.operator.adjoint(pair.scan.kspace)
     assert (pair.factor * (found.z - clean)).abs().max() <= 0.02 * 2**0.5 * 1.001
@@ -344,12 +347,14 @@ def test_impossible_aims_are_refused():
 
 def test_a_scenario_of_another_rate_is_refused():
     with pytest.raises(ValueError, match="must leave sampling_rate to the scan"):
-        harm.observe(network(), planted(), Scenario("half", sampling_rate=0.5))
+        lesion_trial.observe(network(), planted(), Scenario("half", sampling_rate=0.5))
 
 
 def test_measures_name_the_lesion():
     pair = planted(seed=5)
-    rows = harm.measures(pair, harm.Outcome(pair.scan.target, pair.free.target, pair.scan.target))
+    rows = lesion_trial.measures(
+        pair, lesion_trial.Outcome(pair.scan.target, pair.free.target, pair.scan.target)
+    )
     assert rows[["split", "subject", "slice", "lesion"]].values.tolist() == [
         ["test", 5, 5, 0],
         ["test", 5, 5, 1],

@@ -5,7 +5,13 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smuglib.linalg import LEAF, MAX_CONDITION, block_inverse, cholesky_inverse, hermitian_inverse
+from smuglib.consistency.inverse import (
+    LEAF,
+    MAX_CONDITION,
+    block_inverse,
+    cholesky_inverse,
+    hermitian_inverse,
+)
 from tests.helpers import draw, few_examples, relative_difference
 
 

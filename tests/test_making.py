@@ -8,9 +8,10 @@ import math
 import pandas as pd
 import pytest
 
-from smuglib import making, notebooks
+from smugbook.notebooks import run
+from smugbook.pages import inventory
+from smugbook.results import Store
 from smuglib.files import project_root, sha256
-from smuglib.store import Store
 from tests.test_results import executed
 
 ORIGIN = {"device": "a CPU", "commit": "0123456789abcdef", "time": "2026-01-02T03:04:05+00:00"}
@@ -36,7 +37,7 @@ def store(tmp_path):
 
 
 def test_a_training_is_told_by_its_log(store):
-    table = making.trainings(store)
+    table = inventory.trainings(store)
     assert table.index.to_list() == ["modl_s0.05"]
     assert table.iloc[0].to_dict() == {
         "updates": 9,
@@ -50,7 +51,7 @@ def test_a_training_is_told_by_its_log(store):
 
 
 def test_records_that_changed_are_noticed(store):
-    table = making.evaluations(store)
+    table = inventory.evaluations(store)
     assert table["unchanged"].to_dict() == {
         "modl_s0.05": True,
         "variants/jitter=0.1/modl_s0.05": False,
@@ -59,35 +60,35 @@ def test_records_that_changed_are_noticed(store):
 
 
 def test_weights_are_told_by_size_and_hash(store):
-    table = making.weights(store)
+    table = inventory.weights(store)
     digest = sha256(store / "weights" / "modl_s0.05.safetensors")
     assert table.loc["modl_s0.05"].to_list() == [0.02, digest[:16]]
 
 
 def test_files_are_told_in_words(store):
-    told = making.in_words(making.evaluations(store))
+    told = inventory.in_words(inventory.evaluations(store))
     assert told["run"].to_list() == ["MoDL", "MoDL"]
     assert told["training_sigma"].to_list() == [0.05, 0.05]
     assert told["differs by"].to_list() == ["–", "jitter\u00a00.1"]
     names = ["variants/pretrained=False,updates=600,reference=denoised/other"]
-    (row,) = making.in_words(pd.DataFrame({"MB": [1]}, index=names)).itertuples(index=False)
+    (row,) = inventory.in_words(pd.DataFrame({"MB": [1]}, index=names)).itertuples(index=False)
     assert row[0] == "other" and math.isnan(row[1])
     assert row[2].replace("\u00a0", " ") == "no pre-training, 600 updates, reference D(t)"
 
 
 def test_an_empty_store_has_empty_tables(tmp_path):
-    for read in (making.trainings, making.evaluations, making.weights):
-        assert making.in_words(read(tmp_path)).empty
-    assert making.evaluations(tmp_path)["unchanged"].sum() == 0
+    for read in (inventory.trainings, inventory.evaluations, inventory.weights):
+        assert inventory.in_words(read(tmp_path)).empty
+    assert inventory.evaluations(tmp_path)["unchanged"].sum() == 0
 
 
 def test_columns_that_agree_are_told_once():
     table = pd.DataFrame({"device": ["a", "a"], "commit": ["1", "2"], "rows": [3, 3]})
-    left, told = making.shared(table)
+    left, told = inventory.shared(table)
     assert left.columns.to_list() == ["commit", "rows"] and told == "In every row: device a."
-    assert making.shared(left)[1] == ""
+    assert inventory.shared(left)[1] == ""
     dated = pd.DataFrame({"unchanged": [True, True], "date": ["2026-01-10", "2026-01-02"]})
-    left, told = making.shared(dated)
+    left, told = inventory.shared(dated)
     assert (
         told.replace("\u00a0", " ") == "In every row: unchanged. Dates: 2 Jan 2026 to 10 Jan 2026."
     )
@@ -95,24 +96,24 @@ def test_columns_that_agree_are_told_once():
 
 
 def test_one_thread_is_one():
-    assert making.device("x86_64 CPU, 1 threads") == "x86_64 CPU, 1 thread"
-    assert making.device("x86_64 CPU, 11 threads") == "x86_64 CPU, 11 threads"
+    assert inventory.device("x86_64 CPU, 1 threads") == "x86_64 CPU, 1 thread"
+    assert inventory.device("x86_64 CPU, 11 threads") == "x86_64 CPU, 11 threads"
 
 
 def test_times_of_chapters_come_from_their_execution(tmp_path):
     timed = executed(tmp_path / "a.ipynb", duration=90)
-    content = notebooks.read(timed)
+    content = run.read(timed)
     content["metadata"]["papermill"]["start_time"] = "2026-01-02T03:04:05.678"
     timed.write_text(json.dumps(content))
-    table = making.executions([timed])
+    table = inventory.executions([timed])
     assert table.loc["Demo"].to_list() == [1.5, "2\u00a0Jan\u00a02026", "03:04"]
-    assert making.executions([executed(tmp_path / "b.ipynb")])["minutes"].isna().all()
-    assert making.executions([]).empty
+    assert inventory.executions([executed(tmp_path / "b.ipynb")])["minutes"].isna().all()
+    assert inventory.executions([]).empty
 
 
 def test_nothing_shipped_has_changed_since_it_was_written():
     folder = Store.open("default").folder
-    assert making.evaluations(folder)["unchanged"].all()
-    assert len(making.trainings(folder)) >= 10
-    assert not making.versions().eq("not installed").any()
-    assert str(project_root()) not in making.trainings(folder).to_csv()
+    assert inventory.evaluations(folder)["unchanged"].all()
+    assert len(inventory.trainings(folder)) >= 10
+    assert not inventory.versions().eq("not installed").any()
+    assert str(project_root()) not in inventory.trainings(folder).to_csv()

@@ -7,10 +7,10 @@ from dataclasses import asdict, replace
 import pandas as pd
 import pytest
 
-from smuglib import rows
-from smuglib.measurements import Measurement, collect, measured
+from smugbook.results.recheck import recheck_measurements
+from smuglib.evaluation import Measurement, records
+from smuglib.evaluation.measurements import collect, measured
 from smuglib.random import generator
-from smuglib.recheck import recheck_measurements
 from tests.scans import scan
 
 NAMES = {"method": "smug", "training_sigma": 0.05, "seed": 3}
@@ -35,16 +35,16 @@ def test_rows_say_what_was_measured():
 def test_rows_survive_the_file(tmp_path):
     path = tmp_path / "a.csv"
     found = measured(values, scan(4), "clean", **NAMES)
-    rows.write(path, found, Measurement, {"settings": {"seed": 3}})
-    assert rows.rows_of(rows.read(path, Measurement), Measurement) == found
-    assert rows.read_provenance(path)["settings"] == {"seed": 3}
+    records.write(path, found, Measurement, {"settings": {"seed": 3}})
+    assert records.rows_of(records.read(path, Measurement), Measurement) == found
+    assert records.read_provenance(path)["settings"] == {"seed": 3}
     with pytest.raises(ValueError, match="value is NaN for norm 0 of smug at test slice 4"):
-        rows.write(path, [replace(found[0], value=float("nan"))], Measurement)
+        records.write(path, [replace(found[0], value=float("nan"))], Measurement)
     with pytest.raises(ValueError, match="two records are of the same settings: norm 0 of smug"):
-        rows.write(path, [found[0], replace(found[0], value=7.0)], Measurement)
+        records.write(path, [found[0], replace(found[0], value=7.0)], Measurement)
     path.write_text(path.read_text().replace("4.1", "4.2"))
     with pytest.raises(ValueError, match="truncated or edited"):
-        rows.read(path, Measurement)
+        records.read(path, Measurement)
 
 
 def test_an_interrupted_run_resumes_and_ends_alike(tmp_path):
@@ -78,7 +78,7 @@ def table(n_slices=4):
 
 
 def again(drawn):
-    first = rows.rows_of(drawn, Measurement)[0]
+    first = records.rows_of(drawn, Measurement)[0]
     method, sigma = first.method, first.training_sigma
     assert (method, sigma) == ("smug", 0.05)
     return measured(values, scan(first.slice), first.scenario, **NAMES)

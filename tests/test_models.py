@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from smuglib.consistency import DataConsistency
-from smuglib.models import METHODS, Trace
+from smuglib.methods import METHODS
+from smuglib.models import Trace
 from smuglib.random import generator
 from smuglib.smoothing import PLACEMENTS, Smoothing
 from tests.helpers import ToyDenoiser, dense_solution, noise_by_hand, relative_difference

@@ -3,9 +3,8 @@
 import pytest
 import torch
 
-from smuglib import denoisers
 from smuglib.consistency import DataConsistency
-from smuglib.models import UnrolledNetwork
+from smuglib.models import UnrolledNetwork, denoisers
 from smuglib.random import generator
 from smuglib.smoothing import PLACEMENTS
 from tests.helpers import ToyDenoiser, plane_mask, relative_difference, sense

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from smuglib import cli, notebooks
-from smuglib.parameters import read_cell
+from smugbook import cli
+from smugbook.notebooks import run
+from smugbook.notebooks.parameters import read_cell
 from tests.notebook_files import code, demo, printed, prose, write
 
 ROOT = Path(__file__).parents[1]
@@ -25,11 +26,11 @@ def no_kernel(monkeypatch):
     def execute(*args, **kwargs):
         raise AssertionError("a kernel would have been started")
 
-    monkeypatch.setattr(notebooks, "_execute", execute)
+    monkeypatch.setattr(run, "_execute", execute)
 
 
 def test_parameters_are_read_with_type_default_and_comment(tmp_path):
-    found = notebooks.parameters(demo(tmp_path / "a.ipynb"))
+    found = run.parameters(demo(tmp_path / "a.ipynb"))
     assert list(found) == ["profile", "epsilon", "n_steps", "methods", "verbose"]
     assert found["epsilon"].default == 1 / 255
     assert found["epsilon"].comment == "image units, >= 0"
@@ -77,7 +78,7 @@ def test_a_cell_that_is_not_plain_literals_is_refused(cell, message):
     ],
 )
 def test_text_of_the_command_line_is_parsed_to_the_type(tmp_path, name, text, value):
-    parsed = notebooks.parameters(demo(tmp_path / "a.ipynb"))[name].parsed(text)
+    parsed = run.parameters(demo(tmp_path / "a.ipynb"))[name].parsed(text)
     assert parsed == value
     assert type(parsed) is type(value)
 
@@ -124,19 +125,19 @@ def test_the_command_line_refuses_a_bad_value(tmp_path, capsys, name, text, mess
 @pytest.mark.usefixtures("no_kernel")
 def test_run_refuses_wrong_types(tmp_path, values, message):
     with pytest.raises(ValueError, match=message):
-        notebooks.run(demo(tmp_path / "a.ipynb"), tmp_path / "out.ipynb", values)
+        run.run(demo(tmp_path / "a.ipynb"), tmp_path / "out.ipynb", values)
 
 
 def test_impossible_together_is_refused_through_the_profile(tmp_path):
     cell = 'profile = "smoke"  # name\nstrip_height = 32  # rows\n'
     path = demo(tmp_path / "a.ipynb", parameters=cell)
     with pytest.raises(ValueError, match="strip_height must be <= height"):
-        notebooks.check(path, {"strip_height": 96})
+        run.check(path, {"strip_height": 96})
 
 
 def test_only_changed_values_are_passed_on(tmp_path):
     path = demo(tmp_path / "a.ipynb")
-    assert notebooks.check(path, {"profile": "smoke", "epsilon": 0, "n_steps": 3}) == {
+    assert run.check(path, {"profile": "smoke", "epsilon": 0, "n_steps": 3}) == {
         "epsilon": 0.0,
         "n_steps": 3,
     }
@@ -166,7 +167,7 @@ def test_what_is_not_a_parameterized_notebook_is_refused(tmp_path, capsys, conte
 def test_two_parameters_cells_are_refused(tmp_path):
     cells = [code("a = 1", "parameters"), code("b = 1", "parameters")]
     with pytest.raises(ValueError, match="got 2"):
-        notebooks.run(write(tmp_path / "a.ipynb", *cells), tmp_path / "out.ipynb")
+        run.run(write(tmp_path / "a.ipynb", *cells), tmp_path / "out.ipynb")
 
 
 @pytest.mark.usefixtures("no_kernel")
@@ -174,13 +175,13 @@ def test_two_parameters_cells_are_refused(tmp_path):
 def test_an_unfit_output_is_refused(tmp_path, output):
     path = demo(tmp_path / "a.ipynb")
     with pytest.raises(ValueError, match="another file ending in .ipynb"):
-        notebooks.run(path, tmp_path / output)
+        run.run(path, tmp_path / output)
 
 
 def test_parameters_reach_the_notebook(tmp_path):
     path = demo(tmp_path / "a.ipynb", "print(profile, epsilon, n_steps, methods, verbose)")
     values = {"epsilon": 1e-05, "methods": ["smug"], "verbose": True}
-    output = notebooks.run(path, tmp_path / "deep" / "out.ipynb", values, progress=False)
+    output = run.run(path, tmp_path / "deep" / "out.ipynb", values, progress=False)
     assert printed(output) == "smoke 1e-05 None ['smug'] True\n"
     assert [path.name for path in output.parent.iterdir()] == ["out.ipynb"]
 
@@ -207,8 +208,8 @@ def test_a_failing_notebook_leaves_no_output(tmp_path, monkeypatch, capsys, sour
 
 def test_a_missing_kernel_is_named(tmp_path):
     path = demo(tmp_path / "a.ipynb")
-    with pytest.raises(notebooks.NotebookError, match="no-such-kernel"):
-        notebooks.run(path, tmp_path / "out.ipynb", kernel="no-such-kernel", progress=False)
+    with pytest.raises(run.NotebookError, match="no-such-kernel"):
+        run.run(path, tmp_path / "out.ipynb", kernel="no-such-kernel", progress=False)
 
 
 def test_list_prints_the_parameters(tmp_path, capsys):
@@ -256,7 +257,7 @@ def test_a_bad_value_is_refused_before_torch_loads(tmp_path, name, text, message
     path = demo(tmp_path / "a.ipynb")
     words = ["notebook", str(path), "-o", str(tmp_path / "o.ipynb"), "-p", name, text]
     script = (
-        "import sys; from smuglib.cli import main; code = main(sys.argv[1:]);"
+        "import sys; from smugbook.cli import main; code = main(sys.argv[1:]);"
         "loaded = {'torch', 'papermill', 'jupyter_client'} & set(sys.modules);"
         "sys.exit(f'loaded {loaded}' if loaded else code)"
     )
@@ -297,7 +298,7 @@ def test_a_comment_without_a_range_allows_any_number(comment):
 def test_prose_cells_tagged_parameters_do_not_count(tmp_path):
     tagged = {**prose("# x"), "metadata": {"tags": ["parameters"]}}
     path = write(tmp_path / "a.ipynb", tagged, code("a = 1", "parameters"))
-    assert list(notebooks.parameters(path)) == ["a"]
+    assert list(run.parameters(path)) == ["a"]
 
 
 def test_a_kernel_that_hangs_at_its_start_is_started_again(tmp_path, monkeypatch):
@@ -311,7 +312,7 @@ def test_a_kernel_that_hangs_at_its_start_is_started_again(tmp_path, monkeypatch
         shutil.copyfile(source, executed)
 
     monkeypatch.setattr("papermill.execute_notebook", hangs_once)
-    assert notebooks.run(path, output) == output and output.is_file()
+    assert run.run(path, output) == output and output.is_file()
     assert len(starts) == 2
 
 
@@ -320,6 +321,6 @@ def test_a_kernel_that_never_starts_is_an_error(tmp_path, monkeypatch):
         raise RuntimeError("Kernel didn't respond in 60 seconds")
 
     monkeypatch.setattr("papermill.execute_notebook", hangs)
-    with pytest.raises(notebooks.NotebookError, match="didn't respond"):
-        notebooks.run(demo(tmp_path / "demo.ipynb"), tmp_path / "out.ipynb")
+    with pytest.raises(run.NotebookError, match="didn't respond"):
+        run.run(demo(tmp_path / "demo.ipynb"), tmp_path / "out.ipynb")
     assert not (tmp_path / "out.ipynb").exists()

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from smuglib.numerals import NO_BREAK, number, percent, power, signed, strength
+from smugbook.words.numbers import NO_BREAK, number, percent, power, signed, strength
 
 
 @pytest.mark.parametrize(

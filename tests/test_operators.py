@@ -5,8 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smuglib import normal
-from smuglib.operators import SenseOperator
+from smuglib.operators import SenseOperator, normal
 from tests.helpers import (
     columns_of,
     draw,

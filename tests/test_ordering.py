@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from smuglib.bootstrap import bootstrap
-from smuglib.comparisons import PAIR
-from smuglib.ordering import LEVELS, THREAT, ordering, shortfalls
-from smuglib.scenarios import RUNGS
+from smuglib.evaluation import PAIR
+from smuglib.evaluation.bootstrap import bootstrap
+from smuglib.evaluation.ordering import LEVELS, THREAT, ordering, shortfalls
+from smuglib.evaluation.scenarios import RUNGS
 
 N = 12
 SPREAD = np.random.default_rng(0).normal(size=N)

@@ -15,10 +15,12 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from smuglib import notebooks
+from smugbook.notebooks import run
 
 ROOT = Path(__file__).parents[1]
+PACKAGES = ("smuglib", "book/smugbook", "book/smugbench")
 NOTEBOOKS = sorted((ROOT / "book").glob("*.ipynb"))
+SOURCES = sorted(path for name in PACKAGES for path in (ROOT / name).rglob("*.py"))
 LOCK = (ROOT / "requirements.lock").read_text()
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
@@ -79,8 +81,7 @@ def test_the_citation_carries_the_version_and_license_of_the_package():
 
 
 def test_every_package_folder_is_installed():
-    folders = {path.parent for path in (ROOT / "smuglib").rglob("*.py")}
-    for folder in folders:
+    for folder in {path.parent for path in SOURCES}:
         assert (folder / "__init__.py").is_file(), f"{folder} is no package"
 
 
@@ -89,14 +90,14 @@ def test_notebooks_are_committed_without_outputs(path):
     for cell in json.loads(path.read_text())["cells"]:
         if cell["cell_type"] == "code":
             assert not cell["outputs"] and cell["execution_count"] is None
-            n_lines = len(notebooks.source(cell).splitlines())
+            n_lines = len(run.source(cell).splitlines())
             is_list = "parameters" in cell["metadata"].get("tags", [])
             assert n_lines <= 15 or is_list, "a long cell belongs in smuglib"
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_notebooks_have_one_parameters_cell_that_says_unit_and_range(path):
-    for parameter in notebooks.parameters(path).values():
+    for parameter in run.parameters(path).values():
         assert parameter.comment, f"{parameter.name} has no comment"
 
 
@@ -111,6 +112,6 @@ FORBIDDEN = "|".join(
 )
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "smuglib").rglob("*.py")), ids=lambda p: p.name)
+@pytest.mark.parametrize("path", SOURCES, ids=lambda p: p.name)
 def test_no_pickle_and_no_global_randomness(path):
     assert not re.findall(FORBIDDEN, path.read_text())

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from smuglib.precision import autocast, tf32
+from smuglib.models.precision import autocast, tf32
 
 
 @pytest.mark.parametrize("allowed", [True, False])

@@ -7,7 +7,9 @@ from dataclasses import FrozenInstanceError, fields
 
 import pytest
 
-from smuglib import data, denoisers, profiles
+from smugbook import profiles
+from smuglib import data
+from smuglib.models import denoisers
 
 SMOKE = profiles.get("smoke")
 

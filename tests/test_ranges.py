@@ -5,8 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 
-from smuglib import labels, profiles, ranges, sampling
-from smuglib.scenarios import table_scenarios
+from smugbook import profiles
+from smugbook.notebooks import ranges
+from smugbook.words import labels
+from smuglib import sampling
+from smuglib.evaluation import table_scenarios
 
 
 def test_scenarios_are_those_of_the_table():

@@ -8,10 +8,11 @@ import pandas as pd
 import pytest
 import torch
 
-from smuglib import metrics, random, reach, trials
+from smugbook.experiments import range_space
+from smuglib import metrics, random
+from smuglib.analysis import Spectrum
 from smuglib.consistency import DataConsistency
-from smuglib.scenarios import Scenario
-from smuglib.spectrum import Spectrum
+from smuglib.evaluation import Scenario, trial
 from tests.scans import network
 from tests.test_evaluation import scan
 
@@ -22,7 +23,7 @@ DESCRIBED = {"method": "smug", "training_sigma": 0.05, "weights_sha256": "f00"}
 
 @pytest.fixture(scope="module")
 def frame():
-    found = reach.measure(network("smug"), [scan(0), scan(1)], [IMAGE, KSPACE], **DESCRIBED)
+    found = range_space.measure(network("smug"), [scan(0), scan(1)], [IMAGE, KSPACE], **DESCRIBED)
     return pd.DataFrame(map(asdict, found))
 
 
@@ -32,16 +33,16 @@ def test_an_eigenvector_counts_where_its_eigenvalue_lies():
     for k in (0, 20, 31):
         delta = torch.zeros(1, 32, 32, dtype=torch.complex128)
         delta[0, 5] = spectrum.vectors[0, 5, :, k]
-        shares = reach.below(spectrum, delta)
+        shares = range_space.below(spectrum, delta)
         value = spectrum.values[0, 5, k].item()
-        expected = [float(value < edge) for edge in reach.EDGES.values()]
+        expected = [float(value < edge) for edge in range_space.EDGES.values()]
         assert list(shares.values()) == pytest.approx(expected, abs=1e-12)
 
 
 def test_rows_are_those_of_the_evaluation(frame):
     assert frame["scenario"].tolist() == ["transfer", "kspace"] * 2
     net, one = network("smug"), scan(1)
-    z, x = trials.reconstruct(net, one, IMAGE)
+    z, x = trial.reconstruct(net, one, IMAGE)
     row = frame.iloc[2]
     assert row["psnr"] == pytest.approx(metrics.psnr(x, one.target).item(), abs=1e-4)
     clean = one.operator.adjoint(one.kspace)
@@ -53,7 +54,7 @@ def test_rows_are_those_of_the_evaluation(frame):
 
 
 def test_shares_rise_and_a_measured_perturbation_lies_within_reach(frame):
-    shares = frame[list(reach.EDGES)]
+    shares = frame[list(range_space.EDGES)]
     assert ((shares >= 0) & (shares <= 1)).all(axis=None)
     assert (shares.diff(axis=1).iloc[:, 1:] >= 0).all(axis=None)
     image, measured = (frame[frame["scenario"] == name] for name in ("transfer", "kspace"))
@@ -65,6 +66,6 @@ def test_shares_rise_and_a_measured_perturbation_lies_within_reach(frame):
 
 def test_nothing_to_measure_is_refused():
     with pytest.raises(ValueError, match="nothing to measure: 1 scans, 0 scenarios"):
-        reach.measure(network(), [scan()], [], **DESCRIBED)
+        range_space.measure(network(), [scan()], [], **DESCRIBED)
     with pytest.raises(ValueError, match="'clean' has no perturbation"):
-        reach.measure(network(), [scan()], [Scenario("clean")], **DESCRIBED)
+        range_space.measure(network(), [scan()], [Scenario("clean")], **DESCRIBED)

@@ -10,12 +10,11 @@ import torch
 from scipy.optimize import linprog
 
 from smuglib import attacks
-from smuglib.ascent import worst
-from smuglib.attacks import LADDER
-from smuglib.ladder import Attack
-from smuglib.perturbations import Ball
+from smuglib.attacks import LADDER, Attack
+from smuglib.attacks.ascent import climb
+from smuglib.attacks.balls import Ball, RangeBall
+from smuglib.consistency import RangeSpace
 from smuglib.random import generator
-from smuglib.reachable import Reachable, ReachableBall
 from tests.helpers import (
     draw,
     line_mask,
@@ -44,14 +43,14 @@ def parts(x):
 def ball(norm, *radii):
     center = torch.zeros(SHAPE, dtype=torch.complex128)
     radius = torch.tensor(radii, dtype=torch.float64)
-    return ReachableBall(norm, radius, center, reachable=Reachable(A, FLOOR))
+    return RangeBall(norm, radius, center, reachable=RangeSpace(A, FLOOR))
 
 
 # --- the subspace -------------------------------------------------------------------------------
 
 
 def test_projection_is_that_of_the_dense_operator():
-    reachable = Reachable(A, FLOOR)
+    reachable = RangeSpace(A, FLOOR)
     x = draw(*SHAPE)
     for scan in range(2):
         dense = dense_projector(scan)
@@ -64,14 +63,14 @@ def test_projection_is_that_of_the_dense_operator():
 
 
 def test_samples_are_projected_one_by_one():
-    reachable, x = Reachable(A, FLOOR), draw(2, 3, 4, 8)
+    reachable, x = RangeSpace(A, FLOOR), draw(2, 3, 4, 8)
     apart = torch.stack([reachable(x[:, k]) for k in range(3)], 1)
     torch.testing.assert_close(reachable(x), apart, rtol=1e-13, atol=1e-14)
 
 
 def test_a_reachable_change_has_its_price():
     """The least measurement error that causes it, by least squares, is as cheap as promised."""
-    delta = Reachable(A, FLOOR)(draw(*SHAPE))
+    delta = RangeSpace(A, FLOOR)(draw(*SHAPE))
     for scan in range(2):
         adjoint, wanted = sense_matrix(A, scan).conj().T, delta[scan].numpy().ravel()
         cause = np.linalg.lstsq(adjoint, wanted, rcond=None)[0]
@@ -82,18 +81,18 @@ def test_a_reachable_change_has_its_price():
 @pytest.mark.parametrize("floor", [0.0, 1.5, float("nan"), "low"])
 def test_a_floor_out_of_range(floor):
     with pytest.raises((TypeError, ValueError), match="floor must"):
-        Reachable(A, floor)
+        RangeSpace(A, floor)
 
 
 def test_a_floor_above_all_eigenvalues():
     weak = sense(line_mask("00010000"), n_coils=3)
     with pytest.raises(ValueError, match="floor must be at most the largest eigenvalue"):
-        Reachable(weak, 1.0)
+        RangeSpace(weak, 1.0)
 
 
 def test_a_mask_of_two_dimensions_is_refused():
     with pytest.raises(ValueError, match="1-D"):
-        Reachable(sense(plane_mask(5, 8)), FLOOR)
+        RangeSpace(sense(plane_mask(5, 8)), FLOOR)
 
 
 # --- the ball -----------------------------------------------------------------------------------
@@ -142,7 +141,7 @@ def test_ascent_reaches_the_linear_optimum_of_the_cube_in_the_subspace():
     def gains(delta, _):
         return (gradient.conj() * delta).real.sum((1, 2))
 
-    found = gains(worst(gains, where, attack, generator(0)), None)
+    found = gains(climb(gains, where, attack, generator(0)), None)
     for scan in range(2):
         out = np.eye(32) - dense_projector(scan)
         # Real form of the complex equations (I - P) δ = 0.
@@ -174,7 +173,7 @@ def test_an_attack_in_the_range_stays_there_and_hurts_less(rung, norm):
         with torch.no_grad():
             damage[domain] = (net(attacked, B) - target).abs().square().sum((1, 2))
     delta = attacked - z
-    torch.testing.assert_close(Reachable(B, attack.floor)(delta), delta, rtol=0, atol=1e-12)
+    torch.testing.assert_close(RangeSpace(B, attack.floor)(delta), delta, rtol=0, atol=1e-12)
     inside = Ball(norm, torch.full((2,), 0.02 * (1 + 1e-9)).double(), z).project(delta)
     torch.testing.assert_close(inside, delta, rtol=1e-6, atol=0)
     if rung != "random_uniform":
@@ -188,7 +187,7 @@ def test_pgd_keeps_to_the_range():
         attacks.pgd(net, z, B, target, attack=Attack(**where), generator=generator(0)) - z
         for where in ({}, {"domain": "range", "floor": 0.05}, {"domain": "range", "floor": 0.9})
     )
-    largest = Reachable(B, 0.9)
+    largest = RangeSpace(B, 0.9)
     torch.testing.assert_close(largest(high), high, rtol=0, atol=1e-6)
     for delta in (free, low):
         assert (largest(delta) - delta).abs().max() > 1e-4

@@ -8,13 +8,16 @@ import pytest
 import torch
 from torch import nn
 
-from smuglib import denoisers, profiles, random, recipes
+from smugbook import profiles
+from smugbook.experiments import trainings
+from smugbook.experiments.trainings import Examples, finetune, pretrain
+from smuglib import random
 from smuglib.consistency import DataConsistency
 from smuglib.files import sha256
-from smuglib.models import METHODS, UnrolledNetwork
+from smuglib.methods import METHODS
+from smuglib.models import UnrolledNetwork, denoisers, load_network
+from smuglib.models.weights import read_tensors, save_tensors
 from smuglib.random import generator
-from smuglib.recipes import Examples, finetune, pretrain
-from smuglib.weights import load_network, read_tensors, save_tensors
 
 TINY = profiles.get("smoke").replace(
     height=48, width=32, strip_height=32, n_train=3, n_validation=1, n_validation_used=1,
@@ -89,7 +92,7 @@ def test_the_order_of_an_epoch_is_its_own_draw_made_once(monkeypatch):
 def test_slices_kept_for_a_training_are_bounded_and_change_nothing(monkeypatch):
     expected = [Examples(TINY, 2, CPU)(update) for update in range(4)]
     one = sum(part.nbytes for part in Examples(TINY, 1, CPU)._whole(0))
-    monkeypatch.setattr(recipes, "MAX_BYTES", 2 * one)
+    monkeypatch.setattr(trainings, "MAX_BYTES", 2 * one)
     examples = Examples(TINY, 2, CPU)
     for update, (z, A, target) in enumerate(expected):
         found = examples(update)
@@ -291,4 +294,4 @@ def load_network_of(folder, *, best, last):
         header = {"settings": {}, "update": 1, "validation_psnr": 30.0}
         save_tensors(folder / f"{name}.safetensors", filled, header)
     net = UnrolledNetwork(denoiser)
-    return load_network(recipes._export(net, folder, method="modl", sigma=0.05))[0]
+    return load_network(trainings._export(net, folder, method="modl", sigma=0.05))[0]

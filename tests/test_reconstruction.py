@@ -15,13 +15,11 @@ from torch import nn
 from smuglib import attacks
 from smuglib.attacks import LADDER, Attack
 from smuglib.consistency import DataConsistency
-from smuglib.evaluation import evaluate
-from smuglib.models import ZeroFilled
+from smuglib.evaluation import Scenario, evaluate, table_scenarios
+from smuglib.models import TotalVariation, ZeroFilled
+from smuglib.models.reconstruction import operand, options
 from smuglib.operators import SenseOperator
 from smuglib.random import complex_normal, generator
-from smuglib.reconstruction import operand, options
-from smuglib.scenarios import Scenario, table_scenarios
-from smuglib.total_variation import TotalVariation
 from tests.scans import measurement, network, scan
 
 EPSILON = {"image": 0.02, "kspace": 0.2}

@@ -9,10 +9,10 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from smuglib import records
-from smuglib.records import COLUMNS, Record
+from smuglib.evaluation import Score, records, scores
+from smuglib.evaluation.scores import COLUMNS
 
-ROW = Record(
+ROW = Score(
     method="smug",
     training_sigma=0.05,
     placement="denoiser",
@@ -52,15 +52,15 @@ PROVENANCE = {"commit": "unknown", "versions": {"torch": "2.13"}, "command": "ev
 @pytest.fixture
 def path(tmp_path):
     path = tmp_path / "records" / "smug_s0.05.csv"
-    records.write(path, ROWS, PROVENANCE)
+    scores.write(path, ROWS, PROVENANCE)
     return path
 
 
 def test_round_trip_is_exact(path):
-    frame = records.read(path)
+    frame = scores.read(path)
     assert list(frame.columns) == list(COLUMNS)
-    assert records.rows_of(frame) == ROWS
-    assert all(type(row.subject) is int for row in records.rows_of(frame))
+    assert scores.rows_of(frame) == ROWS
+    assert all(type(row.subject) is int for row in scores.rows_of(frame))
     assert frame["subject"].dtype == "int64"
     assert frame["psnr"].dtype == "float64"
 
@@ -74,22 +74,22 @@ def test_provenance_stands_beside_the_records(path):
 
 def test_records_without_provenance_are_read_on_request_only(tmp_path):
     path = tmp_path / "partial.csv"
-    records.write(path, ROWS)
-    assert records.rows_of(records.read(path, verify=False)) == ROWS
+    scores.write(path, ROWS)
+    assert scores.rows_of(scores.read(path, verify=False)) == ROWS
     with pytest.raises(FileNotFoundError, match=r"no provenance file .*partial\.json"):
-        records.read(path)
+        scores.read(path)
 
 
 def test_no_rows_make_an_empty_table(tmp_path):
-    records.write(tmp_path / "none.csv", [], {})
-    assert len(records.read(tmp_path / "none.csv")) == 0
+    scores.write(tmp_path / "none.csv", [], {})
+    assert len(scores.read(tmp_path / "none.csv")) == 0
 
 
 def test_identity_leaves_out_results_and_makers():
     other = replace(ROW, psnr=1.0, commit="x", versions="y", device="z")
     assert other.identity == ROW.identity
     for name in COLUMNS:
-        if name in (*records.RESULTS, "commit", "versions", "device"):
+        if name in (*scores.RESULTS, "commit", "versions", "device"):
             continue
         value = getattr(ROW, name)
         changed = replace(ROW, **{name: value + 1 if not isinstance(value, str) else "other"})
@@ -99,44 +99,44 @@ def test_identity_leaves_out_results_and_makers():
 def test_a_failed_write_leaves_the_old_file(path):
     before = path.read_bytes()
     with pytest.raises(ValueError, match="psnr is NaN for smug in scenario 'transfer', test slice"):
-        records.write(path, [replace(ROW, psnr=math.nan)], PROVENANCE)
+        scores.write(path, [replace(ROW, psnr=math.nan)], PROVENANCE)
     with pytest.raises(ValueError, match="two records are of the same settings"):
-        records.write(path, [ROW, replace(ROW, psnr=1.0)], PROVENANCE)
+        scores.write(path, [ROW, replace(ROW, psnr=1.0)], PROVENANCE)
     assert path.read_bytes() == before
     assert len(list(path.parent.iterdir())) == 2
 
 
 def test_an_update_leaves_other_methods_alone_and_drops_outdated_weights(path):
     baseline = replace(ROW, method="tv", weights_sha256="none")
-    records.write(path, [*ROWS, baseline], PROVENANCE)
+    scores.write(path, [*ROWS, baseline], PROVENANCE)
     again = replace(ROW, psnr=30.0, commit="later")
-    frame = records.update(path, [again], {"smug": ROW.weights_sha256}, PROVENANCE)
-    assert records.rows_of(frame) == [again, *ROWS[1:], baseline]
-    assert frame.equals(records.read(path))
+    frame = scores.update(path, [again], {"smug": ROW.weights_sha256}, PROVENANCE)
+    assert scores.rows_of(frame) == [again, *ROWS[1:], baseline]
+    assert frame.equals(scores.read(path))
     new = replace(ROW, weights_sha256="cd" * 32)
-    frame = records.update(path, [new], {"smug": new.weights_sha256}, PROVENANCE)
-    assert records.rows_of(frame) == [new, baseline]
+    frame = scores.update(path, [new], {"smug": new.weights_sha256}, PROVENANCE)
+    assert scores.rows_of(frame) == [new, baseline]
 
 
 def test_an_update_of_no_file_and_by_no_rows(tmp_path):
     path = tmp_path / "new.csv"
     weights = {"smug": ROW.weights_sha256}
-    assert records.rows_of(records.update(path, ROWS, weights, PROVENANCE)) == ROWS
-    assert records.rows_of(records.update(path, [], weights, PROVENANCE)) == ROWS
-    assert len(records.update(path, [], {"smug": "none"}, PROVENANCE)) == 0
+    assert scores.rows_of(scores.update(path, ROWS, weights, PROVENANCE)) == ROWS
+    assert scores.rows_of(scores.update(path, [], weights, PROVENANCE)) == ROWS
+    assert len(scores.update(path, [], {"smug": "none"}, PROVENANCE)) == 0
 
 
 @pytest.mark.parametrize("weights", [{}, {"smug": "none"}])
 def test_an_update_by_rows_of_other_weights_than_stated(path, weights):
     before = path.read_bytes()
     with pytest.raises(ValueError, match=r"smug in scenario .* is of the weights abab"):
-        records.update(path, ROWS, weights, PROVENANCE)
+        scores.update(path, ROWS, weights, PROVENANCE)
     assert path.read_bytes() == before
 
 
 def test_missing_file(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"no records file .*none\.csv"):
-        records.read(tmp_path / "none.csv")
+        scores.read(tmp_path / "none.csv")
     with pytest.raises(FileNotFoundError, match=r"no provenance file .*none\.json"):
         records.read_provenance(tmp_path / "none.csv")
 
@@ -145,35 +145,35 @@ def test_missing_file(tmp_path):
 def test_truncated_file(path, cut):
     path.write_bytes(path.read_bytes()[:-cut])
     with pytest.raises(ValueError, match="truncated or edited: .* the 3 rows written"):
-        records.read(path)
+        scores.read(path)
 
 
 def test_edited_value(path):
     path.write_text(path.read_text().replace("29.12", "39.12"))
     with pytest.raises(ValueError, match="truncated or edited"):
-        records.read(path)
+        scores.read(path)
 
 
 def test_truncated_line_without_verification(path):
     path.write_bytes(path.read_bytes()[:-60])
     with pytest.raises(ValueError, match=r"line 4: not 31 fields, the file is truncated"):
-        records.read(path, verify=False)
+        scores.read(path, verify=False)
 
 
 def test_columns(path):
     frame = pd.read_csv(path)
     frame.drop(columns="ssim").to_csv(path, index=False)
     with pytest.raises(ValueError, match="lacks column 'ssim'"):
-        records.read(path, verify=False)
+        scores.read(path, verify=False)
     frame.assign(speed=1).to_csv(path, index=False)
     with pytest.raises(ValueError, match="unknown column 'speed'"):
-        records.read(path, verify=False)
+        scores.read(path, verify=False)
 
 
 def test_wrong_type(path):
     path.write_text(path.read_text().replace(repr(ROW.psnr), "good"))
     with pytest.raises(ValueError, match="line 2: psnr must be of type float, got 'good'"):
-        records.read(path, verify=False)
+        scores.read(path, verify=False)
 
 
 def test_damaged_provenance(path):
@@ -181,7 +181,7 @@ def test_damaged_provenance(path):
     whole = provenance.read_text()
     provenance.write_text(whole[:-5])
     with pytest.raises(ValueError, match="not a whole JSON file"):
-        records.read(path)
+        scores.read(path)
     provenance.write_text(json.dumps({"rows": 3}))
     with pytest.raises(ValueError, match="lacks 'sha256'"):
-        records.read(path)
+        scores.read(path)

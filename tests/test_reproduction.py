@@ -5,8 +5,8 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from smuglib import cli
-from smuglib.reproduction import differences
+from smugbook import cli
+from smugbook.results.reproduction import differences
 
 
 def write(folder, name, **changes):

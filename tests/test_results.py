@@ -14,7 +14,9 @@ import pandas as pd
 import pytest
 import torch
 
-from smuglib import chapters, cli, combinations, notebooks, results, sweep_page, sweep_runs
+from smugbook import cli
+from smugbook.notebooks import combinations, contents, key_numbers, run, sweep
+from smugbook.pages import sweep as pages_sweep
 from tests.notebook_files import demo, prose, write
 
 ROOT = Path(__file__).parents[1]
@@ -24,7 +26,10 @@ def executed(path, *numbers, duration=None):
     """A notebook whose one cell recorded numbers: name, value and unit of each."""
     names = ("name", "value", "unit")
     outputs = [
-        {"output_type": "display_data", "data": {results.MIME: dict(zip(names, n, strict=True))}}
+        {
+            "output_type": "display_data",
+            "data": {key_numbers.MIME: dict(zip(names, n, strict=True))},
+        }
         for n in numbers
     ]
     demo(path, "pass")
@@ -45,9 +50,9 @@ def shown(monkeypatch):
 
 
 def test_numbers_of_any_library_are_recorded(shown):
-    results.record("PSNR", {"clean": np.float32(33.5), "attacked": torch.tensor(22.25)}, "dB")
-    results.record("gain", 3)
-    contents = [content[results.MIME] for content in shown]
+    key_numbers.record("PSNR", {"clean": np.float32(33.5), "attacked": torch.tensor(22.25)}, "dB")
+    key_numbers.record("gain", 3)
+    contents = [content[key_numbers.MIME] for content in shown]
     assert contents == [
         {"name": "PSNR, clean", "value": 33.5, "unit": "dB"},
         {"name": "PSNR, attacked", "value": 22.25, "unit": "dB"},
@@ -59,16 +64,16 @@ def test_numbers_of_any_library_are_recorded(shown):
 @pytest.mark.parametrize("value", ["3", None, [1.0], {"a": "3"}])
 def test_what_is_no_number_is_refused(value, shown):
     with pytest.raises(TypeError, match="value of 'gain' must be a number"):
-        results.record("gain", value)
+        key_numbers.record("gain", value)
     assert not shown
 
 
 def test_what_was_recorded_is_read(tmp_path, shown):
     for value in (math.inf, math.nan):
-        results.record(f"v{value}", value)
-    contents = [tuple(content[results.MIME].values()) for content in shown]
+        key_numbers.record(f"v{value}", value)
+    contents = [tuple(content[key_numbers.MIME].values()) for content in shown]
     path = executed(tmp_path / "a.ipynb", ("PSNR", 1.5, "dB"), ("PSNR", 2.5, "dB"), *contents)
-    found = results.read(path)
+    found = key_numbers.read(path)
     assert list(found) == ["PSNR (dB)", "vinf", "vnan"]
     assert found["PSNR (dB)"] == 2.5 and found["vinf"] == math.inf and math.isnan(found["vnan"])
 
@@ -104,7 +109,7 @@ def test_an_option_is_read_as_the_value_it_was_made_of(value, tmp_path):
     line = cell.get(type(value), f"v: list[{element}] = []")
     line = "v: int | None = 1" if value is None else line
     path = demo(tmp_path / "a.ipynb", parameters=f"{line}  # any\n")
-    parsed = notebooks.parameters(path)["v"].parsed(combinations.option(value))
+    parsed = run.parameters(path)["v"].parsed(combinations.option(value))
     assert parsed == value and type(parsed) is type(value)
     label = combinations.label({"v": value})
     assert "/" not in label and " " not in label
@@ -132,11 +137,11 @@ def test_a_failed_combination_leaves_a_row_with_its_error(tmp_path):
         "noise\nerror: /x/a.ipynb: a|b must be 1\nThe failed notebook is x\n"
     )
     planned = {f"a={value}": {"a": value} for value in (1, 2, 3)}
-    table = sweep_runs.gather(tmp_path, planned)
+    table = sweep.gather(tmp_path, planned)
     assert list(table.columns) == ["a", "PSNR (dB)", "minutes", "error"]
     assert table.loc["a=1", ["PSNR (dB)", "minutes"]].to_list() == [30.0, 1.5]
     assert table["error"].to_list()[1:] == ["a|b must be 1", "not executed"]
-    lines = sweep_page.markdown(table, {"a=1": "run-0"}).splitlines()
+    lines = pages_sweep.markdown(table, {"a=1": "run-0"}).splitlines()
     assert lines[2] == "| [a=1](run-0) | `1` | 30 | 1.5 | – |"
     assert lines[3] == "| a=2 | `2` | – | – | `a\\|b must be 1` |"
 
@@ -155,7 +160,7 @@ def project(tmp_path, monkeypatch):
     demo(tmp_path / "book" / "01_demo.ipynb", lines, parameters=parameters)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    monkeypatch.setattr("smuglib.standalone.build", lambda root, output, pages, **k: output)
+    monkeypatch.setattr("smugbook.pages.standalone.build", lambda root, output, pages, **k: output)
     return tmp_path
 
 
@@ -174,7 +179,7 @@ def test_a_sweep_keeps_what_succeeded_and_runs_nothing_twice(project, capsys):
 
 def test_a_sweep_is_listed_before_pandas_loads(project):
     script = (
-        "import sys; from smuglib.cli import main; code = main(sys.argv[1:]);"
+        "import sys; from smugbook.cli import main; code = main(sys.argv[1:]);"
         "loaded = {'torch', 'pandas', 'snakemake'} & set(sys.modules);"
         "sys.exit(f'loaded {loaded}' if loaded else code)"
     )
@@ -186,4 +191,4 @@ def test_a_sweep_is_listed_before_pandas_loads(project):
 def test_chapters_are_listed_with_their_titles(tmp_path):
     write(tmp_path / "book" / "13_table1.ipynb", prose("text\n\n# Table 1\n"))
     write(tmp_path / "book" / "intro.ipynb", prose("no heading"))
-    assert chapters.contents(tmp_path) == "table1  Table 1\nintro   intro"
+    assert contents.contents(tmp_path) == "table1  Table 1\nintro   intro"

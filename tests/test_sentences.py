@@ -4,9 +4,9 @@ import math
 
 import pandas as pd
 import pytest
-from smuglib.statistics import Interval
 
-from smuglib.sentences import choose_word, format_interval, join_names
+from smugbook.words.verdicts import choose_word, format_interval, join_names
+from smuglib.evaluation import Interval
 
 
 @pytest.mark.parametrize(

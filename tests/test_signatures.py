@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from smuglib import signatures
-from smuglib.explorer import Grid
-from smuglib.weights import SHIPPED
+from smugbook.explorers.static.grid import Grid
+from smugbook.pages import signatures
+from smuglib.models.weights import SHIPPED
 
 PAIR = (1, 2)
 

@@ -8,10 +8,16 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smuglib import solvers
-from smuglib.consistency import DataConsistency
-from smuglib.linalg import hermitian_inverse
-from smuglib.solvers import CGSolver, ConvergenceWarning, LinewiseSolver, line_matrices
+from smuglib.consistency import (
+    CGSolver,
+    ConvergenceWarning,
+    DataConsistency,
+    LinewiseSolver,
+    inverse,
+    linewise,
+)
+from smuglib.consistency.inverse import hermitian_inverse
+from smuglib.consistency.linewise import line_matrices
 from tests.helpers import (
     columns_of,
     dense_solution,
@@ -223,7 +229,7 @@ def test_linewise_refuses_a_lam_that_rounding_swallows():
 def test_factors_are_computed_once_and_follow_lam(monkeypatch):
     calls = []
     monkeypatch.setattr(
-        solvers, "hermitian_inverse", lambda *x: calls.append(1) or hermitian_inverse(*x)
+        inverse, "hermitian_inverse", lambda *x: calls.append(1) or hermitian_inverse(*x)
     )
     solver, rhs = LinewiseSolver(LINE), draw(2, 1, 5, 8)
     assert solver.n_bytes == 0
@@ -238,6 +244,6 @@ def test_factors_are_computed_once_and_follow_lam(monkeypatch):
 @pytest.mark.parametrize("n_lines", [1, 2, 3])
 def test_factors_do_not_depend_on_how_many_lines_are_factored_at_once(monkeypatch, n_lines):
     whole = LinewiseSolver(LINE).inverse(0.5)
-    monkeypatch.setattr(solvers, "CPU_CHUNK_BYTES", n_lines * 2 * 8**2 * 16)
+    monkeypatch.setattr(linewise, "CPU_CHUNK_BYTES", n_lines * 2 * 8**2 * 16)
     chunked = LinewiseSolver(LINE).inverse(0.5)
     assert relative_difference(chunked, whole) < 1e-14

@@ -6,15 +6,17 @@ import hashlib
 
 import pytest
 
-from smuglib import notebooks, sources
+from smugbook.notebooks import run
+from smugbook.results import sources
 from tests.notebook_files import code, prose, write
 
 
 @pytest.fixture
-def package(tmp_path):
-    """A library: ``top`` imports ``low`` and ``data.brain``; no module imports ``plots``."""
+def packages(tmp_path):
+    """A library, ``top`` imports ``low`` and ``data.brain``; a workshop that imports ``low``."""
     folder = tmp_path / "smuglib"
     (folder / "data").mkdir(parents=True)
+    (tmp_path / "smugbook").mkdir()
     files = {
         "__init__.py": "from smuglib import top, plots\n",
         "top.py": "import smuglib.data.brain\n\ndef f():\n    from smuglib import low\n",
@@ -22,10 +24,12 @@ def package(tmp_path):
         "plots.py": "from smuglib.top import f\n",
         "data/__init__.py": "",
         "data/brain.py": "from smuglib.low import os\n",
+        "../smugbook/__init__.py": "",
+        "../smugbook/study.py": "from smuglib.low import os\n",
     }
     for name, text in files.items():
         (folder / name).write_text(text)
-    return folder
+    return {"smuglib": folder, "smugbook": tmp_path / "smugbook"}
 
 
 @pytest.mark.parametrize(
@@ -39,30 +43,44 @@ def package(tmp_path):
         ("__init__.py", False),
     ],
 )
-def test_a_module_depends_on_what_it_imports_and_nothing_else(package, edited, changes):
-    before = sources.library_hash("top", package=package)
-    (package / edited).write_text((package / edited).read_text() + "x = 1\n")
-    assert (sources.library_hash("top", package=package) != before) == changes
-    assert sources.library_hash(package=package) != before
+def test_a_module_depends_on_what_it_imports_and_nothing_else(packages, edited, changes):
+    before = sources.library_hash("smuglib.top", packages=packages)
+    whole = sources.library_hash(packages=packages)
+    path = packages["smuglib"] / edited
+    path.write_text(path.read_text() + "x = 1\n")
+    assert (sources.library_hash("smuglib.top", packages=packages) != before) == changes
+    assert sources.library_hash(packages=packages) not in (before, whole)
 
 
-def test_an_unknown_module_is_refused(package):
-    with pytest.raises(ValueError, match="no module 'nothing'"):
-        sources.library_hash("nothing", package=package)
+def test_a_module_of_the_workshop_depends_on_the_library(packages):
+    before = sources.library_hash("smugbook.study", packages=packages)
+    for edited, changes in (("plots.py", False), ("low.py", True)):
+        path = packages["smuglib"] / edited
+        path.write_text(path.read_text() + "x = 1\n")
+        assert (sources.library_hash("smugbook.study", packages=packages) != before) == changes
+
+
+def test_an_unknown_module_is_refused(packages):
+    for name in ("nothing", "smuglib.nothing", "os.path"):
+        with pytest.raises(ValueError, match=f"no module '{name}'"):
+            sources.library_hash(name, packages=packages)
 
 
 def test_trainings_do_not_depend_on_plots_or_notebook_tools():
-    before = sources.library_hash("recipes")
-    assert before == sources.library_hash("recipes", "training", "data", "losses")
-    assert before != sources.library_hash("recipes", "cli")
+    trainings = "smugbook.experiments.trainings"
+    before = sources.library_hash(trainings)
+    used = ("smuglib.training", "smuglib.data", "smuglib.losses")
+    assert before == sources.library_hash(trainings, *used)
+    assert before != sources.library_hash(trainings, "smugbook.cli")
+    assert before != sources.library_hash(trainings, "smugbook.figures.lines")
 
 
 def test_a_notebook_counts_by_its_code(tmp_path):
     first = write(tmp_path / "a.ipynb", prose("text"), code("x = 1"))
     mended = write(tmp_path / "b.ipynb", prose("better text"), code("x = 1", "hide-input"))
     changed = write(tmp_path / "c.ipynb", prose("text"), code("x = 2"))
-    assert notebooks.code_hash(first) == notebooks.code_hash(mended)
-    assert notebooks.code_hash(first) != notebooks.code_hash(changed)
+    assert run.code_hash(first) == run.code_hash(mended)
+    assert run.code_hash(first) != run.code_hash(changed)
 
 
 def test_a_folder_counts_by_names_and_contents(tmp_path):

@@ -5,8 +5,9 @@ import torch
 from torch import nn
 
 from smuglib import DataConsistency, UnrolledNetwork, data, random
+from smuglib.analysis import Spectrum
+from smuglib.analysis.spectrum import gain
 from smuglib.random import complex_normal
-from smuglib.spectrum import Spectrum, gain
 
 EDGES = torch.tensor([0.01, 0.1, 1.0])
 

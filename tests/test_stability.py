@@ -4,10 +4,11 @@ import pytest
 import torch
 
 from smuglib import DataConsistency, UnrolledNetwork
+from smuglib.analysis import Linearization, Spectrum, jacobian_norm, local_lipschitz
+from smuglib.analysis.linearization import reconstruction
+from smuglib.analysis.spectrum import gain
+from smuglib.consistency import ConvergenceWarning
 from smuglib.random import complex_normal, generator
-from smuglib.solvers import ConvergenceWarning
-from smuglib.spectrum import Spectrum, gain
-from smuglib.stability import Linearization, jacobian_norm, local_lipschitz, reconstruction
 from tests import scans, unrolled
 from tests.scans import measurement
 from tests.unrolled import LAM, STEPS

@@ -5,11 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
+from smugbook.experiments.stability import BOUND, EDGES, StabilityStudy
 from smuglib import DataConsistency, UnrolledNetwork
-from smuglib.bounds import journal_bound
+from smuglib.analysis import jacobian_norm, journal_bound
 from smuglib.smoothing import Smoothing
-from smuglib.stability import jacobian_norm
-from smuglib.stability_study import BOUND, EDGES, StabilityStudy
 from tests.scans import network, scan
 
 EXACT = StabilityStudy(tolerance=1e-3, n_iterations=60)

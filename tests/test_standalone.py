@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from smuglib import notebooks, standalone
+from smugbook.notebooks import run
+from smugbook.pages import standalone
 from tests.notebook_files import code, prose, write
 from tests.test_book import check_pages
 
@@ -41,7 +42,7 @@ def source(monkeypatch):
 
     def collect(folder, output):
         for path in folder.glob("*.ipynb"):
-            found[path.stem] = notebooks.read(path)
+            found[path.stem] = run.read(path)
         found["toc"] = (folder / "_toc.yml").read_text()
 
     monkeypatch.setattr(standalone, "_jupyter_book", collect)
@@ -55,7 +56,7 @@ def build(project, *names, **options):
 
 def test_references_to_other_chapters_become_words(project, source):
     assert build(project, "01_page") == project / "build" / "page" / "html" / "01_page.html"
-    text = notebooks.source(source["01_page"]["cells"][0])
+    text = run.source(source["01_page"]["cells"][0])
     assert (
         "By an equation of “The other”, {eq}`eq-own` and {cite}`one`; “The other”, words, " in text
     )
@@ -67,7 +68,7 @@ def test_references_to_other_chapters_lead_into_the_built_book(project, source):
     built.parent.mkdir(parents=True)
     built.write_text("")
     page = build(project, "01_page")
-    text = notebooks.source(source["01_page"]["cells"][0])
+    text = run.source(source["01_page"]["cells"][0])
     for anchor in ("#equation-eq-other", "", "#sec-other"):
         address = f"../../../_build/html/02_other.html{anchor}"
         assert f'<a href="{address}">' in text
@@ -80,7 +81,7 @@ def test_labels_of_several_runs_of_one_chapter_differ(project, source):
     assert page.name == "index.html" and "title: a=1" in source["toc"]
     for number in (0, 1):
         first, shown = source[f"run-{number}"]["cells"]
-        text = notebooks.source(first)
+        text = run.source(first)
         assert f"{{eq}}`eq-own-{number}`" in text and f"$$ (eq-own-{number})" in text
         assert f"(sec-own-{number})=" in text and f"{{ref}}`sec-own-{number}`" in text
         assert shown["metadata"]["mystnb"]["figure"]["name"] == f"fig-own-{number}"

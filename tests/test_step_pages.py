@@ -9,19 +9,15 @@ import pandas as pd
 import pytest
 import torch
 
-from smuglib import denoising, html_tables, profiles
-from smuglib.findings import (
-    harm_pages,
-    stability_pages,
-    step_pages,
-    training_checks,
-    transfer_pages,
-)
-from smuglib.measurements import Measurement
-from smuglib.records import read
-from smuglib.rows import read as read_rows
-from smuglib.rows import read_provenance
-from smuglib.store import Store
+from smugbook import profiles
+from smugbook.chapters.steps import finetuning, harm, points, pretraining, stability
+from smugbook.chapters.steps import transfer as steps_transfer
+from smugbook.results import Store
+from smugbook.tables.html import render_table
+from smuglib.evaluation import Measurement
+from smuglib.evaluation.records import read as read_rows
+from smuglib.evaluation.records import read_provenance
+from smuglib.evaluation.scores import read
 
 SHIPPED = Store.open("default", "shipped")
 
@@ -31,9 +27,9 @@ def log(*values):
 
 
 def test_only_a_toy_is_called_one():
-    note = step_pages.toy_note(profiles.get("smoke").replace(updates=7), "[](13_table1)")
+    note = points.toy_note(profiles.get("smoke").replace(updates=7), "[](13_table1)")
     assert "7 of fine-tuning" in note and "[](13_table1)" in note and "`smoke`" in note
-    assert step_pages.toy_note(profiles.get("default"), "") == ""
+    assert points.toy_note(profiles.get("default"), "") == ""
 
 
 @pytest.mark.parametrize(
@@ -46,11 +42,11 @@ def test_only_a_toy_is_called_one():
     ],
 )
 def test_the_end_of_a_training_is_its_last_quarter(values, change, word):
-    found = training_checks.late_change(log(*values))
+    found = finetuning.late_change(log(*values))
     assert found == pytest.approx(change, nan_ok=True)
-    table = training_checks.trainings({"modl": log(*values)}, 0.1)
+    table = finetuning.trainings({"modl": log(*values)}, 0.1)
     assert table["ended"].tolist() == [word]
-    assert "MoDL" in training_checks.verdict(table, 0.1)
+    assert "MoDL" in finetuning.verdict(table, 0.1)
 
 
 @pytest.mark.parametrize(
@@ -64,7 +60,7 @@ def test_the_end_of_a_training_is_its_last_quarter(values, change, word):
 def test_the_verdict_on_trainings_counts_them(rises, lead):
     names = ("modl", "smug")
     logs = {name: log(1, 2, 3, 3 + rise) for name, rise in zip(names, rises, strict=True)}
-    text = training_checks.verdict(training_checks.trainings(logs, 0.1), 0.1)
+    text = finetuning.verdict(finetuning.trainings(logs, 0.1), 0.1)
     assert text.startswith(f"- **{lead}")
 
 
@@ -75,7 +71,7 @@ def records():
 
 
 def test_losses_are_to_the_clean_scan_of_the_same_settings(records):
-    found = step_pages.points(records, records).set_index(["scenario", "setting"])
+    found = points.points(records, records).set_index(["scenario", "setting"])
     means = records.groupby(["scenario", "sampling_rate"])["psnr"].mean()
     own = found.loc["rate_adaptive", "sampling rate 0.5"]
     assert own["loss"] == pytest.approx(means["rate_clean", 0.5] - means["rate_adaptive", 0.5])
@@ -86,20 +82,20 @@ def test_losses_are_to_the_clean_scan_of_the_same_settings(records):
 
 def test_points_are_written_in_words(records):
     some = records[records["scenario"].isin(["clean", "adaptive_image", "adaptive_kspace_l2"])]
-    found = step_pages.points(records, some)
-    html = html_tables.render_table(step_pages.written(found))
+    found = points.points(records, some)
+    html = render_table(points.written(found))
     assert "adaptive attack" in html and "2\u00a0%\u00a0of\u00a0‖y‖₂" in html and "±" in html
-    verdict = step_pages.dearest(found, "Of these")
+    verdict = points.dearest(found, "Of these")
     assert verdict.startswith("**Of these, the adaptive attack (ε\u00a0=\u00a01/255) costs most**")
-    assert "1/255" in step_pages.costs("It", found, "adaptive_image")
-    assert step_pages.costs("It", found, "noise") == ""
+    assert "1/255" in points.costs("It", found, "adaptive_image")
+    assert points.costs("It", found, "noise") == ""
 
 
 def test_without_clean_records_nothing_is_lost(records):
     some = records[records["scenario"] == "adaptive_image"]
-    found = step_pages.points(some, some)
-    assert found["loss"].isna().all() and step_pages.dearest(found, "Of these") == ""
-    assert step_pages.written(found)["loss (dB)"].tolist() == ["–"]
+    found = points.points(some, some)
+    assert found["loss"].isna().all() and points.dearest(found, "Of these") == ""
+    assert points.written(found)["loss (dB)"].tolist() == ["–"]
 
 
 class Shrink(torch.nn.Module):
@@ -109,35 +105,35 @@ class Shrink(torch.nn.Module):
 
 def test_a_denoiser_is_judged_by_its_gain():
     image = torch.ones(1, 16, 16, dtype=torch.complex64)
-    table = denoising.by_level(Shrink(), [image], 0.5, 0)
-    assert list(table.index) == list(denoising.STRENGTHS)
+    table = pretraining.by_level(Shrink(), [image], 0.5, 0)
+    assert list(table.index) == list(pretraining.STRENGTHS)
     assert math.isinf(table["noisy"].iloc[0]) and table["sigma"].iloc[3] == 0.5
-    text = denoising.verdict(table, "This one")
+    text = pretraining.verdict(table, "This one")
     assert text.startswith("**This one helps at") and "does harm at zero noise" in text
-    harmful = denoising.verdict(table.assign(gain=-1.0), "This one")
+    harmful = pretraining.verdict(table.assign(gain=-1.0), "This one")
     assert "does harm at all strengths" in harmful
     with pytest.raises(ValueError, match="at least one"):
-        denoising.by_level(Shrink(), [], 0.5, 0)
+        pretraining.by_level(Shrink(), [], 0.5, 0)
 
 
 @pytest.mark.parametrize("method", ["modl", "smug"])
 def test_the_harm_of_shipped_networks_is_in_words(method):
     frame = read_rows(SHIPPED.measurements("harm", method, 0.05), Measurement)
-    table = html_tables.render_table(harm_pages.at_first_lesion(frame))
+    table = render_table(harm.at_first_lesion(frame))
     assert "erasing k-space attack" in table and "_" not in table
-    assert "opposite" in harm_pages.lesions_verdict(frame)
-    spread = harm_pages.spread_verdict(frame)
+    assert "opposite" in harm.lesions_verdict(frame)
+    spread = harm.spread_verdict(frame)
     assert "no spread" in spread if method == "modl" else "rank correlation" in spread
     alone = frame[frame["subject"] == frame["subject"].iloc[0]]
-    assert "is open" in harm_pages.lesions_verdict(alone)
+    assert "is open" in harm.lesions_verdict(alone)
 
 
 @pytest.mark.parametrize("method", ["modl", "smug"])
 def test_the_stability_of_shipped_networks_is_in_words(method):
     frame = read_rows(SHIPPED.measurements("stability", method, 0.05), Measurement)
-    table = stability_pages.quantities(frame)
-    assert list(table.index) == list(stability_pages.QUANTITIES.values())
-    text = stability_pages.verdict(frame, 8)
+    table = stability.quantities(frame)
+    assert list(table.index) == list(stability.QUANTITIES.values())
+    text = stability.verdict(frame, 8)
     assert "up to about" in text and "from below" in text and "at most" not in text
     bound = "not evaluated here" if method == "modl" else "says little"
     assert bound in text
@@ -159,25 +155,25 @@ def test_a_transfer_is_judged_by_losses():
     clean = transfer([("modl", 36.0), ("rs_e2e", 31.0), ("smug", 33.0)])
     attacked = transfer([("modl", 30.0), ("rs_e2e", 31.0), ("smug", 29.0)])
     own = {"modl": transfer([("modl", 32.0)])}
-    table = transfer_pages.losses(clean, attacked, "smug", own)
+    table = steps_transfer.losses(clean, attacked, "smug", own)
     assert [loss.mean for loss in table["loss"]] == pytest.approx([6.0, 0.0, 4.0])
-    text = transfer_pages.answer(table, "smug")
+    text = steps_transfer.answer(table, "smug")
     assert "harms MoDL too, and no other" in text
     assert "More than SMUG:** MoDL +2.00\u00a0dB" in text and "Less than SMUG:** RS-E2E" in text
     assert "harms MoDL more than the own attack" in text
-    assert "own attack (dB)" in transfer_pages.written(table)
-    alone = transfer_pages.losses(clean, attacked, "smug", {})
-    assert "own attack (dB)" not in transfer_pages.written(alone)
-    assert "Not known here" in transfer_pages.answer(alone, "smug")
+    assert "own attack (dB)" in steps_transfer.written(table)
+    alone = steps_transfer.losses(clean, attacked, "smug", {})
+    assert "own attack (dB)" not in steps_transfer.written(alone)
+    assert "Not known here" in steps_transfer.answer(alone, "smug")
     one, other = (frame[frame["subject"] == 0] for frame in (clean, attacked))
-    single = transfer_pages.answer(transfer_pages.losses(one, other, "smug", {}), "smug")
+    single = steps_transfer.answer(steps_transfer.losses(one, other, "smug", {}), "smug")
     assert single.startswith("- **One subject gives no interval") and "\n" not in single
 
 
 def test_own_attacks_are_those_with_the_same_settings():
     path = SHIPPED.measurements("transfer", "smug", 0.05)
     settings = read_provenance(path)["settings"]
-    found = transfer_pages.own_attacks((SHIPPED,), 0.05, settings)
+    found = steps_transfer.own_attacks((SHIPPED,), 0.05, settings)
     assert set(found) == {"modl", "rs_e2e", "smug_v0", "smug"}
     assert set(found["modl"]["method"]) == {"modl"}
-    assert not transfer_pages.own_attacks((SHIPPED,), 0.05, {**settings, "epsilon": 1.0})
+    assert not steps_transfer.own_attacks((SHIPPED,), 0.05, {**settings, "epsilon": 1.0})

@@ -8,11 +8,12 @@ import pandas as pd
 import pytest
 import torch
 
-from smuglib import denoisers, store, weights
+from smugbook.results import Store
+from smugbook.results.store import run_name
+from smuglib import models
 from smuglib.methods import METHODS, SIGMAS
-from smuglib.models import UnrolledNetwork
+from smuglib.models import UnrolledNetwork, denoisers, weights
 from smuglib.smoothing import Smoothing
-from smuglib.store import Store, run_name
 
 LAYOUT = {
     "weights": "weights/smug_s0.05.safetensors",
@@ -28,7 +29,7 @@ def trained(folder, seed=1):
         smoothing=Smoothing("denoiser", 0.05),
     )
     path = folder / "network.safetensors"
-    weights.save_network(path, network, method="smug")
+    models.save_network(path, network, method="smug")
     (folder / "log.csv").write_text("update,validation_psnr\n1,30.5\n2,31.25\n")
     (folder / "provenance.json").write_text(json.dumps({"commit": "abc"}))
     return path
@@ -36,7 +37,7 @@ def trained(folder, seed=1):
 
 def test_both_sources_have_one_layout(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(store, "SHIPPED", tmp_path / "shipped")
+    monkeypatch.setattr(weights, "SHIPPED", tmp_path / "shipped")
     roots = {"shipped": tmp_path / "shipped" / "default", "build": tmp_path / "build" / "default"}
     for source, root in roots.items():
         for name, path in LAYOUT.items():

@@ -7,15 +7,8 @@ import math
 import pandas as pd
 import pytest
 
-from smuglib.bootstrap import Interval
-from smuglib.findings.study_verdicts import (
-    about,
-    extremes,
-    intervals,
-    quoted,
-    sorting,
-    which,
-)
+from smugbook.words.verdicts import about, extremes, intervals, quoted, sorting, which
+from smuglib.evaluation import Interval
 
 WORDS = {"above": "up for", "below": "down for", "between": "open for", "every": "every method"}
 FOUND = {

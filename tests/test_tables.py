@@ -9,15 +9,22 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from smuglib import records, sentences, tables, verdicts
-from smuglib.bootstrap import Interval
-from smuglib.comparisons import compare
-from smuglib.findings import conclusions, gains
-from smuglib.models import METHODS
-from smuglib.records import Record
-from smuglib.scenarios import Scenario, table_scenarios
-from smuglib.store import Store
-from smuglib.table_html import render_table1
+from smugbook import results
+from smugbook.chapters.table1 import answer, gains, summary
+from smugbook.chapters.table1.page import render_table1
+from smugbook.results import Store
+from smugbook.words import poster, verdicts
+from smuglib import evaluation
+from smuglib.evaluation import (
+    Interval,
+    Scenario,
+    Score,
+    compare,
+    comparisons,
+    scores,
+    table_scenarios,
+)
+from smuglib.methods import METHODS
 
 SCENARIOS = [s for s in table_scenarios() if s.name in ("clean", "noise", "transfer")]
 GAINS = {"zero_filled": -5.0, "modl": 0.0, "rs_e2e": 1.0, "smug_v0": 2.0, "smug": 3.0}
@@ -43,7 +50,7 @@ def record(method, scenario, index, sigma=0.05, **changes):
         "nmse": 0.01, "ssim_published": 0.95, "psnr_zero_filled": 24.0, "ssim_zero_filled": 0.7,
         "weights_sha256": f"{method} {sigma}", "commit": "abc", "versions": "", "device": "CPU",
     }  # fmt: skip
-    return Record(**{**values, **changes})
+    return Score(**{**values, **changes})
 
 
 def block(sigma=0.05, n_slices=6, methods=tuple(GAINS), scenarios=SCENARIOS, **changes):
@@ -74,12 +81,12 @@ def test_a_block_is_all_records_of_one_noise_level(tmp_path):
     store = Store(tmp_path)
     for method in METHODS:
         own = [method, "zero_filled"] if method == "modl" else [method]
-        records.write(store.records(method, 0.05), records.rows_of(block(methods=own)), {})
-    read = tables.read_block(store, 0.05)
+        scores.write(store.records(method, 0.05), scores.rows_of(block(methods=own)), {})
+    read = results.read_block(store, 0.05)
     assert set(read["method"]) == set(GAINS)
     assert len(read) == len(block())
     with pytest.raises(FileNotFoundError, match=r"no records file .*modl_s0\.01\.csv"):
-        tables.read_block(store, 0.01)
+        results.read_block(store, 0.01)
 
 
 # --- selection ------------------------------------------------------------------------------------
@@ -96,30 +103,30 @@ def test_rows_are_selected_by_strength_and_settings_of_the_attack():
         ]
     )
     transfer = SCENARIOS[-1]
-    found = tables.select(frame, transfer)
-    pd.testing.assert_frame_equal(found, tables.select(block(), transfer))
-    assert tables.select(block(), Scenario("transfer", "transfer", 0.008)).empty
+    found = evaluation.select(frame, transfer)
+    pd.testing.assert_frame_equal(found, evaluation.select(block(), transfer))
+    assert evaluation.select(block(), Scenario("transfer", "transfer", 0.008)).empty
 
 
 def test_a_strength_is_found_after_a_round_trip_through_text():
     frame = block(epsilon=float(f"{1 / 255:.8g}"))
-    assert len(tables.select(frame, SCENARIOS[-1])) == len(GAINS) * 6
+    assert len(evaluation.select(frame, SCENARIOS[-1])) == len(GAINS) * 6
 
 
 def test_scenarios_that_one_method_lacks_are_missing():
     frame = block()
-    assert tables.missing(frame, SCENARIOS) == []
+    assert evaluation.missing(frame, SCENARIOS) == []
     lacks = frame[~((frame["method"] == "smug") & (frame["scenario"] == "noise"))]
-    assert [s.name for s in tables.missing(lacks, SCENARIOS)] == ["noise"]
+    assert [s.name for s in evaluation.missing(lacks, SCENARIOS)] == ["noise"]
     with pytest.raises(ValueError, match=r"no records of scenario 'noise' at epsilon 0\.00392"):
-        tables.table({0.05: lacks}, SCENARIOS)
+        summary.table({0.05: lacks}, SCENARIOS)
 
 
 # --- the numbers ----------------------------------------------------------------------------------
 
 
 def test_the_table_has_means_spreads_and_paired_differences():
-    table = tables.table({0.05: block(), 0.01: block(0.01)}, SCENARIOS)
+    table = summary.table({0.05: block(), 0.01: block(0.01)}, SCENARIOS)
     psnr = line(table, "smug", "transfer")
     values = 30 - 8 + 3 + 0.1 * np.arange(6)
     assert psnr["mean"] == pytest.approx(values.mean())
@@ -135,7 +142,7 @@ def test_the_table_has_means_spreads_and_paired_differences():
 
 def test_differences_are_to_modl_of_the_same_block():
     other = block(0.01).assign(psnr=lambda frame: frame["psnr"] + (frame["method"] == "modl"))
-    table = tables.table({0.05: block(), 0.01: other}, SCENARIOS)
+    table = summary.table({0.05: block(), 0.01: other}, SCENARIOS)
     assert line(table, "smug", "transfer", sigma=0.05)["difference"] == pytest.approx(3)
     assert line(table, "smug", "transfer", sigma=0.01)["difference"] == pytest.approx(2)
 
@@ -144,7 +151,7 @@ def test_methods_of_different_slices_are_refused():
     frame = block()
     uneven = frame[~((frame["method"] == "smug") & (frame["slice"] == 5))]
     with pytest.raises(ValueError, match="must be of the same slices"):
-        tables.table({0.05: uneven}, SCENARIOS)
+        summary.table({0.05: uneven}, SCENARIOS)
 
 
 def test_the_poster_s_numbers_add_up_to_its_absolute_values():
@@ -159,13 +166,13 @@ def test_the_poster_s_numbers_add_up_to_its_absolute_values():
     }
     for (method, scenario), (psnr, ssim) in absolute.items():
         for metric, value in (("psnr", psnr), ("ssim", ssim)):
-            base = tables.POSTER["modl"][scenario][metric][0]
-            printed = tables.POSTER[method][scenario][metric][0]
+            base = poster.POSTER["modl"][scenario][metric][0]
+            printed = poster.POSTER[method][scenario][metric][0]
             assert base + printed == pytest.approx(value, abs=1e-9)
 
 
 def test_the_settings_are_said():
-    words = tables.settings({0.05: block(attack_samples=2, n_samples=10)}, SCENARIOS)
+    words = summary.settings({0.05: block(attack_samples=2, n_samples=10)}, SCENARIOS)
     for said in (
         "6 slices of 5 test subjects",
         "seed 0",
@@ -180,9 +187,9 @@ def test_the_settings_are_said():
 
 def test_the_iterations_of_total_variation_are_no_unrolling_steps():
     tv = block(methods=("modl",)).assign(method="tv", n_steps=50)
-    words = tables.settings({0.05: pd.concat([block(), tv])}, SCENARIOS)
+    words = summary.settings({0.05: pd.concat([block(), tv])}, SCENARIOS)
     assert "; 8 unrolling steps (TV: 50 iterations); " in words
-    assert "TV" not in tables.settings({0.05: block()}, SCENARIOS)
+    assert "TV" not in summary.settings({0.05: block()}, SCENARIOS)
 
 
 # --- the page -------------------------------------------------------------------------------------
@@ -221,7 +228,7 @@ def page(blocks, columns, metric="psnr"):
     """Return the rows of the page's table, each a list of texts."""
     parser = Cells()
     parser.feed(
-        render_table1(tables.table(blocks, columns), columns, metric=metric, label="Table <1>")
+        render_table1(summary.table(blocks, columns), columns, metric=metric, label="Table <1>")
     )
     assert parser.open == []
     return parser.rows
@@ -261,7 +268,7 @@ def test_baselines_stand_once_above_the_blocks():
 
 def test_the_label_is_text_and_no_markup():
     columns = SCENARIOS[:1]
-    table = tables.table({0.05: block(scenarios=columns)}, columns)
+    table = summary.table({0.05: block(scenarios=columns)}, columns)
     assert 'aria-label="a &lt; b"' in render_table1(table, columns, metric="psnr", label="a < b")
 
 
@@ -282,12 +289,12 @@ def test_a_dagger_marks_intervals_that_hold_zero(shift, mark):
 
 
 def test_losses_are_clean_minus_attacked_of_the_same_slices():
-    losses = verdicts.fragility(block(), SCENARIOS, "modl")
+    losses = comparisons.fragility(block(), SCENARIOS, "modl")
     assert losses.keys() == {"noise", "transfer"}
     assert losses["transfer"] == pytest.approx((8, 8, 8))
     frame = block()
     fewer = frame[(frame["scenario"] != "transfer") | (frame["slice"] < 3)]
-    assert verdicts.fragility(fewer, SCENARIOS, "smug")["transfer"] == pytest.approx((5, 5, 5))
+    assert comparisons.fragility(fewer, SCENARIOS, "smug")["transfer"] == pytest.approx((5, 5, 5))
 
 
 def test_records_of_different_slices_are_not_compared():
@@ -313,14 +320,14 @@ def uneven(seed=0):
 
 def test_one_difference_has_one_interval_in_table_ladder_and_prose():
     frame, transfer = uneven(), SCENARIOS[-1]
-    row = line(tables.table({0.05: frame}, SCENARIOS), "smug", "transfer")
+    row = line(summary.table({0.05: frame}, SCENARIOS), "smug", "transfer")
     interval = Interval(*row[["difference", "low", "high"]])
-    written = sentences.format_interval(interval, "")
+    written = verdicts.format_interval(interval, "")
     assert gains.gain(frame, transfer, "smug") == interval
     assert gains.gains({0.05: frame}, SCENARIOS).loc[(0.05, "SMUG"), "transfer attack"] == written
     ladder = gains.rungs({0.05: frame}, transfer.epsilon, 0.02)
     assert ladder.loc[(0.05, "transfer attack"), "SMUG"] == f"{row['mean']:.2f} ({written})"
-    assert f"{sentences.format_interval(interval)} under the transfer" in conclusions.answer(
+    assert f"{verdicts.format_interval(interval)} under the transfer" in answer.answer(
         {0.05: frame}, SCENARIOS
     )
 
@@ -351,7 +358,7 @@ def shifted(frame, **shifts):
 
 
 def test_the_answer_says_loss_price_gain_first_and_ranking():
-    text = conclusions.answer({0.05: shifted(block(), smug=-1, smug_v0=-1, rs_e2e=-0.5)}, SCENARIOS)
+    text = answer.answer({0.05: shifted(block(), smug=-1, smug_v0=-1, rs_e2e=-0.5)}, SCENARIOS)
     assert (
         "**MoDL is fragile.** What the transfer attack takes from its clean PSNR: 8.00\u00a0dB"
         in text
@@ -374,22 +381,22 @@ def test_the_answer_follows_the_records():
     frame = block()
     is_smug = frame["method"] == "smug"
     mixed = frame.assign(psnr=frame["psnr"] - is_smug * (1 + 3 * (-1.0) ** frame["slice"]))
-    text = conclusions.answer({0.05: mixed}, SCENARIOS)
+    text = answer.answer({0.05: mixed}, SCENARIOS)
     assert "ranking, SMUG > SMUGv0 > RS-E2E > MoDL, is not decided" in text
     assert "SMUG (not told apart from SMUGv0)" in text or "SMUGv0 (not told apart" in text
-    worse = conclusions.answer({0.05: mixed, 0.01: shifted(block(0.01), smug=-4)}, SCENARIOS)
+    worse = answer.answer({0.05: mixed, 0.01: shifted(block(0.01), smug=-4)}, SCENARIOS)
     assert "ranking, SMUG > SMUGv0 > RS-E2E > MoDL, is contradicted" in worse
     assert (
         "At σ = 0.01 SMUGv0 and RS-E2E gain and SMUG loses under the transfer attack, and" in worse
     )
     assert "and no smoothed method is told apart from MoDL on clean scans.**" in worse
     calm_block = block().assign(psnr=30.0)
-    calm = conclusions.answer({0.05: calm_block}, SCENARIOS)
+    calm = answer.answer({0.05: calm_block}, SCENARIOS)
     assert "**Whether MoDL is fragile is not decided.**" in calm
     attacked = calm_block["scenario"] == "transfer"
-    helped = conclusions.answer({0.05: calm_block.assign(psnr=30.0 + attacked)}, SCENARIOS)
+    helped = answer.answer({0.05: calm_block.assign(psnr=30.0 + attacked)}, SCENARIOS)
     assert "**MoDL does not lose everywhere.**" in helped
-    assert conclusions.answer({0.05: block()}, SCENARIOS[:1]).count("- **") == 1
+    assert answer.answer({0.05: block()}, SCENARIOS[:1]).count("- **") == 1
 
 
 @pytest.mark.parametrize(
@@ -412,13 +419,13 @@ def test_the_k_space_attack_has_a_verdict_of_its_own(shifts, verdict):
         attack_samples=kspace.attack.n_samples or 0, attack_steps=kspace.attack.n_steps,
     )  # fmt: skip
     clean = block(methods=WHOLE, scenarios=SCENARIOS[:1])
-    text = conclusions.answer({0.05: pd.concat([clean, moved])}, [SCENARIOS[0], kspace])
+    text = answer.answer({0.05: pd.concat([clean, moved])}, [SCENARIOS[0], kspace])
     assert f"**Under the adaptive k-space attack (ℓ2) {verdict}" in text
 
 
 def test_what_runs_away_is_told():
     tv = block(methods=("modl",)).assign(method="tv")
     tv.loc[tv["scenario"] == "noise", "psnr"] = -14.0
-    text = conclusions.runaway(tables.table({0.05: pd.concat([block(), tv])}, SCENARIOS))
+    text = answer.runaway(summary.table({0.05: pd.concat([block(), tv])}, SCENARIOS))
     assert "Under the random noise, the error of total variation (TV) is larger" in text
-    assert conclusions.runaway(tables.table({0.05: block()}, SCENARIOS)) == ""
+    assert answer.runaway(summary.table({0.05: block()}, SCENARIOS)) == ""

@@ -7,11 +7,11 @@ import torch
 from smuglib import attacks, data, metrics
 from smuglib.consistency import DataConsistency
 from smuglib.data import Scan
-from smuglib.models import Trace
+from smuglib.models import TotalVariation, Trace
+from smuglib.models.baselines import objective, total_variation
 from smuglib.operators import SenseOperator
 from smuglib.random import generator
 from smuglib.smoothing import Smoothing
-from smuglib.total_variation import TotalVariation, objective, total_variation
 from tests.helpers import draw, line_mask, normal_matrix, plane_mask, relative_difference, sense
 from tests.scans import measurement
 

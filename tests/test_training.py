@@ -12,10 +12,11 @@ import pytest
 import torch
 from torch import nn
 
-from smuglib import denoisers, files
+from smuglib import files
+from smuglib.models import denoisers
+from smuglib.models.weights import read_tensors
 from smuglib.random import complex_normal, generator
 from smuglib.training import NORM_MEMORY, Plan, Training, one_cycle
-from smuglib.weights import read_tensors
 
 PLAN = Plan(updates=8, learning_rate=1e-2, clip_factor=2.0, n_validations=4, settings={"seed": 7})
 RESULTS = ("best.safetensors", "last.safetensors", "log.csv", "provenance.json")

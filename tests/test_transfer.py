@@ -8,13 +8,11 @@ import pandas as pd
 import pytest
 import torch
 
+from smugbook.experiments.transfer import SCENARIO, TransferStudy, transferred
+from smuglib.attacks import LADDER
 from smuglib.data import Scan
-from smuglib.evaluation import evaluate
-from smuglib.ladder import LADDER
-from smuglib.models import METHODS
-from smuglib.scenarios import Scenario
-from smuglib.transfer import transferred
-from smuglib.transfer_study import SCENARIO, TransferStudy
+from smuglib.evaluation import Scenario, evaluate
+from smuglib.methods import METHODS
 from tests.scans import measurement, network
 
 ATTACK = replace(LADDER["adaptive"], n_steps=3, n_samples=1)

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smuglib import uncertainty
+from smuglib.analysis import uncertainty
 from smuglib.consistency import DataConsistency
 from smuglib.models import UnrolledNetwork
 from smuglib.random import complex_normal, generator

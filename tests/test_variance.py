@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
+from smuglib.analysis.sampling_error import sampling_errors
 from smuglib.consistency import DataConsistency
 from smuglib.models import UnrolledNetwork
 from smuglib.smoothing import Smoothing
-from smuglib.variance import sampling_errors
 from tests.unrolled import A, Z, network
 
 STEP = DataConsistency(A, 0.7)

@@ -5,11 +5,10 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from smuglib import records, variants
-from smuglib.evaluation import evaluate
+from smugbook.experiments import effects
+from smugbook.results import Store
+from smuglib.evaluation import Scenario, evaluate, scores
 from smuglib.models import ZeroFilled
-from smuglib.scenarios import Scenario
-from smuglib.store import Store
 from tests.test_evaluation import scan
 
 CLEAN = Scenario("clean")
@@ -26,7 +25,7 @@ def leave(folder, best, psnr_shift=0.0):
     )
     frame = pd.DataFrame([vars(row) for row in rows])
     frame["psnr"] += psnr_shift
-    records.write(folder / "records" / "smug_s0.05.csv", records.rows_of(frame), {"code": "abc"})
+    scores.write(folder / "records" / "smug_s0.05.csv", scores.rows_of(frame), {"code": "abc"})
 
 
 @pytest.fixture
@@ -41,19 +40,19 @@ def store(tmp_path):
 
 
 def test_pairs_differ_in_one_setting(store):
-    found = {name: other.folder.name for name, _, other in variants.pairs(store, "reference")}
+    found = {name: other.folder.name for name, _, other in effects.pairs(store, "reference")}
     assert found == {
         "reference=denoised": store.folder.name,
         "reference=denoised,updates=2": "updates=2",
     }
-    assert not list(variants.pairs(store, "jitter"))  # the training with seed=1 alone is missing
-    assert not list(variants.pairs(Store(store.folder / "none"), "reference"))
+    assert not list(effects.pairs(store, "jitter"))  # the training with seed=1 alone is missing
+    assert not list(effects.pairs(Store(store.folder / "none"), "reference"))
 
 
 def test_a_default_that_is_named_is_the_partner(store):
     leave(store.folder / "variants" / "reference=target,updates=2", 29.5)
     found = {
-        name: other.folder.name for name, _, other in variants.pairs(store, "reference", "target")
+        name: other.folder.name for name, _, other in effects.pairs(store, "reference", "target")
     }
     assert found == {
         "reference=denoised": store.folder.name,
@@ -62,11 +61,11 @@ def test_a_default_that_is_named_is_the_partner(store):
 
 
 def test_logs_and_records_are_compared(store):
-    lines = variants.validations(store, "reference").set_index("variant")
+    lines = effects.validations(store, "reference").set_index("variant")
     columns = ["validation (dB)", "without it (dB)"]
     assert lines.loc["reference=denoised", columns].tolist() == [28.0, 30.0]
     assert lines.loc["reference=denoised,updates=2", columns].tolist() == [27.0, 29.0]
-    found = variants.trainings(store, "reference", [CLEAN]).set_index("departure")
+    found = effects.trainings(store, "reference", [CLEAN]).set_index("departure")
     assert found["mean"].to_dict() == pytest.approx(
         {"reference=denoised": -1.5, "reference=denoised,updates=2": -1.5}
     )
@@ -76,5 +75,5 @@ def test_logs_and_records_are_compared(store):
 def test_a_log_that_ends_early_is_compared_up_to_there(store):
     path = store.folder / "variants" / "reference=denoised" / "logs" / "smug_s0.05.csv"
     pd.read_csv(path).iloc[:1].to_csv(path, index=False)
-    line = variants.validations(store, "reference").set_index("variant").loc["reference=denoised"]
+    line = effects.validations(store, "reference").set_index("variant").loc["reference=denoised"]
     assert (line["updates"], line["validation (dB)"], line["without it (dB)"]) == (1, 27.0, 29.0)

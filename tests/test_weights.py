@@ -9,9 +9,9 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from smuglib import denoisers, weights
+from smuglib import models
 from smuglib.methods import METHODS, SIGMAS
-from smuglib.models import UnrolledNetwork
+from smuglib.models import UnrolledNetwork, denoisers, weights
 from smuglib.operators import SenseOperator
 from smuglib.random import complex_normal, generator
 from smuglib.smoothing import Smoothing
@@ -37,8 +37,8 @@ def reconstruction(net):
 @pytest.mark.parametrize("method", METHODS)
 def test_a_network_reconstructs_bitwise_the_same_after_a_round_trip(tmp_path, method):
     path, net = tmp_path / "a.safetensors", network(method)
-    weights.save_network(path, net, method=method, note=[1, 2])
-    loaded, header = weights.load_network(path)
+    models.save_network(path, net, method=method, note=[1, 2])
+    loaded, header = models.load_network(path)
     assert not loaded.training
     assert (loaded.n_steps, loaded.lam, loaded.smoothing) == (net.n_steps, net.lam, net.smoothing)
     assert header["method"] == method
@@ -48,15 +48,15 @@ def test_a_network_reconstructs_bitwise_the_same_after_a_round_trip(tmp_path, me
 
 
 def test_loading_leaves_the_global_random_state_alone(tmp_path):
-    weights.save_network(tmp_path / "a.safetensors", network())
+    models.save_network(tmp_path / "a.safetensors", network())
     before = torch.random.get_rng_state()
-    weights.load_network(tmp_path / "a.safetensors")
+    models.load_network(tmp_path / "a.safetensors")
     assert torch.equal(torch.random.get_rng_state(), before)
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
     path = tmp_path / "a.safetensors"
-    weights.save_network(path, network())
+    models.save_network(path, network())
     before = path.read_bytes()
 
     def half(tensors, filename, metadata):
@@ -65,51 +65,51 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
 
     monkeypatch.setattr(weights, "save_file", half)
     with pytest.raises(OSError, match="disk full"):
-        weights.save_network(path, network(seed=6))
+        models.save_network(path, network(seed=6))
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
 
 
 def test_only_a_named_denoiser_can_be_saved(tmp_path):
     with pytest.raises(TypeError, match="denoiser must be a Denoiser, got Identity"):
-        weights.save_network(tmp_path / "a.safetensors", UnrolledNetwork(nn.Identity()))
+        models.save_network(tmp_path / "a.safetensors", UnrolledNetwork(nn.Identity()))
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_missing_file_is_named(tmp_path):
     path = tmp_path / "none.safetensors"
     with pytest.raises(FileNotFoundError, match=re.escape(f"no weights file {path}")):
-        weights.load_network(path)
+        models.load_network(path)
 
 
 @pytest.mark.parametrize("kept", [0, 4, 100, -1])
 def test_a_truncated_file_is_refused(tmp_path, kept):
     path = tmp_path / "a.safetensors"
-    weights.save_network(path, network())
+    models.save_network(path, network())
     path.write_bytes(path.read_bytes()[:kept])
     with pytest.raises(ValueError, match=f"{re.escape(str(path))} is not a whole safetensors file"):
-        weights.load_network(path)
+        models.load_network(path)
 
 
 def test_a_file_that_is_no_safetensors_is_refused(tmp_path):
     path = tmp_path / "a.safetensors"
     path.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\n")
     with pytest.raises(ValueError, match="is not a whole safetensors file"):
-        weights.load_network(path)
+        models.load_network(path)
 
 
 def test_a_safetensors_file_of_another_program_is_refused(tmp_path):
     path = tmp_path / "a.safetensors"
     save_file({"weight": torch.zeros(3)}, path, metadata={"format": "pt"})
     with pytest.raises(ValueError, match="holds no smuglib header"):
-        weights.load_network(path)
+        models.load_network(path)
 
 
 def test_weights_of_a_bare_denoiser_are_no_network(tmp_path):
     path = tmp_path / "a.safetensors"
     weights.save_tensors(path, network().denoiser.state_dict(), {"update": 3})
     with pytest.raises(ValueError, match="holds no network: its header names no architecture"):
-        weights.load_network(path)
+        models.load_network(path)
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def test_weights_of_a_bare_denoiser_are_no_network(tmp_path):
 )
 def test_weights_of_another_architecture_are_refused(tmp_path, other):
     path = tmp_path / "a.safetensors"
-    weights.save_network(path, network())
+    models.save_network(path, network())
     denoiser = denoisers.seeded(other, seed=0)
     before = {name: value.clone() for name, value in denoiser.state_dict().items()}
     with pytest.raises(ValueError, match=r"a\.safetensors holds weights of another architecture"):
@@ -132,11 +132,11 @@ def test_weights_of_another_architecture_are_refused(tmp_path, other):
 
 def test_a_header_that_does_not_fit_its_weights_is_refused(tmp_path):
     path = tmp_path / "a.safetensors"
-    weights.save_network(path, network())
+    models.save_network(path, network())
     tensors, header = weights.read_tensors(path)
     weights.save_tensors(path, tensors, {**header, "architecture": {**ARCHITECTURE, "channels": 6}})
     with pytest.raises(ValueError, match=r"has shape \(.*\) in the file and \(.*\) in the network"):
-        weights.load_network(path)
+        models.load_network(path)
 
 
 # --- shipped weights ------------------------------------------------------------------------------
@@ -148,13 +148,13 @@ def shipped(tmp_path, monkeypatch):
     monkeypatch.setattr(weights, "SHIPPED", tmp_path)
     for seed, (method, sigma) in enumerate((m, s) for m in METHODS for s in SIGMAS):
         path = tmp_path / "default" / "weights" / weights.file_name(method, sigma)
-        weights.save_network(path, network(method, seed))
+        models.save_network(path, network(method, seed))
     return tmp_path
 
 
 def test_load_finds_every_method_at_both_noise_levels(shipped):
     for method, placement in METHODS.items():
-        ours, posters = weights.load(method), weights.load(method, sigma=0.01)
+        ours, posters = models.load(method), models.load(method, sigma=0.01)
         assert ours.smoothing.placement == posters.smoothing.placement == placement
         pairs = zip(ours.parameters(), posters.parameters(), strict=True)
         assert not all(torch.equal(a, b) for a, b in pairs)
@@ -163,17 +163,17 @@ def test_load_finds_every_method_at_both_noise_levels(shipped):
 @pytest.mark.parametrize("name", ["SMUG", "pretrained", "", None])
 def test_load_refuses_an_unknown_method_and_names_the_known(shipped, name):
     with pytest.raises(ValueError, match="name must be one of 'modl', 'rs_e2e', 'smug_v0', 'smug'"):
-        weights.load(name)
+        models.load(name)
 
 
 @pytest.mark.parametrize("sigma", [0.02, 0.0, -1, float("nan"), "0.05"])
 def test_load_refuses_a_noise_level_that_is_not_shipped(shipped, sigma):
     with pytest.raises(ValueError, match=r"sigma must be one of \(0\.05, 0\.01\)"):
-        weights.load("smug", sigma=sigma)
+        models.load("smug", sigma=sigma)
 
 
 def test_load_names_the_file_that_is_not_shipped(shipped):
     with pytest.raises(
         FileNotFoundError, match=r"no weights file .*smoke.*smug_s0\.05\.safetensors"
     ):
-        weights.load("smug", profile="smoke")
+        models.load("smug", profile="smoke")

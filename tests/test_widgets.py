@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from smuglib import assembly, profiles
-from smuglib.interactive.forward import ForwardEngine, ForwardRequest
-from smuglib.interactive.robustness import RELATIVE, Request, RobustnessEngine
-from smuglib.widgets import ForwardExplorer, RobustnessExplorer, forward, robustness
+from smugbook import profiles
+from smugbook.explorers.live import ForwardExplorer, RobustnessExplorer, forward, robustness
+from smugbook.explorers.live.forward_engine import ForwardEngine, ForwardRequest
+from smugbook.explorers.live.robustness_engine import RELATIVE, Request, RobustnessEngine
+from smugbook.pages import assembly
 from tests.test_interactive import TINY, untrained
 
 

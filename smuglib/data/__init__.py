@@ -1,9 +1,9 @@
 """Scans: the embedded set of synthetic brains, fastMRI volumes, and what a scan holds."""
 
 from smuglib.data.brain import BrainDataset, brain
-from smuglib.data.fastmri import FastMRIProtocol, load_slice
-from smuglib.data.fastmri_dataset import FastMRIDataset
-from smuglib.data.patients import split_patients
+from smuglib.data.fastmri.acquisition import FastMRIProtocol, load_slice
+from smuglib.data.fastmri.dataset import FastMRIDataset
+from smuglib.data.fastmri.patients import split_patients
 from smuglib.data.scan import Scan, collate
 from smuglib.data.simulator import Protocol
 from smuglib.data.splits import locate

@@ -28,13 +28,14 @@ from safetensors import torch as safetensors
 from torch import Tensor
 
 from smuglib import checks
+from smuglib.checks import require
 from smuglib.data.scan import Scan
 from smuglib.data.simulator import Protocol, simulate
-from smuglib.extras import require
 from smuglib.files import replacing, sha256
 
 FORMAT = 1
 """Version of a file's layout."""
+
 
 SIMULATOR = (
     "checks",
@@ -45,17 +46,18 @@ SIMULATOR = (
     "data/simulator",
     "data/splits",
     "data/template",
-    "extras",
-    "fourier",
-    "normal",
-    "operators",
+    "operators/fourier",
+    "operators/normal",
+    "operators/sense",
     "random",
     "sampling",
 )
 """Modules that determine the bits of a scan."""
 
+
 PACKAGES = ("nilearn", "numpy", "scipy", "torch")
 """Packages that determine the bits of a scan, the template's included."""
+
 
 REST = 3600.0
 """Seconds since its last use for which a file is not removed."""
@@ -99,9 +101,6 @@ def cached(protocol: Protocol, split: str, index: int) -> Scan:
         scan = simulate(protocol, split, index)
         folder.write(path, packed(scan, name))
     return scan
-
-
-# --- keys and files -------------------------------------------------------------------------------
 
 
 def _source_hash() -> str:
@@ -169,9 +168,6 @@ def _digest(tensors: dict[str, Tensor], name: str) -> Tensor:
         found.update(f"{label} {tensor.dtype} {tuple(tensor.shape)}".encode())
         found.update(tensor.numpy().data)
     return torch.tensor(list(found.digest()), dtype=torch.uint8)
-
-
-# --- the folder -----------------------------------------------------------------------------------
 
 
 def configured() -> BoundedFolder | None:

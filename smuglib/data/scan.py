@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from smuglib.operators import SenseOperator
+from smuglib.operators.sense import SenseOperator
 
 
 @dataclass(frozen=True, eq=False)

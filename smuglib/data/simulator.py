@@ -14,7 +14,7 @@ from smuglib.data.fields import pixel_grid
 from smuglib.data.scan import Scan
 from smuglib.data.splits import locate
 from smuglib.data.template import CENTER
-from smuglib.operators import SenseOperator
+from smuglib.operators.sense import SenseOperator
 from smuglib.random import complex_normal, generator
 
 MIN_SIZE = 32

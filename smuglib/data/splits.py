@@ -20,6 +20,8 @@ BANDS = {
     "test": ((58, 86, 114), 3),
     "val": ((65, 93, 121), 3),
 }
+
+
 # Subjects are numbered in groups; each gives so many slices before the next group begins.
 GROUPS = {"train": (100, 4), "val": (20, 3), "test": (20, 3)}
 

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import maximum_filter
 
+from smuglib.checks import require
 from smuglib.data.fields import Array
-from smuglib.extras import require
 
 # The template's voxel (z, y, x) at the centre of the head.
 CENTER = (78.0, 117.0, 98.0)

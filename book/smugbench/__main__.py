@@ -1,0 +1,114 @@
+"""The benchmark's command line: ``python -m smugbench``."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from smugbench import floor, memory, networks, peers, report, scaling, solves
+from smugbench.cases import TARGET_RESIDUAL, Case
+from smugbench.peers import Peer
+from smugbench.rows import Cost, table
+from smuglib import checks
+
+Results = Iterator[tuple[list[Cost], list[str]]]
+
+
+Section = Callable[[Case, Mapping[str, Peer], bool], Results]
+
+
+def _solves(case: Case, found: Mapping[str, Peer], quick: bool) -> Results:
+    for number, (height, width, n_coils) in enumerate(solves.SIZES[: 1 if quick else None]):
+        size = replace(case, height=height, width=width, n_coils=n_coils)
+        yield from solves.measure(size, found, repeats=3 if quick or number else 15)
+
+
+QUICK = ("SMUG forward", "SMUG training step, few samples", "SMUG adaptive attack step")
+
+
+SMUG = (*QUICK, "SMUG training step")
+
+
+OTHERS = [
+    f"{name} {step}"
+    for name in ("SMUGv0", "RS-E2E")
+    for step in ("forward", "adaptive attack step")
+]
+
+
+def _networks(case: Case, found: Mapping[str, Peer], quick: bool) -> Results:
+    names = [*(QUICK if quick else SMUG), "transfer attack step", *([] if quick else OTHERS)]
+    return networks.measure(case, found, names=names, repeats=1 if quick else 3)
+
+
+def _floor(case: Case, found: Mapping[str, Peer], quick: bool) -> Results:
+    return floor.measure(case, names=QUICK if quick else SMUG, repeats=1 if quick else 5)
+
+
+def _memory(case: Case, found: Mapping[str, Peer], quick: bool) -> Results:
+    sizes = solves.SIZES[: 1 if quick else None]
+    works = QUICK[::2] if quick else (*SMUG, OTHERS[-1])
+    return memory.measure(case, found, works=works, sizes=sizes)
+
+
+def _scaling(case: Case, found: Mapping[str, Peer], quick: bool) -> Results:
+    # Two samples cost a fifth of ten, and grow alike with everything else.
+    return (
+        scaling.measure(replace(case, n_samples=2), repeats=1)
+        if quick
+        else scaling.measure(case, repeats=3)
+    )
+
+
+SECTIONS: dict[str, Section] = {
+    "solves": _solves,
+    "networks": _networks,
+    "floor": _floor,
+    "memory": _memory,
+    "scaling": _scaling,
+}
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the benchmark, print its tables and write its records."""
+    options = _parser().parse_args(arguments)
+    names = options.only.split(",") if options.only else list(SECTIONS)
+    for name in names:
+        checks.one_of("--only", name, SECTIONS)
+    torch.set_num_threads(checks.integer("--threads", options.threads))
+    device = checks.device("--device", options.device)
+    found, left_out = peers.find(device)
+    print(f"torch {torch.__version__}, {device}, {torch.get_num_threads()} threads")
+    print(f"solvers are compared at a relative residual of {TARGET_RESIDUAL:.0e}")
+    print("\n".join([f"{name} {peer.version}" for name, peer in found.items()] + left_out))
+    rows: list[Cost] = []
+    notes = list(left_out)
+    for name in names:
+        print(f"\n== {name} ==", flush=True)
+        for more, remarks in SECTIONS[name](Case(device=str(device)), found, options.quick):
+            print("\n".join([table(more), *remarks]), flush=True)
+            rows += more
+            notes += remarks
+    versions = {name: peer.version for name, peer in found.items()}
+    path = report.write(options.output, rows, device=device, peers=versions, notes=notes)
+    print(f"\n{len(rows)} rows in {path}")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m smugbench", description="Run the benchmark.")
+    parser.add_argument("--quick", action="store_true", help="fewer repeats and sizes: minutes")
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="CPU threads")
+    parser.add_argument("--device", default="auto", help="'auto', 'cpu' or 'cuda'")
+    parser.add_argument(
+        "--output", type=Path, default=Path("build/benchmark"), help="folder of the records"
+    )
+    parser.add_argument("--only", help=f"sections, with commas: {','.join(SECTIONS)}")
+    return parser
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,61 @@
+"""Files that keep the benchmark's results: a CSV table, and its provenance beside it."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+
+from smugbench.rows import Cost
+from smuglib import provenance
+from smuglib.evaluation import records
+
+FILE_NAME = "benchmark.csv"
+
+
+def write(
+    folder: Path | str,
+    costs: Iterable[Cost],
+    *,
+    device: torch.device,
+    peers: dict[str, str],
+    notes: Iterable[str] = (),
+) -> Path:
+    """Write rows and their provenance, each file whole or not at all."""
+    path = Path(folder) / FILE_NAME
+    extra = {"peers": peers, "processor": processor(), "notes": list(notes)}
+    records.write(path, costs, Cost, {**provenance.describe(device), **extra})
+    return path
+
+
+def read(folder: Path | str) -> pd.DataFrame:
+    """Read and check what `write` wrote."""
+    path = Path(folder) / FILE_NAME
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"no benchmark {path}: make it with `python -m smugbench --output {folder}`"
+        )
+    try:
+        return records.read(path, Cost)
+    except ValueError as error:
+        remedy = f"make it again with `python -m smugbench --output {folder}`"
+        raise ValueError(f"{error}; {remedy}") from error
+
+
+def provenance_of(folder: Path | str) -> dict[str, Any]:
+    """Return what stands beside the rows: versions, processor, peers, notes."""
+    return records.read_provenance(Path(folder) / FILE_NAME)
+
+
+def processor() -> str:
+    """Return the name of the CPU, or its kind where the system does not tell the name."""
+    information = Path("/proc/cpuinfo")
+    if information.is_file():
+        for line in information.read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()

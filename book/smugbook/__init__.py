@@ -1,0 +1,1 @@
+"""The workshop of the book: the paper's settings, experiments, words and pages."""

@@ -1,0 +1,1 @@
+"""What the chapters say: one module or folder per chapter."""

@@ -1,0 +1,1 @@
+"""What the published code computed."""

@@ -1,0 +1,140 @@
+"""Table 1: from records alone, and the poster's own numbers to set beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import pandas as pd
+
+from smugbook.words.labels import METHOD_LABELS, SCENARIO_LABELS
+from smuglib.evaluation import Scenario, compare_methods, missing, select
+from smuglib.methods import METHODS
+
+COLUMNS = (
+    "clean",
+    "noise",
+    "transfer_published",
+    "transfer",
+    "adaptive_image",
+    "adaptive_kspace_l2",
+)
+"""Scenarios of Table 1, the poster's three accuracies, and three attacks that it lacks."""
+
+
+METRICS = ("psnr", "ssim")
+"""Columns of results that the table shows."""
+
+
+def table(blocks: Mapping[float, pd.DataFrame], scenarios: Sequence[Scenario]) -> pd.DataFrame:
+    """Summarize records: mean, spread, and the paired difference to MoDL of the same block.
+
+    Parameters
+    ----------
+    blocks
+        Records by the noise level of the block, as `read_block` gives them.
+    scenarios
+        Columns of the table.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row a block, metric, scenario and method: ``block``, ``metric`` and the columns of
+        `smuglib.evaluation.compare_methods`.
+
+    Raises
+    ------
+    ValueError
+        If a scenario has no records, or methods cover different slices.
+    """
+    parts = []
+    for sigma, block in blocks.items():
+        lacking = missing(block, scenarios)
+        if lacking:
+            name, epsilon = lacking[0].name, lacking[0].epsilon
+            raise ValueError(
+                f"no records of scenario {name!r} at epsilon {epsilon:g} for σ = {sigma:g}"
+            )
+        chosen = pd.concat([select(block, scenario) for scenario in scenarios])
+        for metric in METRICS:
+            part = compare_methods(chosen, metric)
+            part.insert(0, "block", sigma)
+            part.insert(1, "metric", metric)
+            parts.append(part)
+    return pd.concat(parts, ignore_index=True)
+
+
+def settings(blocks: Mapping[float, pd.DataFrame], scenarios: Sequence[Scenario]) -> str:
+    """Say in words what a table rests on: slices, subjects, seeds, attacks, weights.
+
+    Parameters
+    ----------
+    blocks, scenarios
+        As for `table`.
+
+    Returns
+    -------
+    str
+        A paragraph of Markdown.
+    """
+    chosen = pd.concat([select(b, s) for b in blocks.values() for s in scenarios])
+    own = chosen[chosen["method"].isin(METHODS)]
+    ascents = own[own["attack_steps"] > 0]
+    iterations = chosen.loc[chosen["method"] == "tv", "n_steps"]
+    steps = f"{_values(own['n_steps'])} unrolling steps"
+    samples = sorted(set(ascents["attack_samples"]) - {0})
+    words = [
+        f"{_values(chosen.groupby('scenario')['slice'].nunique())} slices of "
+        f"{_values(chosen.groupby('scenario')['subject'].nunique())} test subjects",
+        f"seed {_values(chosen['seed'])}",
+        f"sampling rate {_values(chosen['sampling_rate'].round(3))}",
+        f"{steps} (TV: {_values(iterations)} iterations)" if len(iterations) else steps,
+        f"{_values(own.loc[own['n_samples'] > 0, 'n_samples'])} noise samples where smoothed",
+    ]
+    if len(ascents):
+        words.append(
+            f"projected gradient ascent of {_values(ascents['attack_steps'])} steps of ε/3 from a "
+            f"random start, {_values(ascents['attack_restarts'])} run, last iterate"
+        )
+        words.append(f"ascents in {', '.join(sorted(set(ascents['attack_precision'])))}")
+    if samples:
+        words.append(f"adaptive gradients averaged over {_values(samples)} fresh noise samples")
+    return "; ".join(words) + "."
+
+
+def _values(values: Iterable[float]) -> str:
+    """Return the different values, sorted, as text."""
+    return ", ".join(f"{value:g}" for value in sorted(set(values))) or "no"
+
+
+def markdown(blocks: Mapping[float, pd.DataFrame], scenarios: Sequence[Scenario]) -> str:
+    """Write the PSNR of Table 1 as a Markdown table, for the README.
+
+    Parameters
+    ----------
+    blocks, scenarios
+        As for `table`.
+
+    Returns
+    -------
+    str
+        A row a method and noise level, a column a scenario: mean in dB, and the difference to
+        MoDL of the same block with its interval.
+    """
+    summary = table(blocks, scenarios)
+    summary = summary[summary["metric"] == "psnr"]
+    names = [scenario.name for scenario in scenarios]
+    lines = [
+        "| method | σ | " + " | ".join(SCENARIO_LABELS[name] for name in names) + " |",
+        "|---|---|" + "---|" * len(names),
+    ]
+    for (sigma, method), rows in summary.groupby(["block", "method"], sort=False):
+        cells = [_cell(rows[rows["scenario"] == name].iloc[0]) for name in names]
+        label = METHOD_LABELS[str(method)]
+        lines.append(f"| {label} | {sigma:g} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def _cell(row: pd.Series) -> str:
+    if row["method"] == "modl":
+        return f"{row['mean']:.2f}"
+    return f"{row['mean']:.2f} ({row['difference']:+.2f} [{row['low']:+.2f}, {row['high']:+.2f}])"

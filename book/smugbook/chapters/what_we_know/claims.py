@@ -1,0 +1,157 @@
+"""Claims of the poster, each with the intervals that speak for or against it.
+
+An interval is oriented so that a claim predicts it above a threshold. The verdict follows from the
+intervals and nothing else. A claim about *every* case is contradicted by one interval below.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import pandas as pd
+
+from smugbook.chapters.what_we_know import evidence
+from smugbook.experiments import controls
+from smugbook.words.poster import POSTER
+from smugbook.words.verdicts import RANKING
+from smuglib.evaluation import Scenario
+from smuglib.evaluation.claims import Claim, Evidence
+
+ATTACKS = ("transfer_published", "transfer", "adaptive_image", "adaptive_kspace_l2")
+"""Attacks under which robustness is judged, from the published code's to the realistic one."""
+
+
+SWITCHED_OFF = "SMUG’s weights, smoothing off"
+
+
+JITTERED = f"MoDL, jitter {controls.JITTER:g}"
+"""Names of two controls (see `smugbook.experiments.controls.controls_of`)."""
+
+
+def poster_claims(
+    blocks: Mapping[float, pd.DataFrame],
+    scenarios: Sequence[Scenario],
+    groups: Mapping[str, Mapping[str, pd.DataFrame]],
+) -> list[Claim]:
+    """Return the claims with what the records say about them."""
+    known = {scenario.name: scenario for scenario in scenarios}
+    controlled = [known[name] for name in controls.SCENARIOS]
+    attacks = [known[name] for name in ATTACKS]
+    robust = [(sigma, one) for sigma in blocks for one in attacks]
+    clean = [(sigma, known["clean"]) for sigma in blocks]
+    price = POSTER["smug"]["clean"]["psnr"][0]
+    ranked = [
+        item
+        for better, worse in zip(RANKING, RANKING[1:], strict=False)
+        for item in evidence.gains(blocks, robust, better, worse)
+    ]
+    table, sweep, chain = "Table 1, robust accuracy", "Figure 7", "SMUG > SMUGv0 > RS-E2E > MoDL"
+    everywhere = "SMUG is ahead of MoDL at every strength of an attack."
+    found: list[tuple[str, str, Iterable[Evidence]]] = [
+        (
+            "MoDL loses accuracy under perturbations that nobody would see.",
+            "Lack of robustness",
+            evidence.losses(blocks, [known["noise"], *attacks]),
+        ),
+        (
+            "MoDL becomes worse if more is sampled than in training.",
+            "Lack of robustness",
+            evidence.drop(blocks, "rate_clean"),
+        ),
+        (
+            "MoDL does so where data consistency keeps the old mask: the published test.",
+            "Lack of robustness",
+            evidence.drop(blocks, "mask_clean"),
+        ),
+        (
+            "MoDL becomes worse if it is unrolled further than in training.",
+            "Lack of robustness",
+            evidence.drop(blocks, "steps_clean"),
+        ),
+        (
+            "SMUG is more robust than MoDL of the same pre-training.",
+            table,
+            evidence.gains(blocks, robust, "smug", "modl"),
+        ),
+        (
+            "SMUG, pre-trained, is more robust than MoDL from scratch: the poster's comparison.",
+            table,
+            evidence.controlled(
+                _member(groups, "budget", "smug"),
+                _member(groups, "pretraining", "modl"),
+                "SMUG pre-trained − MoDL not",
+                controlled[1:],
+            ),
+        ),
+        (
+            f"SMUG gives up no more than the poster's {-price:.2f} dB of clean PSNR.",
+            "Table 1, standard accuracy",
+            evidence.gains(blocks, clean, "smug", "modl", threshold=price),
+        ),
+        (f"{chain} in robust accuracy, under every attack.", table, ranked),
+        (
+            "Smoothing the denoiser at every step protects better than smoothing end to end.",
+            "Q1",
+            evidence.gains(blocks, robust, "smug", "rs_e2e"),
+        ),
+        (
+            "Pre-training on noise makes SMUG better.",
+            "Q2",
+            evidence.controlled(
+                _member(groups, "budget", "smug"),
+                _member(groups, "pretraining", "smug"),
+                "SMUG pre-trained − not",
+                controlled,
+            ),
+        ),
+        (
+            "The unrolled stability loss makes SMUG more robust than SMUGv0, which lacks it.",
+            "Q2",
+            evidence.gains(blocks, robust, "smug", "smug_v0"),
+        ),
+        (
+            everywhere,
+            "Figure 6",
+            evidence.along(blocks, "strength_adaptive", "strong_image", "kspace_adaptive"),
+        ),
+        (
+            "SMUG is ahead of MoDL under attack at other sampling rates.",
+            sweep,
+            evidence.along(blocks, "rate_adaptive", others=True),
+        ),
+        (
+            "SMUG is ahead of MoDL under attack at other numbers of unrolling steps.",
+            sweep,
+            evidence.along(blocks, "steps_adaptive", others=True),
+        ),
+        (
+            "What protects is the smoothing at test time: without it, SMUG is nearer to MoDL.",
+            "the method's name",
+            evidence.controlled(
+                evidence.halfway(blocks),
+                _member(groups, "smoothing", SWITCHED_OFF),
+                "half-way from SMUG to MoDL − SMUG with its smoothing off",
+                controlled[1:],
+            ),
+        ),
+        (
+            "Smoothing protects better than noise in training alone.",
+            "asked by this book",
+            evidence.controlled(
+                _member(groups, "budget", "smug"),
+                _member(groups, "budget", JITTERED),
+                "SMUG − MoDL trained with jitter",
+                controlled[1:],
+            ),
+        ),
+    ]
+    return [
+        Claim(statement, where, tuple(evidence), statement == everywhere or chain in statement)
+        for statement, where, evidence in found
+    ]
+
+
+def _member(
+    groups: Mapping[str, Mapping[str, pd.DataFrame]], question: str, name: str
+) -> pd.DataFrame | None:
+    return groups.get(question, {}).get(name)

@@ -1,0 +1,1 @@
+"""What the paper asks, as computations."""

@@ -1,0 +1,103 @@
+"""Curves of Figures 6 and 7: means of records against what a sweep varies, with their bands."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from smuglib import checks
+from smuglib.evaluation import PAIR, averages, compare
+
+ANCHORS = {
+    "strength_random": ("clean", "epsilon"),
+    "strength_transfer": ("clean", "epsilon"),
+    "strength_adaptive": ("clean", "epsilon"),
+    "strong_image": ("clean", "epsilon"),
+    "range_image": ("clean", "epsilon"),
+    "kspace_random": ("clean", "epsilon"),
+    "kspace_adaptive": ("clean", "epsilon"),
+    "rate_clean": ("clean", "sampling_rate"),
+    "mask_clean": ("clean", "sampling_rate"),
+    "steps_clean": ("clean", "n_steps"),
+    "samples_clean": ("clean", "n_samples"),
+    "rate_adaptive": ("strength_adaptive", "sampling_rate"),
+    "steps_adaptive": ("strength_adaptive", "n_steps"),
+    "samples_adaptive": ("strength_adaptive", "n_samples"),
+}
+"""Each curve's point at the settings of the training (or at ε = 0), which its sweep leaves out:
+the scenario whose records hold it, and the column of the axis."""
+
+
+def points(block: pd.DataFrame, curve: str, *, epsilon: float = 1 / 255) -> pd.DataFrame:
+    """Return the records of a curve, the point at the training's own settings included.
+
+    Parameters
+    ----------
+    block
+        Records of one noise level.
+    curve
+        A name of `ANCHORS`.
+    epsilon
+        Strength of the image-domain attack where strength is not what varies.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Rows of the block, with a column ``value``: where they stand on the axis.
+    """
+    checks.one_of("curve", curve, ANCHORS)
+    scenario, axis = ANCHORS[curve]
+    anchor = block["scenario"] == scenario
+    if scenario != "clean":
+        anchor &= np.isclose(block["epsilon"], epsilon)
+    own = block["scenario"] == curve
+    varied = set(block.loc[own, "method"])
+    anchored = block[anchor & ~own & block["method"].isin(varied)]
+    found = pd.concat([anchored, block[own]])
+    found = found.assign(value=found[axis].astype(float))
+    # A small profile may be trained at a value that the sweep has too.
+    return found.drop_duplicates(["method", *PAIR, "value"], keep="last")
+
+
+def curve(
+    block: pd.DataFrame, name: str, metric: str = "psnr", *, epsilon: float = 1 / 255
+) -> pd.DataFrame:
+    """Summarize a curve: every method's mean with its interval, and its difference to MoDL.
+
+    Parameters
+    ----------
+    block
+        Records of one noise level.
+    name
+        A name of `ANCHORS`.
+    metric
+        A column of results.
+    epsilon
+        See `points`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row a method and value: ``method``, ``value``, ``mean``, ``low``, ``high`` (bootstrap
+        95 % interval of the mean over subjects), ``difference``, ``difference_low``,
+        ``difference_high`` (paired, to MoDL; NaN without MoDL, the ends for one subject),
+        ``n_slices``, ``n_subjects``.
+
+    Raises
+    ------
+    ValueError
+        If the curve or the metric is unknown, or methods cover different slices.
+    """
+    checks.one_of("metric", metric, map(str, block.columns))
+    # Sorted, so that the order of rows changes no digit.
+    found = points(block, name, epsilon=epsilon).sort_values(["value", *PAIR], kind="stable")
+    changes = {}
+    for value, rows in found.groupby("value"):
+        modl = rows[rows["method"] == "modl"]
+        for method, own in rows.groupby("method"):
+            change = compare(own, modl, metric) if len(modl) else [np.nan] * 3
+            changes[method, value] = change
+    means = averages(found, metric, by=["method", "value"])
+    names = ["difference", "difference_low", "difference_high"]
+    means[names] = pd.DataFrame(changes, index=names).T.reindex(means.index)
+    return means.rename(columns={"n": "n_slices"}).reset_index()

@@ -1,0 +1,66 @@
+"""Differences larger than what a second training seed changes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+
+from smuglib import evaluation
+from smuglib.evaluation import Interval, Scenario, compare
+
+Changes = dict[str, Interval]
+"""Paired differences of PSNR in dB, by name of the scenario."""
+
+
+REFERENCE = "MoDL"
+"""What methods are compared with."""
+
+
+def changes(first: pd.DataFrame, second: pd.DataFrame, scenarios: Sequence[Scenario]) -> Changes:
+    """Return what one set of records has more than another, slice by slice."""
+    found = {}
+    for scenario in scenarios:
+        one, other = evaluation.select(first, scenario), evaluation.select(second, scenario)
+        if len(one) and len(one) == len(other):
+            found[scenario.name] = compare(one, other)
+    return found
+
+
+def seed_changes(
+    first: Mapping[str, pd.DataFrame],
+    second: Mapping[str, pd.DataFrame],
+    scenarios: Sequence[Scenario],
+) -> dict[str, float]:
+    """Return what the training's seed changes of a difference between methods."""
+    one, other = (differences(frames, scenarios) for frames in (first, second))
+    found = {}
+    for name in (scenario.name for scenario in scenarios):
+        sizes = [
+            abs(one[title][name].mean - other[title][name].mean)
+            for title in one.keys() & other.keys()
+            if name in one[title] and name in other[title]
+        ]
+        if sizes:
+            found[name] = max(sizes)
+    return found
+
+
+def differences(
+    frames: Mapping[str, pd.DataFrame], scenarios: Sequence[Scenario], reference: str = REFERENCE
+) -> dict[str, Changes]:
+    """Return the differences of all records to those of a reference."""
+    if reference not in frames:
+        return {}
+    return {
+        f"{name} − {reference}": changes(frame, frames[reference], scenarios)
+        for name, frame in frames.items()
+        if name != reference
+    }
+
+
+def counts(change: Interval, seed_change: float) -> int:
+    """Return 1 or -1, the sign of a difference that is larger than the seed's change, or else 0."""
+    if abs(change.mean) <= seed_change:
+        return 0
+    return int(change.low > 0) - int(change.high < 0)

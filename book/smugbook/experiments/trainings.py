@@ -1,0 +1,212 @@
+"""The poster's two trainings: the denoiser alone, then the unrolled network around it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import Any
+
+import torch
+from cachetools import LRUCache, cached
+from torch import Tensor
+
+from smugbook.profiles import Profile
+from smuglib import checks, random
+from smuglib.data import BrainDataset
+from smuglib.files import sha256
+from smuglib.losses import finetuning_loss, pretraining_loss
+from smuglib.methods import METHODS
+from smuglib.metrics import psnr
+from smuglib.models import Denoiser, Trace, UnrolledNetwork, denoisers, save_network
+from smuglib.models.weights import load_denoiser_state, read_tensors
+from smuglib.operators import SenseOperator
+from smuglib.smoothing import Smoothing
+from smuglib.training import Plan, Training
+
+Example = tuple[Tensor, SenseOperator, Tensor]
+"""Zero-filled image ``[batch, height, width]``, operator, and target of the same shape."""
+
+
+Whole = tuple[Tensor, Tensor, Tensor, Tensor]
+"""Zero-filled image, maps, mask and target of one slice."""
+
+
+MAX_BYTES = 2**30
+"""Most memory for the slices that a training keeps on its device, 800 of 128 x 128 with 8 coils."""
+
+
+class Examples:
+    """Training examples of a profile, addressed by the number of the update.
+
+    Every epoch visits all slices in a fresh order. With ``strip_height`` below the height, an
+    update sees the same random rows of all its slices: with a 1-D mask the image rows decouple
+    in data consistency, so that a strip's operator and zero-filled image are exact.
+    """
+
+    def __init__(self, profile: Profile, batch: int, device: torch.device) -> None:
+        self._profile, self._batch, self._device = profile, batch, device
+        self._kept: LRUCache[Any, Whole] = LRUCache(
+            MAX_BYTES, getsizeof=lambda whole: sum(t.nbytes for t in whole)
+        )
+        self._whole = cached(self._kept)(self._load)
+        # A batch may straddle two epochs.
+        self._order = lru_cache(maxsize=2)(self._drawn_order)
+
+    def __call__(self, update: int) -> Example:
+        """Return the examples of an update."""
+        profile = self._profile
+        whole = [self._whole(self._index(update * self._batch + k)) for k in range(self._batch)]
+        room = profile.height - profile.strip_height + 1
+        top = torch.randint(
+            room, (), generator=random.generator(profile.seed, "strip", update)
+        ).item()
+        rows = slice(top, top + profile.strip_height)
+        z, maps, mask, target = (torch.cat(parts) for parts in zip(*whole, strict=True))
+        return z[:, rows], SenseOperator(maps[:, :, rows], mask), target[:, rows]
+
+    def _index(self, position: int) -> int:
+        epoch, offset = divmod(position, self._profile.n_train)
+        return self._order(epoch)[offset]
+
+    def _drawn_order(self, epoch: int) -> list[int]:
+        generator = random.generator(self._profile.seed, "order", epoch)
+        order: list[int] = torch.randperm(self._profile.n_train, generator=generator).tolist()
+        return order
+
+    def _load(self, index: int) -> Whole:
+        scan = _dataset(self._profile, "train")[index].to(self._device)
+        return scan.operator.adjoint(scan.kspace), scan.maps, scan.mask, scan.target
+
+
+@cache
+def _dataset(profile: Profile, split: str) -> BrainDataset:
+    """Return a split, simulated once for all trainings of a process."""
+    n_slices = {"train": profile.n_train, "val": profile.n_validation}[split]
+    return BrainDataset(split, n_slices, **profile.scan)
+
+
+def _plan(profile: Profile, updates: int, **settings: Any) -> Plan:  # noqa: ANN401
+    return Plan(
+        updates=updates,
+        learning_rate=profile.learning_rate,
+        clip_factor=profile.clip_factor,
+        n_validations=profile.n_validations,
+        precision=profile.precision,
+        settings={**asdict(profile), **settings},
+    )
+
+
+def pretrain(profile: Profile, sigma: float, folder: Path | str, *, device: str = "auto") -> Path:
+    """Pre-train a denoiser alone, ``min E_t E_ν ||D(t + ν) - t||^2`` (poster, "SMUG Training")."""
+    checks.positive("sigma", sigma)
+    where = checks.device("device", device)
+    denoiser = denoisers.seeded(profile.architecture, profile.seed).to(where)
+    examples = Examples(profile, profile.pretraining_batch, where)
+    validation = [scan.to(where) for scan in _validation_scans(profile)]
+
+    def loss(update: int) -> Tensor:
+        noise = random.generator(profile.seed, "pretraining noise", update)
+        return pretraining_loss(denoiser, examples(update)[2], sigma, generator=noise)
+
+    def validate() -> float:
+        scores = []
+        for index, scan in enumerate(validation):
+            noise = random.generator(profile.seed, "pretraining validation", index)
+            noisy = scan.target + random.complex_normal(
+                scan.target.shape, sigma, noise, scan.target
+            )
+            scores.append(psnr(denoiser(noisy), scan.target))
+        return torch.cat(scores).mean().item()
+
+    plan = _plan(profile, profile.pretraining_updates, stage="pretrain", sigma=sigma)
+    Training(denoiser, loss, validate, plan, folder).run()
+    return Path(folder) / "best.safetensors"
+
+
+def finetune(
+    profile: Profile,
+    method: str,
+    sigma: float,
+    start: Path | str | None,
+    folder: Path | str,
+    *,
+    device: str = "auto",
+) -> Path:
+    """Fine-tune an unrolled network around a pre-trained denoiser (poster, "SMUG Training").
+
+    MoDL, RS-E2E and SMUGv0 minimize ``||x_N - t||^2``; SMUG adds the unrolled stability loss.
+    """
+    checks.one_of("method", method, METHODS)
+    checks.positive("sigma", sigma)
+    where = checks.device("device", device)
+    denoiser = denoisers.seeded(profile.architecture, profile.seed)
+    if start is not None:
+        load_denoiser_state(denoiser, read_tensors(start)[0], source=start)
+    smoothing = Smoothing(METHODS[method], sigma, profile.n_samples)
+    network = UnrolledNetwork(
+        denoiser, n_steps=profile.n_steps, lam=profile.lam, smoothing=smoothing
+    )
+    network.to(where)
+    examples = Examples(profile, profile.batch, where)
+
+    def loss(update: int) -> Tensor:
+        z, operator, target = examples(update)
+        if profile.jitter:
+            jitter = random.generator(profile.seed, "jitter", update)
+            z = z + random.complex_normal(z.shape, profile.jitter, jitter, z)
+        trace = Trace() if method == "smug" else None
+        noise = random.generator(profile.seed, "fine-tuning noise", update)
+        x = network(z, operator, generator=noise, n_samples=profile.n_samples_training, trace=trace)
+        return finetuning_loss(
+            x,
+            target,
+            trace=trace,
+            denoiser=denoiser,
+            reconstruction_weight=profile.reconstruction_weight,
+            reference=profile.reference,
+        )
+
+    plan = _plan(
+        profile,
+        profile.updates,
+        stage="finetune",
+        method=method,
+        sigma=sigma,
+        start="fresh" if start is None else sha256(start),
+    )
+    Training(denoiser, loss, _validation(profile, network, where), plan, folder).run()
+    return _export(network, Path(folder), method=method, sigma=sigma)
+
+
+def _validation_scans(profile: Profile) -> list[Any]:
+    dataset = _dataset(profile, "val")
+    stride = profile.n_validation // profile.n_validation_used
+    return [dataset[stride * index] for index in range(profile.n_validation_used)]
+
+
+def _validation(profile: Profile, network: UnrolledNetwork, device: torch.device) -> Any:  # noqa: ANN401
+    scans = [scan.to(device) for scan in _validation_scans(profile)]
+
+    def validate() -> float:
+        scores = []
+        for index, scan in enumerate(scans):
+            noise = random.generator(profile.seed, "validation", index)
+            z = scan.operator.adjoint(scan.kspace)
+            x = network(z, scan.operator, generator=noise, n_samples=profile.n_samples_training)
+            scores.append(psnr(x, scan.target))
+        return torch.cat(scores).mean().item()
+
+    return validate
+
+
+def _export(network: UnrolledNetwork, folder: Path, *, method: str, sigma: float) -> Path:
+    """Write the best weights as a network file that `smuglib.models.load_network` reads."""
+    denoiser = network.denoiser
+    assert isinstance(denoiser, Denoiser)
+    tensors, header = read_tensors(folder / "best.safetensors")
+    denoiser.load_state_dict(tensors)
+    path = folder / "network.safetensors"
+    kept = {key: header[key] for key in ("settings", "update", "validation_psnr")}
+    save_network(path, network, method=method, sigma=sigma, **kept)
+    return path

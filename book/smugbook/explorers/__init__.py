@@ -1,0 +1,1 @@
+"""Sliders, in the built book and in Jupyter."""

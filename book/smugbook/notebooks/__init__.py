@@ -1,0 +1,1 @@
+"""The notebooks: parameters, execution, sweeps."""

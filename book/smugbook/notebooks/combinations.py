@@ -1,0 +1,65 @@
+"""Every combination of several values of a chapter's parameters, checked and named."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from smugbook.notebooks import run
+
+MAX_NAME = 200
+"""Longest name of a combination, in characters (file systems allow 255 bytes with a suffix)."""
+
+
+def alternatives(path: Path | str, pairs: Iterable[Sequence[str]]) -> dict[str, list[Any]]:
+    """Read the values of each parameter from a command line."""
+    known = run.parameters(path)
+    found: dict[str, list[Any]] = {}
+    for name, text in pairs:
+        parameter = run.find(known, name, path)
+        whole = parameter.kind == "list" or not text
+        words = [text] if whole else [word.strip() for word in text.split(",") if word.strip()]
+        for word in words:
+            value = parameter.parsed(word)
+            if value in found.setdefault(name, []):
+                raise ValueError(f"{name} is given the value {value!r} twice")
+            found[name].append(value)
+    return found
+
+
+def product(path: Path | str, values: dict[str, list[Any]]) -> dict[str, dict[str, Any]]:
+    """Name and check every combination."""
+    if not values:
+        raise ValueError("a sweep needs at least one parameter: -p NAME VALUE,VALUE")
+    found = {}
+    for chosen in itertools.product(*values.values()):
+        combination = dict(zip(values, chosen, strict=True))
+        run.check(path, combination)
+        name = label(combination)
+        if len(name) > MAX_NAME:
+            raise ValueError(f"the combination {name} is too long for the name of a file")
+        found[name] = combination
+    return found
+
+
+def label(combination: dict[str, Any]) -> str:
+    """Return the name of a combination, fit for a file."""
+    return ",".join(f"{name}={quote(written(v), safe='+=')}" for name, v in combination.items())
+
+
+def written(value: object) -> str:
+    """Return the shortest text of a value that is still that value."""
+    if isinstance(value, (list, tuple)):
+        return "+".join(map(written, value))
+    if isinstance(value, float):
+        short = f"{value:g}"
+        return short if float(short) == value else repr(value)
+    return str(value).lower() if value is None or isinstance(value, bool) else str(value)
+
+
+def option(value: object) -> str:
+    """Return the text from which the command line reads a value again."""
+    return f"[{', '.join(map(repr, value))}]" if isinstance(value, list) else written(value)

@@ -1,0 +1,45 @@
+"""A sweep over a chapter's parameters as a table and a page with all executed notebooks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from smugbook.notebooks import contents
+from smugbook.pages import standalone
+from smuglib.files import write_text
+
+
+def write(root: Path, path: Path, folder: Path, table: pd.DataFrame) -> tuple[Path, Path]:
+    """Write what `sweep_runs.gather` found in a folder as CSV, Markdown and a page."""
+    csv = folder / "table.csv"
+    write_text(csv, table.to_csv(lineterminator="\n"))
+    done = [name for name in table.index if (folder / f"{name}.ipynb").is_file()]
+    links = {name: f"run-{number}" for number, name in enumerate(done)}
+    pages = {page: folder / f"{name}.ipynb" for name, page in links.items()}
+    titles = {page: name for name, page in links.items()}
+    write_text(folder / "table.md", markdown(table))
+    title = f"# {contents.title(path)}: {len(table)} combinations\n\n"
+    command = (
+        "`make sweep` executed the chapter at each of them. Its key numbers, one row each:\n\n"
+    )
+    front = title + command + markdown(table, links)
+    return csv, standalone.build(root, folder / "page", pages, front=front, titles=titles)
+
+
+def markdown(table: pd.DataFrame, links: dict[str, str] | None = None) -> str:
+    """Return a sweep's table in Markdown, four digits a number; links name a combination's page."""
+    lines = ["| " + " | ".join(["combination", *map(str, table.columns)]) + " |"]
+    lines.append("|---" * (table.shape[1] + 1) + "|")
+    for name, row in table.iterrows():
+        page = (links or {}).get(str(name))
+        first = f"[{name}]({page})" if page else str(name)
+        lines.append("| " + " | ".join([first, *map(_cell, row)]) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, str):
+        return f"`{value}`".replace("|", "\\|")
+    return "–" if pd.isna(value) else f"{value:.4g}"  # type: ignore[call-overload]

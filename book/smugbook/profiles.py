@@ -1,0 +1,177 @@
+"""Profiles: every setting of a run in one frozen, validated object.
+
+``smoke`` is for tests and CI, ``default`` is the book as shipped, ``paper`` the poster's setting.
+A notebook's parameters override fields by name; an unknown or impossible value is refused
+before anything is computed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from smuglib import checks
+from smuglib.methods import DENOISERS, PRECISIONS, REFERENCES
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Settings of data, network, training and evaluation.
+
+    Parameters
+    ----------
+    name
+        Profile that these settings started from.
+    height, width
+        Image size in pixels; phase encoding runs along the width.
+    n_coils
+        Receive coils.
+    noise
+        Standard deviation of the k-space noise on each part, for an image of maximum 1.
+    sampling_rate, center_fraction
+        Fractions of all columns that are sampled, and that form the ACS band.
+    n_train, n_validation, n_test
+        Slices of each split.
+    denoiser, channels, blocks
+        Arguments of `smuglib.models.denoisers.make`.
+    n_steps, lam
+        Unrolling steps N and data-consistency weight λ.
+    n_samples, n_samples_training
+        Noise samples of the smoothing at test time and in training.
+    pretraining_updates, pretraining_batch, updates, batch
+        Optimizer updates and slices an update, of pre-training and of fine-tuning.
+    strip_height
+        Rows of the random strips that training sees; `height` means whole slices. Image
+        rows decouple in data consistency, so a strip is an exact, smaller problem.
+    learning_rate
+        Peak of the one-cycle schedule (Adam, β = (0.5, 0.999)).
+    clip_factor
+        Largest norm of an update's gradient, in units of its running mean.
+    reconstruction_weight, reference
+        λ_ℓ and the reference of the unrolled stability loss. The poster writes D(t); the code
+        that made its numbers uses t, and so do the profiles: minimized as written, with λ_ℓ = 1,
+        the loss is content to blur D(t) itself (chapter on training the denoiser).
+    jitter
+        Standard deviation of noise that fine-tuning adds to the zero-filled images, on each part:
+        the plain alternative to smoothing. 0: none.
+    precision
+        Arithmetic of the denoiser's convolutions in training; evaluation is in float32.
+    n_validations, n_validation_used
+        Validations in one training, and slices in each.
+    seed, mask_seed
+        Seeds of the training, and of the one sampling mask.
+    """
+
+    name: str
+    height: int
+    width: int
+    n_coils: int
+    n_train: int
+    n_validation: int
+    n_test: int
+    channels: int
+    blocks: int
+    n_steps: int
+    n_samples: int
+    pretraining_updates: int
+    updates: int
+    strip_height: int
+    n_validations: int
+    n_validation_used: int
+    denoiser: str = "didn"
+    lam: float = 1.0
+    noise: float = 0.002
+    sampling_rate: float = 0.25
+    center_fraction: float = 0.08
+    n_samples_training: int = 2
+    pretraining_batch: int = 4
+    batch: int = 1
+    learning_rate: float = 5e-4
+    clip_factor: float = 2.0
+    reconstruction_weight: float = 1.0
+    reference: str = "target"
+    jitter: float = 0.0
+    precision: str = "float32"
+    seed: int = 0
+    mask_seed: int = 0
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if field.type == "int":
+                checks.integer(field.name, value, minimum=0 if "seed" in field.name else 1)
+            elif field.type == "float":
+                check = checks.non_negative if field.name == "jitter" else checks.positive
+                check(field.name, value)
+        for name in ("height", "width", "strip_height"):
+            checks.integer(name, getattr(self, name), minimum=32)
+        if self.strip_height > self.height:
+            raise ValueError(
+                f"strip_height must be <= height {self.height}, got {self.strip_height}"
+            )
+        if self.n_validation_used > self.n_validation:
+            raise ValueError(
+                f"n_validation_used must be <= n_validation {self.n_validation}, "
+                f"got {self.n_validation_used}"
+            )
+        checks.fraction("sampling_rate", self.sampling_rate)
+        checks.fraction("center_fraction", self.center_fraction)
+        checks.one_of("denoiser", self.denoiser, DENOISERS)
+        checks.one_of("reference", self.reference, REFERENCES)
+        checks.one_of("precision", self.precision, PRECISIONS)
+
+    def replace(self, **overrides: Any) -> Profile:  # noqa: ANN401
+        """Return these settings with fields changed, an integer taken where a float is expected."""
+        types = {field.name: field.type for field in fields(self)}
+        unknown = sorted(set(overrides) - set(types))
+        if unknown:
+            raise ValueError(
+                f"unknown profile field {unknown[0]!r}: must be one of {sorted(types)}"
+            )
+        for name, value in overrides.items():
+            if types[name] == "float" and isinstance(value, int) and not isinstance(value, bool):
+                overrides[name] = float(value)
+        return replace(self, **overrides)
+
+    @property
+    def architecture(self) -> dict[str, str | int]:
+        """Arguments of `smuglib.models.denoisers.make`."""
+        return {"name": self.denoiser, "channels": self.channels, "blocks": self.blocks}
+
+    @property
+    def scan(self) -> dict[str, Any]:
+        """Arguments of `smuglib.data.brain` that describe the acquisition."""
+        return {
+            "height": self.height,
+            "width": self.width,
+            "n_coils": self.n_coils,
+            "noise": self.noise,
+            "sampling_rate": self.sampling_rate,
+            "center_fraction": self.center_fraction,
+            "mask_seed": self.mask_seed,
+        }
+
+
+PROFILES = {
+    "smoke": Profile(
+        name="smoke", height=64, width=64, n_coils=4, n_train=8, n_validation=2, n_test=4,
+        channels=8, blocks=1, n_steps=2, n_samples=2, pretraining_updates=4, updates=4,
+        strip_height=32, n_validations=2, n_validation_used=2,
+    ),
+    "default": Profile(
+        name="default", height=128, width=128, n_coils=8, n_train=400, n_validation=40, n_test=60,
+        channels=32, blocks=2, n_steps=8, n_samples=10, pretraining_updates=2400, updates=2000,
+        strip_height=64, n_validations=12, n_validation_used=8, precision="bfloat16",
+    ),
+    "paper": Profile(
+        name="paper", height=320, width=320, n_coils=15, n_train=3000, n_validation=32, n_test=64,
+        channels=64, blocks=2, n_steps=8, n_samples=10, pretraining_updates=30000, updates=90000,
+        strip_height=320, n_validations=60, n_validation_used=32, n_samples_training=10,
+        learning_rate=1e-4,
+    ),
+}  # fmt: skip
+
+
+def get(name: str) -> Profile:
+    """Return a named profile."""
+    return PROFILES[checks.one_of("profile", name, PROFILES)]

@@ -1,0 +1,16 @@
+"""Where weights and records lie, and whether they can be made again."""
+
+from smugbook.results.recheck import complete
+from smugbook.results.scans import rescanned, scan_of
+from smugbook.results.store import BASELINES, Store, network, read_block, weights_hash
+
+__all__ = [
+    "BASELINES",
+    "Store",
+    "complete",
+    "network",
+    "read_block",
+    "rescanned",
+    "scan_of",
+    "weights_hash",
+]

@@ -1,0 +1,198 @@
+"""Where weights, logs and records of a profile lie: shipped with the library, or just built.
+
+Both folders have one layout: ``weights/<run>.safetensors``, ``logs/<run>.csv`` with its
+``logs/<run>.json``, and ``records/<run>.csv``. A run is named by method and noise, such as
+``smug_s0.05``; pre-trainings are ``pretrained_s0.05``.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from smugbook import profiles
+from smuglib import checks, files
+from smuglib.evaluation import scores
+from smuglib.files import project_root, replacing
+from smuglib.methods import METHODS
+from smuglib.models import TotalVariation, UnrolledNetwork, ZeroFilled, load_network
+from smuglib.models.weights import SHIPPED as SHIPPED_WEIGHTS
+
+SOURCES = ("shipped", "build")
+
+SHIPPED = Path(__file__).parents[2] / "shipped"
+"""Folder of the shipped records, a folder per profile; the weights lie with the library."""
+
+
+def run_name(method: str, sigma: float) -> str:
+    """Return the name of a run, such as ``smug_s0.05``."""
+    checks.one_of("method", method, ("pretrained", *METHODS))
+    return f"{method}_s{checks.positive('sigma', sigma):g}"
+
+
+@dataclass(frozen=True)
+class Store:
+    """Weights, logs and records of one profile.
+
+    Parameters
+    ----------
+    folder
+        The folder with ``weights``, ``logs`` and ``records``.
+    """
+
+    folder: Path
+    weights_folder: Path | None = None
+    """Where the weights lie, if not in ``folder``: shipped ones lie with the library."""
+
+    @classmethod
+    def open(cls, profile: str, results: str = "shipped") -> Store:
+        """Return the store of a profile."""
+        profiles.get(profile)
+        checks.one_of("results", results, SOURCES)
+        if results == "shipped":
+            return cls(SHIPPED / profile, SHIPPED_WEIGHTS / profile / "weights")
+        return cls(project_root() / "build" / profile)
+
+    def variant(self, changes: Mapping[str, object]) -> Store:
+        """Return the store of runs with other settings than the profile's, below this one.
+
+        A run by hand with another learning rate then neither replaces a profile's result nor
+        resumes from its checkpoints.
+        """
+        label = ",".join(f"{name}={changes[name]}" for name in sorted(changes))
+        return self.named_variant(label, missing_ok=True)
+
+    def named_variant(self, label: str, *, missing_ok: bool = False) -> Store:
+        """Return the store of a variant by the name of its folder."""
+        if not label:
+            return self
+        folder = self.folder / "variants"
+        known = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+        if label not in known and not missing_ok:
+            raise FileNotFoundError(
+                f"no variant {label!r} in {folder}: there are {', '.join(known) or 'none'}"
+            )
+        return Store(folder / label)
+
+    def weights(self, method: str, sigma: float) -> Path:
+        """Return the path of a run's weights; ``method`` may be ``"pretrained"``."""
+        folder = self.weights_folder or self.folder / "weights"
+        return folder / f"{run_name(method, sigma)}.safetensors"
+
+    def records(self, method: str, sigma: float) -> Path:
+        """Return the path of a run's records."""
+        return self.folder / "records" / f"{run_name(method, sigma)}.csv"
+
+    def measurements(self, study: str, method: str, sigma: float) -> Path:
+        """Return the path of what a study, such as ``"harm"``, measured of a run."""
+        return self.folder / study / f"{run_name(method, sigma)}.csv"
+
+    def departures(self, sigma: float) -> Path:
+        """Return the path of the records of the published code's departures."""
+        return self.folder / "records" / f"departures_s{checks.positive('sigma', sigma):g}.csv"
+
+    def reach(self, sigma: float) -> Path:
+        """Return the path of what `smugbook.experiments.range_space` measured."""
+        return self.folder / "reach" / f"reach_s{checks.positive('sigma', sigma):g}.csv"
+
+    def explorer(self, sigma: float) -> Path:
+        """Return the path of the static explorer's records; its images lie beside it."""
+        return self.folder / "explorer" / f"s{checks.positive('sigma', sigma):g}" / "explorer.csv"
+
+    def log(self, method: str, sigma: float) -> Path:
+        """Return the path of a run's training log; its provenance lies beside it as JSON."""
+        return self.folder / "logs" / f"{run_name(method, sigma)}.csv"
+
+    def checkpoints(self, method: str, sigma: float, code: str) -> Path:
+        """Return the folder where a run keeps what it needs to resume.
+
+        ``code`` is a hash of the sources that the run depends on: what other code left behind is
+        not resumed from.
+        """
+        return self.folder / "checkpoints" / f"{run_name(method, sigma)}-{code[:12]}"
+
+    def load(self, method: str, sigma: float) -> UnrolledNetwork:
+        """Load a trained network, in evaluation mode on the CPU."""
+        return load_network(self.weights(method, sigma))[0]
+
+    def read_log(self, method: str, sigma: float) -> pd.DataFrame:
+        """Read a training log: update, learning rate, loss, validation PSNR in dB, seconds."""
+        path = self.log(method, sigma)
+        if not path.is_file():
+            raise FileNotFoundError(
+                f"no training log {path}: has {run_name(method, sigma)} been trained?"
+            )
+        return pd.read_csv(path)
+
+    def read_provenance(self, method: str, sigma: float) -> dict[str, Any]:
+        """Read how a run was trained: settings, commit, versions, device, time."""
+        provenance: dict[str, Any] = json.loads(
+            self.log(method, sigma).with_suffix(".json").read_text()
+        )
+        return provenance
+
+    def keep(self, method: str, sigma: float, weights: Path) -> Path:
+        """Copy a finished training's weights, log and provenance from its checkpoints here."""
+        for source, target in (
+            (weights.parent / "log.csv", self.log(method, sigma)),
+            (weights.parent / "provenance.json", self.log(method, sigma).with_suffix(".json")),
+            (weights, self.weights(method, sigma)),
+        ):
+            with replacing(target) as temporary:
+                shutil.copyfile(source, temporary)
+        return self.weights(method, sigma)
+
+
+def read_block(store: Store, sigma: float, methods: Sequence[str] = tuple(METHODS)) -> pd.DataFrame:
+    """Read the records of all methods that share one pre-trained denoiser.
+
+    Parameters
+    ----------
+    store
+        Where the records lie.
+    sigma
+        Noise of pre-training and smoothing: names the block.
+    methods
+        Methods of the block.
+
+    Returns
+    -------
+    pandas.DataFrame
+        All their records; the zero-filled baseline comes with ``"modl"``.
+
+    Raises
+    ------
+    FileNotFoundError
+        If a method has no records.
+    ValueError
+        If a file is damaged.
+    """
+    frames = [scores.read(store.records(method, sigma)) for method in methods]
+    return pd.concat(frames, ignore_index=True)
+
+
+Method = UnrolledNetwork | ZeroFilled | TotalVariation
+
+
+BASELINES: dict[str, Callable[[], Method]] = {
+    "zero_filled": ZeroFilled,
+    "tv": TotalVariation,
+}
+"""Methods without weights."""
+
+
+def network(store: Store, method: str, sigma: float) -> Method:
+    """Load a method, or make a baseline, on the CPU and in evaluation mode."""
+    checks.one_of("method", method, (*BASELINES, *METHODS))
+    return BASELINES[method]().eval() if method in BASELINES else store.load(method, sigma)
+
+
+def weights_hash(store: Store, method: str, sigma: float) -> str:
+    """Return the hash of a method's weights file; ``"none"`` for a baseline."""
+    return files.sha256(store.weights(method, sigma)) if method in METHODS else "none"

@@ -1,0 +1,1 @@
+"""Tables in words, as HTML."""

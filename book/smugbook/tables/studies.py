@@ -1,0 +1,104 @@
+"""Tables of studies: means with intervals over subjects in the cells, in columns or in rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+
+from smugbook.words.labels import METHOD_LABELS
+from smugbook.words.verdicts import format_interval
+from smuglib.evaluation import averages
+from smuglib.evaluation.comparisons import paired_differences
+
+
+def by_method(
+    frame: pd.DataFrame,
+    quantity: str,
+    scenarios: Mapping[str, str],
+    methods: Sequence[str],
+    *,
+    root_mean_square: bool = False,
+    digits: int = 2,
+    sign: bool = False,
+) -> pd.DataFrame:
+    """Lay out the means of a quantity.
+
+    Parameters
+    ----------
+    frame
+        Rows of `smuglib.evaluation.Measurement`.
+    quantity
+        What to average.
+    scenarios
+        Scenarios, and what to call them.
+    methods
+        The columns.
+    root_mean_square
+        See `smuglib.evaluation.averages`.
+    digits, sign
+        See `smugbook.words.verdicts.format_interval`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Text, one row per scenario, one column per method.
+    """
+    chosen = frame[frame["quantity"] == quantity]
+    means = averages(chosen, root_mean_square=root_mean_square)
+    texts = format_means(means, digits, sign=sign).unstack("method")
+    laid = texts.reindex(index=list(scenarios), columns=list(methods))
+    laid = laid.rename(index=dict(scenarios), columns=METHOD_LABELS).fillna("")
+    return laid.rename_axis(index=None, columns=None)
+
+
+def format_means(means: pd.DataFrame, digits: int = 2, *, sign: bool = False) -> pd.Series:
+    """Write the rows of `smuglib.evaluation.averages`; see `format_interval`."""
+    ends = means[["mean", "low", "high"]].itertuples(index=False)
+    texts = [format_interval(row, "", digits, sign=sign, collapse=True) for row in ends]
+    return pd.Series(texts, index=means.index, dtype=object)
+
+
+def against(
+    frame: pd.DataFrame, quantity: str, scenarios: Mapping[str, str], methods: Sequence[str],
+    *, reference: str = "modl", ratio: bool = False, digits: int = 2,
+) -> pd.DataFrame:  # fmt: skip
+    """Lay out the mean paired differences, with their signs, or quotients to a reference.
+
+    Parameters
+    ----------
+    frame, quantity, scenarios, methods, digits
+        See `by_method`; the reference has no column.
+    reference
+        The method that the others are compared with.
+    ratio
+        Quotients instead of differences.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As `by_method`.
+    """
+    others = [name for name in methods if name != reference]
+    chosen = frame[(frame["quantity"] == quantity) & frame["scenario"].isin(list(scenarios))]
+    parts = [paired_differences(chosen, "method", name, reference, ratio=ratio) for name in others]
+    laid = pd.concat(parts)
+    return by_method(laid, quantity, scenarios, others, digits=digits, sign=not ratio)
+
+
+def side_by_side(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Lay out several quantities for a narrow page: their tables' columns become rows.
+
+    Parameters
+    ----------
+    tables
+        Tables such as those of `by_method`, by the heading of their quantity.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Text, one column a quantity, indexed by row and column of the tables; ``""`` where one
+        lacks them.
+    """
+    columns = {heading: table.stack() for heading, table in tables.items()}
+    return pd.concat(columns, axis=1, sort=False).fillna("")

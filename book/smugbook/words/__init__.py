@@ -1,0 +1,1 @@
+"""How a number, a name and an interval are written."""

@@ -1,0 +1,43 @@
+"""What an attacker may want of a lesion: to erase it, or to create one where there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from torch import Tensor
+
+from smuglib import checks
+from smuglib.analysis.lesions.contrast import mean_in
+from smuglib.analysis.lesions.planting import Planted
+
+AIMS = ("error", "erase", "create")
+"""The squared error of the slice; the loss of a lesion's contrast; contrast without a lesion."""
+
+
+def objective(planted: Planted, aim: str, *, lesion: int = 0) -> Callable[[Tensor], Tensor] | None:
+    """Return what an attacker with an aim maximizes, a function of the reconstruction.
+
+    Parameters
+    ----------
+    planted
+        The scans.
+    aim
+        ``"erase"``: minus the contrast at the lesion, in the lesion's own direction (a dark
+        lesion is erased by making it brighter). ``"create"``: that contrast itself. Both are
+        linear in the magnitudes, so an attacker goes on past the goal where its budget allows.
+        ``"error"``: no objective of its own, None.
+    lesion
+        Index of the lesion, or of its place.
+    """
+    if checks.one_of("aim", aim, AIMS) == "error":
+        return None
+    if not 0 <= checks.integer("lesion", lesion, minimum=0) < len(planted.lesions):
+        raise ValueError(f"lesion must be < {len(planted.lesions)}, got {lesion}")
+    sign = 1.0 if planted.lesions[lesion].contrast > 0 else -1.0
+    sign = -sign if aim == "erase" else sign
+
+    def wanted(x: Tensor) -> Tensor:
+        disc, annulus = (m[lesion].to(x.device) for m in (planted.discs, planted.annuli))
+        return sign * (mean_in(x.abs(), disc) - mean_in(x.abs(), annulus))
+
+    return wanted

@@ -1,0 +1,67 @@
+"""How much of a lesion's contrast a reconstruction keeps, and what it shows without one.
+
+Every function takes the planted scans, and reconstructions of ``planted.scan`` (``x``) or of
+``planted.free`` (``free``), complex, ``[1, height, width]``, each in its scan's units. Contrasts
+are in units of each lesion's, float64, ``[lesion]``.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from smuglib import checks
+from smuglib.analysis.lesions.planting import Planted
+
+
+def contrast_recovery(planted: Planted, x: Tensor, free: Tensor) -> Tensor:
+    """Return the share of each lesion's contrast that a reconstruction keeps: 1 all, 0 none.
+
+    ``x`` and ``free`` are made under the same perturbation (in absolute units) and the same
+    smoothing noise. A reference made of clean data would count artefacts of the attack as lost or
+    gained contrast, and one with an attack of its own would bring a second set of them.
+    """
+    return (_seen(planted, x) - _shown(planted, "free", free)) / _truth(planted)
+
+
+def false_contrast(planted: Planted, free: Tensor) -> Tensor:
+    """Return the contrast that a reconstruction shows without the lesions, minus the target's.
+
+    It is 0 where the surroundings are reconstructed without error.
+    """
+    absent = _contrast(planted, planted.free.target)
+    return (_shown(planted, "free", free) - absent) / _truth(planted)
+
+
+def apparent_contrast(planted: Planted, x: Tensor) -> Tensor:
+    """Return the contrast that a reader sees, minus that of the anatomy.
+
+    It needs no second reconstruction; it is the sum of `contrast_recovery` and `false_contrast`.
+    """
+    return (_seen(planted, x) - _contrast(planted, planted.free.target)) / _truth(planted)
+
+
+def _truth(planted: Planted) -> Tensor:
+    """Return the contrast that the lesions add to the target, in units of the free scan."""
+    return _seen(planted, planted.scan.target) - _contrast(planted, planted.free.target)
+
+
+def _seen(planted: Planted, x: Tensor) -> Tensor:
+    """Return the contrasts of an image of the scan with lesions, in units of the free scan."""
+    return planted.factor * _shown(planted, "x", x)
+
+
+def _shown(planted: Planted, name: str, image: Tensor) -> Tensor:
+    checks.complex_tensor(name, image, n_axes=(3,))
+    checks.same_shape(name, image, "the target", planted.free.target)
+    return _contrast(planted, image)
+
+
+def _contrast(planted: Planted, image: Tensor) -> Tensor:
+    """Return the mean magnitude in each disc minus that in its annulus, ``[lesion]``."""
+    magnitude = image[0].abs().double().cpu()
+    return mean_in(magnitude, planted.discs) - mean_in(magnitude, planted.annuli)
+
+
+def mean_in(values: Tensor, masks: Tensor) -> Tensor:
+    """Return the mean over the last two axes of real values where a mask is true."""
+    return (values * masks).sum((-2, -1)) / masks.sum((-2, -1))

@@ -1,0 +1,87 @@
+"""A scan with lesions, beside the same scan without them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from smuglib.analysis.lesions.shape import Lesion
+from smuglib.data.scan import Scan
+
+
+@dataclass(frozen=True, eq=False)
+class Planted:
+    """A scan with lesions, beside the same scan without them.
+
+    Parameters
+    ----------
+    scan
+        The scan with lesions, in units of its own zero-filled image.
+    free
+        The scan without them, in units of its own.
+    lesions
+        What was inserted.
+    """
+
+    scan: Scan
+    free: Scan
+    lesions: tuple[Lesion, ...]
+
+    @property
+    def factor(self) -> float:
+        """What turns the units of `scan` into those of `free`."""
+        return float(self.scan.scale) / float(self.free.scale)
+
+    @cached_property
+    def discs(self) -> Tensor:
+        """Masks of the lesions, boolean, ``[lesion, height, width]``."""
+        size = self.free.target.shape[-2:]
+        return torch.stack([lesion.disc(*size) for lesion in self.lesions])
+
+    @cached_property
+    def annuli(self) -> Tensor:
+        """Masks of their surroundings, boolean, ``[lesion, height, width]``."""
+        size = self.free.target.shape[-2:]
+        return torch.stack([lesion.annulus(*size) for lesion in self.lesions])
+
+
+def plant(scan: Scan, lesions: Sequence[Lesion]) -> Planted:
+    """Insert lesions, whose centres lie in the image, into a scan, a batch of one.
+
+    Image and data are changed in the scan's units, where the noise is what it was, and divided by
+    the largest magnitude of the new zero-filled image: a scanner that sees the lesion scales by
+    what it sees. The two scans of the result may thus differ a little in their units. Where
+    lesions overlap, their changes multiply.
+    """
+    if len(scan) != 1:
+        raise ValueError(f"a scan must be a batch of one, got a batch of {len(scan)}")
+    if not lesions:
+        raise ValueError("lesions must hold at least one lesion, got none")
+    height, width = scan.target.shape[-2:]
+    changes = torch.ones(height, width, dtype=torch.float64)
+    for lesion in lesions:
+        if lesion.row >= height or lesion.column >= width:
+            raise ValueError(f"lesions must lie in an image of {height} x {width}, got {lesion}")
+        changes *= 1 + lesion.contrast * lesion.profile(height, width)
+    added = scan.target * (changes - 1).to(scan.target.real)
+    kspace = scan.kspace + scan.operator.forward(added)
+    peak = scan.operator.adjoint(kspace).abs().max()
+    scale = float(scan.scale) * peak.item()
+    inserted = replace(scan, kspace=kspace / peak, target=(scan.target + added) / peak, scale=scale)
+    return Planted(inserted, scan, tuple(lesions))
+
+
+def footprint(planted: Planted, lesion: int = 0) -> float:
+    """Return what a lesion alone adds to the measurement, ``||A (t' - t)||_2 / ||y||_2``.
+
+    y is without lesions and t' with this one. A perturbation of that size, in a ball around the
+    measurement without the lesion, is one that the lesion itself would cause: no reconstruction can
+    tell them apart.
+    """
+    alone = plant(planted.free, [planted.lesions[lesion]])
+    added = alone.factor * alone.scan.kspace - planted.free.kspace
+    return float(added.norm() / planted.free.kspace.norm())

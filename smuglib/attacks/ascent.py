@@ -1,0 +1,259 @@
+r"""Projected gradient ascent in a ball, each scan on its own.
+
+Steps have a fixed length (Madry et al., ICLR 2018), or follow Auto-PGD (Croce and Hein, ICML
+2020): from the iterate :math:`\delta_k`, with the length :math:`\eta` that `StepLengths` gives,
+
+.. math:: \zeta = \Pi(\delta_k + \eta g_k), \qquad
+    \delta_{k+1} = \Pi\big(\delta_k + \alpha (\zeta - \delta_k)
+    + (1 - \alpha)(\delta_k - \delta_{k-1})\big), \quad \alpha = 0.75,
+
+where :math:`\Pi` projects to the ball, :math:`g_k` is the direction of steepest ascent, and the
+first step and the first one after a return to the best iterate have no momentum (α = 1).
+
+**Noise.** A smoothed reconstruction has an error that is random. Its gradient is taken under fresh
+noise at every step, or the perturbation would fit one draw of the noise: kept for a whole run, it
+makes the attack weaker under new noise than one of half the steps (seen on SMUG, σ = 0.05,
+two noise samples). But whether an iterate improves on another is judged under the same noise for
+all iterates of a run, drawn anew for every run, which costs a forward pass a step. The candidates
+of all runs are judged once more, all under one noise that no run has seen; the luckiest draw would
+win otherwise. Where nothing random is drawn the forward pass is saved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from smuglib import checks
+from smuglib.attacks.balls import Ball
+from smuglib.attacks.ladder import Attack
+
+MOMENTUM = 0.25
+"""Share 1 - α of the step before in a step of Auto-PGD."""
+
+
+PROGRESS = 0.75
+"""Share of the steps between two checkpoints that must improve, or the length is halved."""
+
+
+Errors = Callable[[Tensor, torch.Generator], Tensor]
+
+
+def climb(
+    errors: Errors,
+    ball: Ball,
+    attack: Attack,
+    generator: torch.Generator,
+    *,
+    start: Tensor | None = None,
+) -> Tensor:
+    """Look for the perturbation of the largest error in a ball, scan by scan.
+
+    A step costs one forward and one backward pass, and with adaptive steps and noise one more
+    forward pass. Where runs or iterates compete, each candidate costs one more.
+
+    Parameters
+    ----------
+    errors
+        Maps a perturbation, complex, ``[batch, ...]``, and a source of smoothing noise to one
+        error a scan, real, ``[batch]``.
+    ball
+        Where to look.
+    attack
+        Steps, their rule, restarts and which iterate to keep.
+    generator
+        Source of the random start and of the noise.
+    start
+        Where the first run starts, instead of where ``attack`` says; projected to the ball.
+
+    Returns
+    -------
+    Tensor
+        A perturbation in the ball.
+
+    Raises
+    ------
+    RuntimeError
+        If the gradient of a scan is zero or not finite.
+    """
+    climb = _adaptive if attack.step_rule == "adaptive" else _fixed
+    if attack.n_restarts == 1 and attack.keep == "last":
+        return climb(errors, ball, attack, generator, _first(ball, attack, generator, start))[0]
+    common = _Common(generator)
+    found, largest = torch.zeros_like(ball.center), torch.full_like(ball.radius, -torch.inf)
+    for run in range(attack.n_restarts):
+        first = _first(ball, attack, generator, None if run else start)
+        last, best = climb(errors, ball, attack, generator, first)
+        for delta in (last, best) if attack.keep == "best" else (last,):
+            found, largest = _larger(delta, common.judge(errors, delta), found, largest)
+    return found
+
+
+class _Common:
+    """Noise that is the same at every judgement."""
+
+    def __init__(self, generator: torch.Generator) -> None:
+        self._device = generator.device
+        self._seed = int(torch.randint(2**62, (), generator=generator, device=self._device))
+
+    def judge(self, errors: Errors, delta: Tensor) -> Tensor:
+        with torch.no_grad():
+            return errors(delta, torch.Generator(self._device).manual_seed(self._seed))
+
+
+def _first(ball: Ball, attack: Attack, generator: torch.Generator, start: Tensor | None) -> Tensor:
+    if start is not None:
+        return ball.project(start)
+    return ball.uniform(generator) if attack.random_start else torch.zeros_like(ball.center)
+
+
+def _fixed(
+    errors: Errors, ball: Ball, attack: Attack, generator: torch.Generator, delta: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Run one ascent: the last iterate, and for every scan the best of those before it."""
+    step = attack.step_fraction * ball.radius
+    best, largest = delta, torch.full_like(ball.radius, -torch.inf)
+    for _ in range(attack.n_steps):
+        error, gradient = _differentiated(errors, delta, generator)
+        best, largest = _larger(delta, error, best, largest)
+        delta = ball.ascend(delta, gradient, step)
+    return delta, best
+
+
+def _adaptive(
+    errors: Errors, ball: Ball, attack: Attack, generator: torch.Generator, delta: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Run one ascent of Auto-PGD; returns what `_fixed` does."""
+    common = _Common(generator)
+    steps = StepLengths(attack.step_fraction * ball.radius, attack.n_steps)
+    momentum, moved = torch.zeros_like(ball.radius), torch.zeros_like(delta)
+    best, uphill, largest = delta, delta, torch.full_like(ball.radius, -torch.inf)
+    for n_done in range(attack.n_steps):
+        before = generator.get_state()
+        error, gradient = _differentiated(errors, delta, generator)
+        if not torch.equal(before, generator.get_state()):
+            error = common.judge(errors, delta)
+        uphill, _ = _larger(gradient, error, uphill, largest)
+        best, largest = _larger(delta, error, best, largest)
+        back = steps.review(n_done, error, largest)
+        delta, gradient = _where(back, best, delta), _where(back, uphill, gradient)
+        share = ball.aligned(torch.where(back, 0.0, momentum))
+        ahead = ball.ascend(delta, gradient, steps.length)
+        following = ball.project(delta + (1 - share) * (ahead - delta) + share * moved)
+        delta, moved = following, following - delta
+        momentum = torch.full_like(momentum, MOMENTUM)
+    return delta, best
+
+
+def _differentiated(errors: Errors, delta: Tensor, noise: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Return every scan's error at a perturbation, and its gradient."""
+    with torch.enable_grad():
+        point = delta.detach().requires_grad_(True)
+        error = errors(point, noise)
+        gradient = _gradient(error, point)
+    return error.detach(), gradient
+
+
+def _larger(delta: Tensor, error: Tensor, other: Tensor, largest: Tensor) -> tuple[Tensor, Tensor]:
+    """Return, scan by scan, the perturbation of the larger error, and that error."""
+    better = error > largest
+    return _where(better, delta, other), torch.where(better, error, largest)
+
+
+def _where(flags: Tensor, delta: Tensor, other: Tensor) -> Tensor:
+    return torch.where(flags.reshape(-1, *(1,) * (delta.ndim - 1)), delta, other)
+
+
+def _gradient(error: Tensor, point: Tensor) -> Tensor:
+    """Return every sample's gradient, or raise where an attack could not use it."""
+    gradient = torch.zeros_like(point)
+    if error.requires_grad:
+        # The sum keeps samples apart: a mean would scale each gradient by the batch.
+        (reached,) = torch.autograd.grad(error.sum(), point, allow_unused=True)
+        gradient = gradient if reached is None else reached
+    largest = gradient.abs().flatten(1).amax(1)
+    broken = ~((largest > 0) & largest.isfinite())
+    if broken.any():
+        scans = broken.nonzero().flatten().tolist()
+        raise RuntimeError(
+            f"the attack's gradient is zero or not finite for scans {scans} of the batch: the "
+            "reconstruction does not depend on its input there, or hides its gradient; no "
+            "robustness can be read from such an attack"
+        )
+    return gradient
+
+
+def checkpoints(n_steps: int) -> list[int]:
+    """Return the rising numbers of steps, in 1 ... ``n_steps``, after which lengths are reviewed.
+
+    The first period is 22 % of all steps; each next one is 3 % shorter, but at least 6 % long.
+    """
+    checks.integer("n_steps", n_steps)
+    # Whole percents: sums of 0.22, 0.03 and 0.06 would move a checkpoint by rounding.
+    period = percent = 22
+    found = []
+    while percent <= 100:
+        found.append(-(-percent * n_steps // 100))
+        period = max(period - 3, 6)
+        percent += period
+    return sorted(set(found))
+
+
+class StepLengths:
+    """Step lengths that are halved where an ascent has stopped to make progress.
+
+    At a checkpoint a scan's length is halved, and its ascent goes back to its best iterate, if
+    fewer than `PROGRESS` of the steps since the last checkpoint improved on the step before, or if
+    neither length nor best error has changed since then.
+
+    Parameters
+    ----------
+    length
+        First length, real, ``[batch]``.
+    n_steps
+        Steps of the ascent.
+    """
+
+    def __init__(self, length: Tensor, n_steps: int) -> None:
+        self.length = length
+        self._checkpoints = frozenset(checkpoints(n_steps))
+        self._last_checkpoint = 0
+        # No iterate comes before the first, so that one is no improvement.
+        self._error = torch.full_like(length, torch.inf)
+        self._n_improved = torch.zeros_like(length)
+        self._kept = torch.zeros_like(length, dtype=torch.bool)
+        self._largest = torch.full_like(length, -torch.inf)
+
+    def review(self, n_done: int, error: Tensor, largest: Tensor) -> Tensor:
+        """Take note of an iterate, and halve lengths if this is a checkpoint.
+
+        Errors must be comparable: of one function, under the same noise if it draws any.
+
+        Parameters
+        ----------
+        n_done
+            Number of steps that led to the iterate.
+        error
+            Its error, ``[batch]``.
+        largest
+            The largest error so far, this one included, ``[batch]``.
+
+        Returns
+        -------
+        Tensor
+            Which scans are to go back to their best iterate, boolean, ``[batch]``.
+        """
+        self._n_improved = self._n_improved + (error > self._error)
+        self._error = error
+        if n_done not in self._checkpoints:
+            return torch.zeros_like(self._kept)
+        few = self._n_improved < PROGRESS * (n_done - self._last_checkpoint)
+        stuck = self._kept & (largest == self._largest)
+        halved = few | stuck
+        self.length = torch.where(halved, self.length / 2, self.length)
+        self._error = torch.where(halved, largest, error)
+        self._largest, self._kept = largest, ~halved
+        self._last_checkpoint, self._n_improved = n_done, torch.zeros_like(self._n_improved)
+        return halved

@@ -1,0 +1,173 @@
+"""The settings of an attack, and the ladder of attacks that every method goes through.
+
+======================  =========================================================================
+rung                    what the attacker differentiates
+======================  =========================================================================
+``random_gaussian``     nothing: Gaussian noise with standard deviation ε (the poster's noise)
+``random_uniform``      nothing: a uniform draw from the ball
+``transfer_published``  the network without smoothing, data-consistency gradient cut, as the
+                        poster's published code does
+``transfer``            the network without smoothing, exact gradient
+``adaptive``            the defended reconstruction, averaged over fresh noise
+``adaptive_strong``     the same: adaptive steps, two runs, the first from ``transfer``'s
+                        perturbation; best iterate
+``kspace``              the defended reconstruction, δ on the measured samples themselves
+======================  =========================================================================
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from smuglib import checks
+from smuglib.attacks.balls import Norm
+
+Kind = Literal["gaussian", "uniform", "pgd"]
+
+
+Domain = Literal["image", "range", "kspace"]
+
+
+Keep = Literal["last", "best"]
+
+
+StepRule = Literal["fixed", "adaptive"]
+
+
+Gradient = Literal["exact", "cut"]
+
+
+Through = Literal["smoothing", "around"]
+
+
+Precision = Literal["float32", "bfloat16"]
+
+
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
+
+
+_NAMES = {
+    "kind": Kind,
+    "domain": Domain,
+    "norm": Norm,
+    "keep": Keep,
+    "step_rule": StepRule,
+    "gradient": Gradient,
+    "through": Through,
+    "precision": Precision,
+}
+
+
+@dataclass(frozen=True)
+class Attack:
+    """Everything about an attack but its strength ε.
+
+    Parameters
+    ----------
+    kind
+        ``"pgd"``, or noise that knows nothing of the network: ``"gaussian"`` or ``"uniform"``,
+        of the same norm (see `perturbations.Ball`).
+    domain
+        What is perturbed: the zero-filled ``"image"``; the same in the ``"range"`` of ``A^H``
+        alone, where a measurement error of bounded norm causes δ (see ``floor``); or the sampled
+        entries of ``"kspace"``.
+    norm
+        ``"linf"`` on real and imaginary parts, or ``"l2"`` of one scan. ε is absolute, except
+        for ``"l2"`` in k-space, where it is relative to ``||y||_2`` of each scan.
+    n_steps
+        Steps of gradient ascent.
+    step_fraction
+        Length of a step in units of ε; the poster's is 1/3. With adaptive steps the first length;
+        Auto-PGD's is 2.
+    random_start
+        Start from a uniform draw from the ball, instead of from zero.
+    n_restarts
+        Number of runs, of which each scan keeps its worst.
+    keep
+        The ``"last"`` iterate of a run, or the ``"best"``: the one of the largest error.
+    gradient
+        ``"exact"``, or ``"cut"``: data consistency passes no gradient to ``z``, as in the
+        poster's published code. The reconstruction is the same, its gradient misses every path
+        but the one through ``x_0`` and the denoisers.
+    through
+        ``"smoothing"``: differentiate the defended reconstruction, with fresh noise at each step
+        (expectation over transformations; Athalye et al., ICML 2018). ``"around"``: differentiate
+        the network with its smoothing switched off, a transfer attack.
+    n_samples
+        Noise samples of the differentiated reconstruction; the network's own number by default.
+        Unused around the smoothing, and where there is none.
+    precision
+        Arithmetic of the denoiser's convolutions in the ascent: ``"float32"`` (whatever the
+        network computes in), or ``"bfloat16"``, about half the time on a CPU with such
+        instructions. Whatever the ascent finds is scored in the network's own arithmetic.
+    step_rule
+        ``"fixed"`` length, or ``"adaptive"``: momentum, and lengths halved where a scan's error
+        stops growing, going on from its best iterate (Auto-PGD; see `smuglib.attacks.ascent`).
+    floor
+        For ``"range"``: δ has no component along eigenvectors of ``A^H A`` of eigenvalue below
+        this, in (0, 1]. A measurement error that causes it has at most ``1 / √floor`` times its
+        ℓ2 norm. The default lies in a gap of the shipped scans' spectra.
+    warm_start
+        Start the first run from the perturbation that the rung ``"transfer"`` finds in the same
+        ball from the same state of the generator: the result is then at least as strong, up to
+        the noise under which candidates are judged.
+
+    Examples
+    --------
+    >>> Attack(n_steps=20, norm="l2").through, LADDER["transfer"].through
+    ('smoothing', 'around')
+    """
+
+    kind: Kind = "pgd"
+    domain: Domain = "image"
+    norm: Norm = "linf"
+    n_steps: int = 10
+    step_fraction: float = 1 / 3
+    random_start: bool = True
+    n_restarts: int = 1
+    keep: Keep = "last"
+    gradient: Gradient = "exact"
+    through: Through = "smoothing"
+    n_samples: int | None = None
+    precision: Precision = "float32"
+    step_rule: StepRule = "fixed"
+    floor: float = 0.1
+    warm_start: bool = False
+
+    def __post_init__(self) -> None:
+        for name, allowed in _NAMES.items():
+            checks.one_of(name, getattr(self, name), get_args(allowed))
+        checks.integer("n_steps", self.n_steps)
+        checks.positive("step_fraction", self.step_fraction)
+        checks.integer("n_restarts", self.n_restarts)
+        if self.step_rule == "adaptive" and self.keep == "last":
+            raise ValueError("keep must be 'best' with step_rule 'adaptive', got 'last'")
+        checks.fraction("floor", self.floor)
+        checks.boolean("random_start", self.random_start)
+        checks.boolean("warm_start", self.warm_start)
+        if self.n_samples is not None:
+            checks.integer("n_samples", self.n_samples)
+
+
+LADDER: dict[str, Attack] = {
+    "random_gaussian": Attack("gaussian"),
+    "random_uniform": Attack("uniform"),
+    "transfer_published": Attack(gradient="cut", through="around"),
+    "transfer": Attack(through="around"),
+    "adaptive": Attack(),
+    "adaptive_strong": Attack(
+        n_steps=20,
+        step_rule="adaptive",
+        step_fraction=2.0,
+        n_restarts=2,
+        keep="best",
+        warm_start=True,
+    ),
+    "kspace": Attack(domain="kspace", norm="l2"),
+}
+"""The rungs of attack, weakest first.
+
+Whether `adaptive_strong` has reached a plateau is a matter of measurement: the sweep ``plateau`` of
+`smuglib.evaluation.scenarios` gives it twice the steps and a third run.
+"""

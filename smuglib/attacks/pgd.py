@@ -1,0 +1,329 @@
+r"""Adversarial perturbations: projected gradient ascent on the reconstruction error.
+
+The poster's adversary ("Lack of Robustness in MoDL") looks, in a ball of radius ε, for the δ that
+maximizes
+
+.. math:: \|\mathbf{x}(\mathbf{A}^H\mathbf{y} + \delta) - \mathbf{t}\|_2^2 .
+
+`pgd` perturbs the zero-filled image ``z = A^H y``; its δ may be one that no measurement can
+produce, unless the attack's domain is the range of ``A^H``. `pgd_kspace` perturbs the measured
+samples ``y`` themselves: both the start ``x_0`` and the data-consistency term see ``A^H (y + δ)``.
+`LADDER` names the rungs of attack that every method goes through, and `run` climbs one of them.
+
+Whatever maps ``(z, A)`` to an image can be attacked: see `smuglib.models.Reconstruction`.
+Units are those of the scan, whose zero-filled image has a largest magnitude of 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from smuglib import checks
+from smuglib.attacks.ascent import Errors, climb
+from smuglib.attacks.balls import Ball, Norm, RangeBall
+from smuglib.attacks.ladder import LADDER, Attack
+from smuglib.consistency.range_space import RangeSpace
+from smuglib.consistency.step import CutStep, Step, operator_of
+from smuglib.models.denoisers import arithmetic
+from smuglib.models.reconstruction import Reconstruction, bind, operand
+from smuglib.operators.sense import SenseOperator
+
+Objective = Callable[[Tensor], Tensor]
+"""What an attacker wants more of, from reconstructions to one number per scan, ``[batch]``."""
+
+
+def pgd(
+    net: Reconstruction,
+    z: Tensor,
+    A: SenseOperator | Step,
+    target: Tensor,
+    *,
+    epsilon: float = 1 / 255,
+    attack: Attack = LADDER["adaptive"],
+    n_steps: int | None = None,
+    norm: Norm | None = None,
+    unrolling_steps: int | None = None,
+    generator: torch.Generator,
+) -> Tensor:
+    """Attack the zero-filled image: the poster's adversary.
+
+    The perturbation of a scan does not depend on the other scans of its batch, random draws
+    apart. Parameters of the network gather no gradient.
+
+    Parameters
+    ----------
+    net
+        The method under attack: any callable from ``(z, A)`` to an image.
+    z
+        Zero-filled images ``A^H y``, complex, ``[batch, height, width]``.
+    A
+        The scans' operator, or a data-consistency step.
+    target
+        Fully sampled images t, as ``z``.
+    epsilon
+        Radius ε >= 0 of the ball, in units of the scan's scale: the largest real or imaginary
+        part of δ (``norm="linf"``), or ``||δ||_2`` of each scan (``"l2"``).
+    attack
+        Everything else about the attack; its domain is ``"image"`` or ``"range"``.
+    n_steps, norm
+        Instead of those of ``attack``.
+    unrolling_steps
+        Attack the network at this number of unrolling steps, instead of its own.
+    generator
+        Source of the random start and of the smoothing noise.
+
+    Returns
+    -------
+    Tensor
+        ``z + δ``, of the shape of ``z``; ``z`` itself for an ε of zero.
+
+    Raises
+    ------
+    RuntimeError
+        If the gradient of a scan vanishes or is not finite: the attack would say nothing.
+
+    Examples
+    --------
+    >>> noise = torch.Generator().manual_seed(0)
+    >>> target = torch.randn(1, 16, 16, generator=noise) + 0j
+    >>> mask = torch.arange(16).view(1, 1, 1, 16) % 2 == 0
+    >>> A = SenseOperator(torch.full((1, 4, 16, 16), 0.5 + 0j), mask)
+    >>> z = A.normal(target)
+    >>> attacked = pgd(lambda z, A: 2 * z, z, A, target, epsilon=0.01, generator=noise)
+    >>> round(torch.view_as_real(attacked - z).abs().max().item(), 4)
+    0.01
+    """
+    chosen = _chosen(attack, ("image", "range"), n_steps, norm)
+    return _perturbed(chosen, net, z, A, target, epsilon, unrolling_steps, None, generator)
+
+
+def pgd_kspace(
+    net: Reconstruction,
+    y: Tensor,
+    A: SenseOperator | Step,
+    target: Tensor,
+    *,
+    epsilon: float,
+    attack: Attack = LADDER["kspace"],
+    n_steps: int | None = None,
+    norm: Norm | None = None,
+    unrolling_steps: int | None = None,
+    generator: torch.Generator,
+) -> Tensor:
+    """Attack the measured samples: a perturbation that a scanner could have produced.
+
+    Parameters
+    ----------
+    net, A, target, n_steps, norm, unrolling_steps, generator
+        See `pgd`.
+    y
+        Measured k-space, complex, ``[batch, coil, height, width]``.
+    epsilon
+        Radius ε >= 0: ``||δ||_2 / ||y||_2`` of each scan (``norm="l2"``), or the largest real or
+        imaginary part of δ in units of the scan's scale (``"linf"``).
+    attack
+        Everything else about the attack; its domain is ``"kspace"``.
+
+    Returns
+    -------
+    Tensor
+        ``y + δ``, of the shape of ``y``; δ is zero where nothing was sampled.
+
+    Examples
+    --------
+    >>> noise = torch.Generator().manual_seed(0)
+    >>> target = torch.randn(1, 16, 16, generator=noise) + 0j
+    >>> mask = torch.arange(16).view(1, 1, 1, 16) % 2 == 0
+    >>> A = SenseOperator(torch.full((1, 4, 16, 16), 0.5 + 0j), mask)
+    >>> y = A.forward(target)
+    >>> attacked = pgd_kspace(lambda z, A: 2 * z, y, A, target, epsilon=0.02, generator=noise)
+    >>> round(((attacked - y).norm() / y.norm()).item(), 4)
+    0.02
+    """
+    chosen = _chosen(attack, ("kspace",), n_steps, norm)
+    return _perturbed(chosen, net, y, A, target, epsilon, unrolling_steps, None, generator)
+
+
+def run(
+    rung: str | Attack,
+    net: Reconstruction,
+    y: Tensor,
+    A: SenseOperator | Step,
+    target: Tensor,
+    *,
+    epsilon: float,
+    unrolling_steps: int | None = None,
+    objective: Objective | None = None,
+    generator: torch.Generator,
+) -> Tensor:
+    """Attack a scan by one rung of the ladder.
+
+    Parameters
+    ----------
+    rung
+        A name of `LADDER`, or an attack of one's own, for example
+        ``dataclasses.replace(LADDER["kspace"], norm="linf")``.
+    net, A, target, unrolling_steps, generator
+        See `pgd`.
+    y
+        Measured k-space, complex, ``[batch, coil, height, width]``.
+    epsilon
+        Strength ε >= 0, in the units of the attack's domain and norm.
+    objective
+        What to maximize; by default the squared error of the whole image.
+
+    Returns
+    -------
+    Tensor
+        The zero-filled images to reconstruct from, ``[batch, height, width]``: ``A^H y + δ`` or
+        ``A^H (y + δ)``.
+
+    Examples
+    --------
+    >>> noise = torch.Generator().manual_seed(0)
+    >>> target = torch.randn(1, 16, 16, generator=noise) + 0j
+    >>> mask = torch.arange(16).view(1, 1, 1, 16) % 2 == 0
+    >>> A = SenseOperator(torch.full((1, 4, 16, 16), 0.5 + 0j), mask)
+    >>> y, double = A.forward(target), lambda z, A: 2 * z
+    >>> for rung in ("random_uniform", "adaptive"):
+    ...     z = run(rung, double, y, A, target, epsilon=0.1, generator=noise)
+    ...     print(rung, round((double(z, A) - target).norm().item()))
+    random_uniform 15
+    adaptive 18
+    """
+    attack = rung if isinstance(rung, Attack) else LADDER[checks.one_of("rung", rung, LADDER)]
+    operator = operator_of(A)
+    start = y if attack.domain == "kspace" else operator.adjoint(y)
+    settings = epsilon, unrolling_steps, objective, generator
+    attacked = _perturbed(attack, net, start, A, target, *settings)
+    return operator.adjoint(attacked) if attack.domain == "kspace" else attacked
+
+
+@contextmanager
+def frozen(net: Reconstruction) -> Iterator[None]:
+    """Let no parameter gather a gradient: convolutions then keep no input for one.
+
+    Parameters that learned before learn again afterwards.
+    """
+    learned = [p for p in _module(net).parameters() if p.requires_grad]
+    for parameter in learned:
+        parameter.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for parameter in learned:
+            parameter.requires_grad_(True)
+
+
+def _module(net: Reconstruction) -> nn.Module:
+    """Return the network; for a function, a module without parameters."""
+    return net if isinstance(net, nn.Module) else nn.Module()
+
+
+def _chosen(
+    attack: Attack, domains: tuple[str, ...], n_steps: int | None, norm: Norm | None
+) -> Attack:
+    """Return an attack with what stands beside it in a call."""
+    checks.one_of("attack.domain", attack.domain, domains)
+    beside = {"n_steps": n_steps, "norm": norm}
+    given: dict[str, Any] = {name: value for name, value in beside.items() if value is not None}
+    return replace(attack, **given)
+
+
+def _perturbed(
+    attack: Attack,
+    net: Reconstruction,
+    start: Tensor,
+    A: SenseOperator | Step,
+    target: Tensor,
+    epsilon: float,
+    unrolling_steps: int | None,
+    objective: Objective | None,
+    generator: torch.Generator,
+) -> Tensor:
+    """Return ``start + δ``: zero-filled images or k-space, as the attack's domain says."""
+    checks.non_negative("epsilon", epsilon)
+    checks.generator("generator", generator)
+    if unrolling_steps is not None:
+        checks.integer("unrolling_steps", unrolling_steps)
+    A = operand(net, A)
+    operator = operator_of(A)
+    start, target = start.detach(), target.detach()
+    _check_inputs(attack, start, target, operator)
+    wanted = _squared_error(target) if objective is None else objective
+    errors = _errors(attack, net, start, A, wanted, unrolling_steps)
+    if epsilon == 0:
+        return start.clone()
+    ball = _ball(attack, start, operator, epsilon)
+    if attack.kind != "pgd":
+        draw = ball.gaussian if attack.kind == "gaussian" else ball.uniform
+        return start + draw(generator)
+    with frozen(net), arithmetic(_module(net), attack.precision):
+        warm = None
+        if attack.warm_start:
+            transfer = replace(
+                LADDER["transfer"], domain=attack.domain, norm=attack.norm, floor=attack.floor
+            )
+            around = _errors(transfer, net, start, A, wanted, unrolling_steps)
+            warm = climb(around, ball, transfer, generator)
+        return start + climb(errors, ball, attack, generator, start=warm)
+
+
+def _errors(
+    attack: Attack,
+    net: Reconstruction,
+    start: Tensor,
+    A: SenseOperator | Step,
+    wanted: Objective,
+    unrolling_steps: int | None,
+) -> Errors:
+    """Return what is wanted of the reconstruction that an attack differentiates."""
+    operator = operator_of(A)
+    # A method without data consistency of its own has no such gradient to cut.
+    if attack.gradient == "cut" and isinstance(A, Step):
+        A = CutStep(A)
+    method = bind(
+        net,
+        A,
+        n_steps=unrolling_steps,
+        n_samples=attack.n_samples,
+        around=attack.through == "around",
+    )
+
+    def errors(delta: Tensor, noise: torch.Generator) -> Tensor:
+        attacked = start + delta
+        z = operator.adjoint(attacked) if attack.domain == "kspace" else attacked
+        return wanted(method(z, noise))
+
+    return errors
+
+
+def _squared_error(target: Tensor) -> Objective:
+    return lambda x: torch.view_as_real(x - target).square().sum((-3, -2, -1))
+
+
+def _check_inputs(attack: Attack, start: Tensor, target: Tensor, operator: SenseOperator) -> None:
+    operator.check_images("target", target, n_axes=(3,))
+    if attack.domain == "kspace":
+        checks.complex_tensor("y", start, n_axes=(4,))
+        checks.same_shape("y", start, "the coil maps", operator.maps)
+    else:
+        operator.check_images("z", start, n_axes=(3,))
+
+
+def _ball(attack: Attack, start: Tensor, operator: SenseOperator, epsilon: float) -> Ball:
+    radius = torch.full((start.shape[0],), epsilon, dtype=start.real.dtype, device=start.device)
+    if attack.domain == "image":
+        return Ball(attack.norm, radius, start)
+    if attack.domain == "range":
+        reachable = RangeSpace(operator, attack.floor)
+        return RangeBall(attack.norm, radius, start, reachable=reachable)
+    if attack.norm == "l2":
+        radius = radius * torch.linalg.vector_norm(start * operator.mask, dim=(-3, -2, -1))
+    return Ball(attack.norm, radius, start, operator.mask)

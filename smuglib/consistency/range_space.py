@@ -1,0 +1,53 @@
+r"""The changes of the zero-filled image that a measurement error causes at a bounded price.
+
+Along an eigenvector of ``A^H A`` of eigenvalue g the least measurement error η with
+``A^H η = δ`` has the norm ``||δ|| / √g``, and for g = 0 there is none. Directions with
+``g >= floor`` cost at most ``1 / √floor``. They span a subspace, and `Reachable` projects to it.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from smuglib import checks
+from smuglib.consistency import linewise
+from smuglib.operators.sense import SenseOperator
+
+
+class RangeSpace:
+    """The orthogonal projection to all eigenvectors of ``A^H A`` with ``g >= floor``.
+
+    Parameters
+    ----------
+    A
+        Operator with a 1-D Cartesian mask; its tensors are not kept.
+    floor
+        Least eigenvalue, in (0, 1]; every scan has at least one such.
+
+    Examples
+    --------
+    >>> mask = torch.arange(16).view(1, 1, 1, 16) % 2 == 0
+    >>> A = SenseOperator(torch.full((1, 4, 16, 16), 0.5 + 0j), mask)
+    >>> x = torch.randn(1, 16, 16, generator=torch.Generator().manual_seed(0)) + 0j
+    >>> once = Reachable(A, floor=0.1)(x)
+    >>> (Reachable(A, floor=0.1)(once) - once).abs().max().item() < 1e-5
+    True
+    """
+
+    def __init__(self, A: SenseOperator, floor: float) -> None:
+        checks.fraction("floor", floor)
+        values, vectors = linewise.linewise(A).eigen()
+        kept = values >= floor
+        self.dimension = kept.sum((-2, -1))
+        if (self.dimension == 0).any():
+            raise ValueError(
+                f"floor must be at most the largest eigenvalue of A^H A, {values.max():.3g}, "
+                f"got {floor!r}"
+            )
+        self._matrices = (vectors * kept.unsqueeze(-2)) @ vectors.mH
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Project images, ``[batch, height, width]`` or ``[batch, sample, height, width]``."""
+        lines = x.transpose(1, 2) if x.ndim == 4 else x.unsqueeze(2)
+        projected = lines @ self._matrices.mT
+        return projected.transpose(1, 2) if x.ndim == 4 else projected.squeeze(2)

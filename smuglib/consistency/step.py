@@ -1,0 +1,259 @@
+r"""Data consistency: the exact solution of ``(A^H A + lambda I) x = z + lambda d``.
+
+This is the poster's step (ii), ``argmin_x ||A x - y||^2 + lambda ||x - d||^2`` with
+``z = A^H y``. Both solvers are one symmetric linear map applied to ``r = z + lambda d``, so they
+share one derivative: with ``x = P r`` and ``P = (A^H A + lambda I)^{-1} = P^H``,
+
+.. math:: \bar r = P \bar x, \qquad \bar\lambda = -\mathrm{Re}\langle P \bar x, x\rangle,
+
+where the bar is the gradient of a real loss. Gradients of z, d and lambda through
+``r = z + lambda d`` follow by the chain rule. The backward pass solves the same system with the
+same solver and is itself differentiable.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, Protocol, get_args, runtime_checkable
+
+import torch
+from torch import Tensor
+
+from smuglib import checks
+from smuglib.consistency import linewise
+from smuglib.consistency.conjugate_gradients import CGSolver
+from smuglib.consistency.linewise import Solver
+from smuglib.operators.sense import SenseOperator
+
+SolverName = Literal["auto", "linewise", "cg", "cg_coupled"]
+
+
+SOLVERS: tuple[SolverName, ...] = get_args(SolverName)
+
+
+@runtime_checkable
+class Step(Protocol):
+    """What an unrolled loop needs of data consistency: wrap a step to change what it does."""
+
+    @property
+    def operator(self) -> SenseOperator:
+        """The operator that measured the data."""
+
+    @property
+    def lam(self) -> Tensor:
+        """Weight λ of the denoised image, a real scalar."""
+
+    def apply(self, z: Tensor, d: Tensor) -> Tensor:
+        """Return `DataConsistency.__call__` of images that are known to fit."""
+
+
+class _Solve(torch.autograd.Function):
+    """``x = P r`` with the derivative that stands at the head of this module."""
+
+    @staticmethod
+    def forward(ctx, rhs, lam, solver):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN205
+        x = solver.solve(rhs, lam)
+        ctx.solver = solver
+        ctx.save_for_backward(x, lam)
+        return x
+
+    @staticmethod
+    def backward(ctx, grad_x):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN205
+        x, lam = ctx.saved_tensors
+        grad_rhs = _Solve.apply(grad_x, lam, ctx.solver)
+        grad_lam = -(grad_rhs.conj() * x).real.sum() if ctx.needs_input_grad[1] else None
+        return grad_rhs, grad_lam, None
+
+
+class DataConsistency:
+    """The poster's data-consistency step, ready for many calls on one scan.
+
+    Parameters
+    ----------
+    A
+        SENSE operator. Its maps want no gradient: there is none for them.
+    lam
+        Weight λ > 0 of the denoised image: a float, or a real scalar tensor whose gradient is
+        wanted.
+    solver
+        ``"linewise"`` (exact, 1-D masks), ``"cg"`` (any mask), ``"cg_coupled"`` (as the published
+        code: all images of a call share their steps, see `CGSolver`), or ``"auto"``: line-wise
+        where the mask is 1-D, its factors fit `factors.MEMORY_BUDGET` and ``expected_solves``
+        repays the factorization. ``solver`` and ``reason`` tell what was chosen and why.
+    expected_solves
+        How many images will be solved for, >= 1, if known; used by ``"auto"`` only.
+    tol, max_iter
+        Stopping rule of conjugate gradients.
+
+    Examples
+    --------
+    >>> mask = torch.arange(16).view(1, 1, 1, 16) % 2 == 0
+    >>> A = SenseOperator(torch.full((1, 4, 16, 16), 0.5 + 0j), mask)
+    >>> step = DataConsistency(A, lam=0.5)
+    >>> d = torch.ones(1, 16, 16, dtype=torch.complex64)
+    >>> x = step(A.normal(d), d)  # data and denoised image agree, and the step leaves them
+    >>> step.solver, (x - d).abs().max().item() < 1e-5
+    ('linewise', True)
+    """
+
+    def __init__(
+        self,
+        A: SenseOperator,
+        lam: float | Tensor = 1.0,
+        solver: SolverName = "auto",
+        *,
+        expected_solves: int | None = None,
+        tol: float = 1e-6,
+        max_iter: int = 200,
+    ) -> None:
+        if not isinstance(A, SenseOperator):
+            raise TypeError(f"A must be a SenseOperator, got {type(A).__name__}")
+        if A.maps.requires_grad:
+            raise ValueError("A.maps requires a gradient, which data consistency does not return")
+        checks.one_of("solver", solver, SOLVERS)
+        checks.positive("tol", tol)
+        checks.integer("max_iter", max_iter)
+        if expected_solves is not None:
+            checks.integer("expected_solves", expected_solves)
+        self.operator = A
+        self.lam = _checked_lam(lam, A)
+        self.solver, self.reason = (
+            _choose(A, expected_solves) if solver == "auto" else (solver, "asked for")
+        )
+        self._solver: Solver = (
+            linewise.linewise(A)
+            if self.solver == "linewise"
+            else CGSolver(A, tol=tol, max_iter=max_iter, coupled=self.solver == "cg_coupled")
+        )
+
+    def __call__(self, z: Tensor, d: Tensor) -> Tensor:
+        """Solve ``(A^H A + lam I) x = z + lam d``.
+
+        Parameters
+        ----------
+        z
+            ``A^H y``, complex, ``[batch, height, width]`` or ``[batch, sample, height, width]``.
+        d
+            Denoised images, likewise. An axis of samples that only one of the two has is shared.
+
+        Returns
+        -------
+        Tensor
+            Images with a sample axis where ``z`` or ``d`` has one.
+        """
+        for name, x in (("z", z), ("d", d)):
+            self.operator.check_images(name, x, dtype=self.operator.maps.dtype)
+        if z.ndim == d.ndim:
+            checks.same_shape("d", d, "z", z)
+        return self.apply(z, d)
+
+    def apply(self, z: Tensor, d: Tensor) -> Tensor:
+        """Solve for images that are known to fit."""
+        if z.ndim != d.ndim:
+            z, d = (z.unsqueeze(1), d) if z.ndim < d.ndim else (z, d.unsqueeze(1))
+        return self._solved(z + self.lam * d)
+
+    def solve(self, rhs: Tensor) -> Tensor:
+        """Apply ``(A^H A + lam I)^{-1}`` to images, with or without an axis of samples."""
+        self.operator.check_images("rhs", rhs, dtype=self.operator.maps.dtype)
+        return self._solved(rhs)
+
+    def _solved(self, rhs: Tensor) -> Tensor:
+        samples = rhs if rhs.ndim == 4 else rhs.unsqueeze(1)
+        solution: Tensor = _Solve.apply(samples, self.lam, self._solver)
+        return solution if rhs.ndim == 4 else solution.squeeze(1)
+
+
+@dataclass(frozen=True)
+class CutStep:
+    """A step that passes no gradient to ``A^H y``, as the published code's."""
+
+    step: Step
+
+    @property
+    def operator(self) -> SenseOperator:
+        """The operator that measured the data."""
+        return self.step.operator
+
+    @property
+    def lam(self) -> Tensor:
+        """Weight of the denoised image."""
+        return self.step.lam
+
+    def apply(self, z: Tensor, d: Tensor) -> Tensor:
+        """Solve for images that are known to fit."""
+        return self.step.apply(z.detach(), d)
+
+
+@dataclass(frozen=True)
+class MismatchedStep:
+    """A step that solves with one mask for data measured with another.
+
+    The poster's published code tests sampling rates so: ``A^H y`` has the new mask, data
+    consistency keeps the mask of the training. It is a mask mismatch, not a change of rate.
+
+    Parameters
+    ----------
+    believed
+        Data consistency with the mask that is believed.
+    operator
+        The operator that measured the data, of the same image size.
+    """
+
+    believed: Step
+    operator: SenseOperator
+
+    def __post_init__(self) -> None:
+        self.believed.operator.check_images("measured maps", self.operator.maps[:, 0])
+
+    @property
+    def lam(self) -> Tensor:
+        """Weight of the denoised image."""
+        return self.believed.lam
+
+    def apply(self, z: Tensor, d: Tensor) -> Tensor:
+        """Solve for images that are known to fit."""
+        return self.believed.apply(z, d)
+
+
+def _checked_lam(lam: float | Tensor, A: SenseOperator) -> Tensor:
+    if isinstance(lam, Tensor):
+        if lam.ndim != 0 or lam.is_complex():
+            raise ValueError(
+                f"lam must be a real scalar tensor, got {lam.dtype} {tuple(lam.shape)}"
+            )
+        checks.positive("lam", lam.item())
+        return lam
+    value = checks.positive("lam", lam)
+    # On the CPU: solvers read its value at each call, and would have to wait for a GPU.
+    return torch.tensor(value, dtype=A.maps.real.dtype)
+
+
+def _choose(A: SenseOperator, expected_solves: int | None) -> tuple[SolverName, str]:
+    """Choose a solver, with the reason. Break-even is 6 to 22 solves (see the benchmark)."""
+    obstacle = linewise.obstacle(A)
+    if obstacle is not None:
+        return "cg", obstacle
+    if expected_solves is not None and expected_solves < 8:
+        return "cg", f"{expected_solves} solves do not repay a factorization"
+    return "linewise", "1-D Cartesian mask: exact, factored once"
+
+
+def as_step(A: SenseOperator | Step, lam: float, solver: SolverName = "auto") -> Step:
+    """Return the data-consistency step of an operator, whose factors are kept for the next call.
+
+    Parameters
+    ----------
+    A
+        An operator, or a step, returned as it is.
+    lam, solver
+        Of the step; a step has its own.
+    """
+    if isinstance(A, Step):
+        return A
+    return DataConsistency(A, lam, solver)
+
+
+def operator_of(A: SenseOperator | Step) -> SenseOperator:
+    """Return the operator that measured the data: ``A`` itself, or that of the step ``A``."""
+    return A if isinstance(A, SenseOperator) else as_step(A, 1.0).operator

@@ -1,0 +1,205 @@
+r"""fastMRI slices as scans: the poster's own data, for whoever has been granted access to it.
+
+A slice becomes a Cartesian problem of ``height`` x ``width`` pixels in these steps.
+
+1. **Axes.** fastMRI stores ``[coil, readout, phase encoding]``: phase encoding already runs along
+   the last axis. The header is asked, so that a transposed file is refused.
+2. **Readout.** It is oversampled twofold, and always complete. With ``C`` cutting the central
+   rows, ``F_h C F_H^H y`` is the k-space of the cropped coil images: the maps and the mask act on
+   rows and on columns alone, so this is exact, before any map is estimated. ``C F_H^H`` has
+   orthonormal rows: white noise stays white.
+3. **Phase encoding.** Columns cannot be cut from an undersampled scan. A fully sampled one is
+   cropped in the same way along its columns: what follows is the retrospective simulation of a
+   scanner that encodes ``width`` columns over the smaller field of view,
+   ``F_w C F_W^H y = F_w (S C x)``, for multiplying by the maps and cropping commute. The pixels
+   keep their size. What lies outside of the crop is removed, where a scanner would fold it in.
+   Cutting ``width`` columns out of k-space instead would keep the field of view but blur the
+   image along one axis only. ``width=None`` keeps the columns as measured.
+4. **Mask.** One fixed mask, as on the poster; outer columns that the scanner only filled with
+   zeros are not samples.
+5. **Maps** by ESPIRiT from the fully sampled centre of the undersampled k-space: nothing is used
+   that a test patient's scan would not have.
+6. **Target** ``S^H F^H y`` of the fully sampled, cropped k-space. **Scale** ``max |A^H y|``.
+
+The coils are not whitened: the files hold no noise scan.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from smuglib import checks, sampling
+from smuglib.data.fastmri.espirit import Espirit
+from smuglib.data.fastmri.field_of_view import acquired_band, crop_field_of_view, is_band
+from smuglib.data.fastmri.volume import Volume
+from smuglib.data.scan import Scan
+from smuglib.data.splits import GROUPS
+from smuglib.operators.fourier import ifft2c
+from smuglib.operators.sense import SenseOperator
+from smuglib.random import generator
+
+SOURCES = ("retrospective", "file")
+
+
+MIN_SIZE = 32
+
+
+@dataclass(frozen=True)
+class FastMRIProtocol:
+    """How a slice becomes a scan; refuses an impossible protocol when it is made.
+
+    Parameters
+    ----------
+    sampling_rate
+        Fraction of sampled phase-encoding columns, in (0, 1]; columns that the scanner never
+        acquired are taken off the mask afterwards.
+    height, width
+        Size of the crop in pixels, or None to keep an axis as measured.
+    n_coils
+        Number of coils that a volume must have, or None for any.
+    center_fraction
+        Fraction of columns in the fully sampled centre.
+    mask_seed
+        Seed of the mask: one mask serves all slices of one width.
+    source
+        ``"retrospective"``: draw the mask; the volume must be fully sampled. ``"file"``: use
+        the mask in a test file in its place; the columns must be kept then, ``width=None``.
+    espirit
+        Settings of the map estimation.
+    """
+
+    sampling_rate: float = 0.25
+    height: int | None = 320
+    width: int | None = 320
+    n_coils: int | None = None
+    center_fraction: float = 0.08
+    mask_seed: int = 0
+    source: str = "retrospective"
+    espirit: Espirit = field(default_factory=Espirit)
+
+    def __post_init__(self) -> None:
+        """Check every value."""
+        for name in ("height", "width"):
+            if getattr(self, name) is not None:
+                checks.integer(name, getattr(self, name), minimum=MIN_SIZE)
+        if self.n_coils is not None:
+            checks.integer("n_coils", self.n_coils, minimum=2)
+        checks.integer("mask_seed", self.mask_seed, minimum=0)
+        checks.one_of("source", self.source, SOURCES)
+        if self.source == "file" and self.width is not None:
+            raise ValueError(
+                "width must be None with source 'file': an undersampled scan cannot be cropped "
+                f"along the phase encoding, got {self.width}"
+            )
+        if self.width is not None:
+            self.mask(self.width)
+
+    def mask(self, width: int) -> Tensor:
+        """Draw the sampling mask, boolean, ``[1, 1, 1, width]``."""
+        return sampling.cartesian_mask(
+            width,
+            self.sampling_rate,
+            self.center_fraction,
+            generator=generator(self.mask_seed, "mask"),
+        )
+
+    def misfit(self, volume: Volume) -> str | None:
+        """Say why a volume does not fit this protocol; None if it does."""
+        _, n_coils, height, width = volume.shape
+        if self.n_coils not in (None, n_coils):
+            return f"it has {n_coils} coils, n_coils asks for {self.n_coils}"
+        if height < (self.height or 0) or width < (self.width or 0):
+            return (
+                f"it has {height} x {width} samples, fewer than the {self.height} x {self.width} "
+                "of height and width"
+            )
+        return None
+
+
+def load_slice(
+    volume: Volume | Path | str,
+    index: int,
+    *,
+    split: str = "test",
+    slice_index: int | None = None,
+    maps_folder: Path | str | None = None,
+    **protocol: Any,  # noqa: ANN401
+) -> Scan:
+    """Read one slice of a fastMRI multicoil volume as a scan.
+
+    Parameters
+    ----------
+    volume
+        The volume or its file.
+    index
+        Index of the slice in the file.
+    split
+        ``"train"``, ``"val"`` or ``"test"``: noted in the scan.
+    slice_index
+        Index of the slice in its split, noted in the scan; `index` by default.
+    maps_folder
+        Where estimated maps are kept for the next time, see `Espirit.estimate`.
+    **protocol
+        Fields of `FastMRIProtocol`.
+
+    Returns
+    -------
+    Scan
+        A batch of one, k-space and target divided by ``max |A^H y|``. Its target is NaN if the
+        file itself is undersampled: there is nothing to compare with.
+
+    Raises
+    ------
+    ImportError
+        If h5py or sigpy is missing.
+    ValueError
+        If the file is not a multicoil volume or does not fit the protocol.
+    """
+    checks.one_of("split", split, GROUPS)
+    settings = FastMRIProtocol(**protocol)
+    opened = volume if isinstance(volume, Volume) else Volume.open(volume)
+    note = index if slice_index is None else slice_index
+    return slice_of(opened, index, settings, split, note, maps_folder)
+
+
+def slice_of(
+    volume: Volume,
+    index: int,
+    protocol: FastMRIProtocol,
+    split: str,
+    slice_index: int,
+    maps_folder: Path | str | None,
+) -> Scan:
+    """Read one slice of an opened volume: `load_slice` with its settings made."""
+    misfit = protocol.misfit(volume)
+    if misfit:
+        raise ValueError(f"{volume.path} does not fit the protocol: {misfit}")
+    measured = volume.kspace(index)
+    columns = measured.abs().sum((0, 1, 2)) > 0
+    is_full = is_band(columns)
+    own = volume.mask() if protocol.source == "file" else None
+    if protocol.source == "file" and own is None:
+        raise ValueError(f"{volume.path} lacks 'mask', which source 'file' asks for")
+    if protocol.source == "retrospective" and not is_full:
+        raise ValueError(
+            f"{volume.path} is undersampled, {int(columns.sum())} of {len(columns)} columns: "
+            "source 'retrospective' needs a fully sampled volume; use source='file', width=None"
+        )
+    full = crop_field_of_view(crop_field_of_view(measured, protocol.height, -2), protocol.width, -1)
+    width = full.shape[-1]
+    mask = protocol.mask(width) if own is None else own.reshape(1, 1, 1, -1)
+    mask = mask & acquired_band(columns, width)
+    kspace = full * mask
+    maps = protocol.espirit.estimate(kspace, maps_folder)
+    target = (maps.conj() * ifft2c(full)).sum(1)
+    if not is_full:
+        target = torch.full_like(target, torch.nan)
+    scale = SenseOperator(maps, mask).adjoint(kspace).abs().max().item()
+    return Scan(
+        kspace / scale, maps, mask, target / scale, scale, volume.subject, slice_index, split
+    )

@@ -1,0 +1,79 @@
+"""Splits of fastMRI volumes by patient, never by file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+
+from smuglib import checks
+from smuglib.data.fastmri.volume import Volume
+from smuglib.data.splits import GROUPS
+from smuglib.random import derived_seed
+
+FRACTIONS: Mapping[str, float] = MappingProxyType({"train": 0.76, "val": 0.08, "test": 0.16})
+"""The poster's 304, 32 and 64 slices as shares of the patients."""
+
+
+def split_patients(
+    files: Iterable[Volume | Path | str],
+    fractions: Mapping[str, float] = FRACTIONS,
+    seed: int = 0,
+) -> dict[str, tuple[Volume, ...]]:
+    """Divide volumes into splits by patient: all files of one patient go to one split.
+
+    A patient's split is drawn from the seed and the patient's own identifier. So it depends
+    neither on names nor on which other files are there: a download that goes on never moves a
+    patient from training to test. The fractions are therefore met on average only.
+
+    Parameters
+    ----------
+    files
+        Volumes or their files.
+    fractions
+        Share of the patients of ``"train"``, ``"val"`` and ``"test"``, summing to 1.
+    seed
+        Seed of the division; it also orders the volumes of each split.
+    """
+    for name, value in fractions.items():
+        checks.one_of("fractions", name, GROUPS)
+        checks.fraction(f"fractions[{name!r}]", value, allow_zero=True)
+    if abs(sum(fractions.values()) - 1) > 1e-9:
+        raise ValueError(f"fractions must sum to 1, got {dict(fractions)}")
+    volumes = [file if isinstance(file, Volume) else Volume.open(file) for file in files]
+    volumes.sort(key=lambda v: (derived_seed(seed, "order", v.patient), v.path.name))
+    splits: dict[str, list[Volume]] = {name: [] for name in GROUPS}
+    for volume in volumes:
+        splits[_draw_split(volume.patient, fractions, seed)].append(volume)
+    return {name: tuple(members) for name, members in splits.items()}
+
+
+def _draw_split(patient: str, fractions: Mapping[str, float], seed: int) -> str:
+    position = derived_seed(seed, "split", patient) / 2**63
+    chosen = ""
+    for name in GROUPS:
+        fraction = fractions.get(name, 0.0)
+        chosen = name if fraction > 0 else chosen
+        position -= fraction
+        if position < 0:
+            break
+    return chosen
+
+
+def from_the_centre(volumes: Sequence[Volume]) -> list[tuple[Volume, int]]:
+    """List slices, as volume and index, turn by turn: the central one of every volume first.
+
+    The next ones outwards follow.
+    """
+    orders = [_outwards(volume.shape[0]) for volume in volumes]
+    turns = range(max(map(len, orders), default=0))
+    return [
+        (volume, order[turn])
+        for turn in turns
+        for volume, order in zip(volumes, orders, strict=True)
+        if turn < len(order)
+    ]
+
+
+def _outwards(n_slices: int) -> list[int]:
+    return sorted(range(n_slices), key=lambda index: abs(index - n_slices // 2))

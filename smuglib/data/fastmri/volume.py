@@ -1,0 +1,158 @@
+"""fastMRI multicoil volumes: one HDF5 file per scan, read slice by slice.
+
+The layout is that of Zbontar et al., "fastMRI: An Open Dataset and Benchmarks for Accelerated
+MRI", arXiv:1811.08839: ``kspace`` complex64 ``[slice, coil, readout, phase encoding]``,
+``ismrmrd_header`` (XML), ``reconstruction_rss`` in training and validation files, ``mask`` in
+undersampled test files, and the attribute ``patient_id``. The zero frequency sits at index
+``n // 2`` of both axes, as in `smuglib.operators.fourier`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from smuglib.checks import require
+from smuglib.random import derived_seed
+
+EXPECTED = "expected a fastMRI multicoil volume"
+
+
+@dataclass(frozen=True)
+class Volume:
+    """One multicoil file: what it holds, checked when it is opened; slices are read on demand.
+
+    Parameters
+    ----------
+    path
+        The file.
+    patient
+        The anonymous identifier of the patient, who may have several files.
+    shape
+        Shape of ``kspace``: slices, coils, readout samples, phase-encoding columns.
+    """
+
+    path: Path
+    patient: str
+    shape: tuple[int, int, int, int]
+
+    @classmethod
+    def open(cls, path: Path | str) -> Volume:
+        """Read what a file holds, without its k-space.
+
+        Raises
+        ------
+        ValueError
+            If the file is not HDF5, is truncated, or is not a multicoil volume.
+        """
+        path = Path(path)
+        with _reading(path) as file:
+            return cls(path, _patient(path, file), _shape(path, file))
+
+    @property
+    def subject(self) -> int:
+        """The patient as a 48-bit number, exact in int64 and in float64."""
+        return derived_seed(0, "patient", self.patient) >> 15
+
+    def kspace(self, index: int) -> Tensor:
+        """Read the k-space of a slice, ``[1, coil, readout, phase encoding]``.
+
+        It is complex64, in the scanner's units.
+
+        Raises
+        ------
+        ValueError
+            If the slice cannot be read, is not finite, or holds no signal.
+        """
+        if not 0 <= index < self.shape[0]:
+            raise IndexError(
+                f"slice index of {self.path} must lie in [0, {self.shape[0]}), got {index}"
+            )
+        with _reading(self.path) as file:
+            kspace = torch.from_numpy(file["kspace"][index].astype(np.complex64))[None]
+        if not kspace.isfinite().all() or not kspace.any():
+            raise ValueError(f"slice {index} of {self.path} is not finite or holds no signal")
+        return kspace
+
+    def mask(self) -> Tensor | None:
+        """Read which columns of a test file are sampled, boolean, ``[phase encoding]``.
+
+        None if the file has no mask.
+        """
+        with _reading(self.path) as file:
+            if "mask" not in file:
+                return None
+            mask = torch.from_numpy(np.asarray(file["mask"])).bool()
+        if mask.shape != self.shape[-1:]:
+            raise ValueError(
+                f"mask of {self.path} must have shape ({self.shape[-1]},), got {tuple(mask.shape)}"
+            )
+        return mask
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[Any]:
+    """Open a file, and say what is wrong with it if HDF5 cannot read it."""
+    h5py = require("h5py", extra="fastmri", what="fastMRI volumes")
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no file {path}: {EXPECTED} (.h5)")
+    try:
+        with h5py.File(path, "r") as file:
+            yield file
+    except OSError as error:
+        raise ValueError(
+            f"{path} cannot be read as HDF5, it may be truncated ({error}): {EXPECTED}"
+        ) from error
+
+
+def _shape(path: Path, file: Any) -> tuple[int, int, int, int]:  # noqa: ANN401
+    missing = [key for key in ("kspace", "ismrmrd_header") if key not in file]
+    if missing:
+        raise ValueError(f"{path} lacks {missing[0]!r}, it has {sorted(file)}: {EXPECTED}")
+    kspace = file["kspace"]
+    if kspace.ndim == 3 or (kspace.ndim == 4 and kspace.shape[1] == 1):
+        raise ValueError(
+            f"{path} is a single-coil volume, kspace {kspace.shape}: {EXPECTED}, "
+            "[slice, coil, readout, phase encoding]"
+        )
+    if kspace.ndim != 4 or kspace.dtype.kind != "c":
+        raise ValueError(
+            f"kspace of {path} has dtype {kspace.dtype} and shape {kspace.shape}: {EXPECTED}, "
+            "complex, [slice, coil, readout, phase encoding]"
+        )
+    readout, encoded = _encoded_matrix(path, file["ismrmrd_header"][()])
+    if readout != encoded and kspace.shape[-2:] == (encoded, readout):
+        raise ValueError(
+            f"kspace of {path} has shape {kspace.shape}, but its header names {readout} readout "
+            f"samples and {encoded} phase encodings: phase encoding must run along the last axis"
+        )
+    return kspace.shape
+
+
+def _encoded_matrix(path: Path, header: bytes | str) -> tuple[int, int]:
+    """Return the readout samples (x) and phase encodings (y) that the ISMRMRD header names."""
+    try:
+        root = ElementTree.fromstring(header)
+        matrix = "{*}encoding/{*}encodedSpace/{*}matrixSize/{*}"
+        x, y = (int(root.findtext(matrix + axis, "")) for axis in "xy")
+    except (ElementTree.ParseError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"ismrmrd_header of {path} names no encoded matrix size ({error}): {EXPECTED}"
+        ) from error
+    return x, y
+
+
+def _patient(path: Path, file: Any) -> str:  # noqa: ANN401
+    if "patient_id" not in file.attrs:
+        raise ValueError(
+            f"{path} lacks the attribute 'patient_id', by which patients are kept apart: {EXPECTED}"
+        )
+    return str(file.attrs["patient_id"])

@@ -1,0 +1,296 @@
+"""Comparisons of records: means, paired differences and quotients, and their intervals.
+
+Methods are compared slice by slice: what two of them share, such as an easy slice or an unlucky
+draw of noise, leaves their difference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Unpack
+
+import numpy as np
+import pandas as pd
+
+from smuglib import checks
+from smuglib.evaluation.bootstrap import Interval, Options, over_subjects
+from smuglib.evaluation.scenarios import Scenario
+from smuglib.evaluation.scores import select
+
+SLICE = ["split", "subject", "slice"]
+"""Columns that name a slice."""
+
+
+PAIR = [*SLICE, "seed"]
+"""Columns that make rows of two methods a pair."""
+
+
+VARIANT = ["method", "training_sigma", "placement"]
+"""Columns that name what is compared."""
+
+
+Variant = tuple[str, float, str]
+
+
+def averages(
+    rows: pd.DataFrame,
+    value: str = "value",
+    *,
+    by: Sequence[str] = ("scenario", "method"),
+    root_mean_square: bool = False,
+) -> pd.DataFrame:
+    """Average a column with its bootstrap interval over subjects.
+
+    Parameters
+    ----------
+    rows
+        Rows with ``split``, ``subject``, the columns of ``by``, and numbers to average.
+    value
+        Which numbers.
+    by
+        Columns that hold apart what must not be averaged.
+    root_mean_square
+        Return the root of the mean square, and the roots of its interval's ends, instead of the
+        mean: for errors of either sign.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per group, in the order of the rows: ``mean``, ``low`` and ``high`` (NaN for fewer
+        than two subjects), ``n`` values and ``n_subjects``, indexed by group.
+    """
+    for name in (value, *by):
+        checks.one_of("column", name, map(str, rows.columns))
+    lines = {}
+    for group, part in rows.groupby(list(by), sort=False):
+        values = part.set_index(["split", "subject"])[value].astype(float)
+        ends = over_subjects(values**2 if root_mean_square else values)
+        if root_mean_square:
+            ends = Interval(*map(float, np.sqrt(ends)))
+        lines[group] = [*ends, len(values), values.index.nunique()]
+    index = pd.MultiIndex.from_tuples(lines, names=list(by))
+    if len(by) == 1:
+        index = index.get_level_values(0)  # type: ignore[assignment]
+    columns = ["mean", "low", "high", "n", "n_subjects"]
+    return pd.DataFrame(list(lines.values()), index=index, columns=columns)
+
+
+def intervals(means: pd.DataFrame) -> dict[object, Interval]:
+    """Return the rows of `averages` as intervals, by group."""
+    ends = means[["mean", "low", "high"]].itertuples(index=False, name=None)
+    return dict(zip(means.index, (Interval(*map(float, row)) for row in ends), strict=True))
+
+
+def compare(
+    first: pd.DataFrame,
+    second: pd.DataFrame,
+    value: str = "psnr",
+    *,
+    pair: Sequence[str] = PAIR,
+    **options: Unpack[Options],
+) -> Interval:
+    """Return the mean of ``first - second``, slice by slice, with its interval over subjects.
+
+    Parameters
+    ----------
+    first, second
+        Records of the same slices and seeds, one row each.
+    value
+        A column of results.
+    pair
+        Columns that make two rows a pair, ``split`` and ``subject`` first.
+    options
+        See `smuglib.evaluation.bootstrap.bootstrap`.
+
+    Returns
+    -------
+    Interval
+        NaN at both ends for fewer than two subjects.
+    """
+    # Sorted, so that the order of rows changes no digit.
+    return over_subjects(difference(first, second, value, pair=pair).sort_index(), **options)
+
+
+def difference(
+    first: pd.DataFrame,
+    second: pd.DataFrame,
+    value: str = "psnr",
+    *,
+    pair: Sequence[str] = PAIR,
+    ratio: bool = False,
+) -> pd.Series[float]:
+    """Return ``first - second``, or their quotient, of each pair of rows: see `compare`.
+
+    Raises
+    ------
+    ValueError
+        If a row lacks its partner, or has several.
+    """
+    one, other = (rows.set_index(list(pair))[value] for rows in (first, second))
+    for rows, index in ((first, one.index), (second, other.index)):
+        if index.has_duplicates:
+            raise ValueError(
+                f"{_methods(rows)} has several rows for one slice, "
+                f"{_named(index[index.duplicated()])}: select those to compare"
+            )
+    lacking = one.index.symmetric_difference(other.index)
+    if len(lacking):
+        raise ValueError(
+            "records to compare must be of the same slices, one row each: got "
+            f"{len(one)} of {_methods(first)} and {len(other)} of {_methods(second)}; no partner "
+            f"has {_named(lacking)}"
+        )
+    partner = other.reindex(one.index)
+    return one / partner if ratio else one - partner
+
+
+def _methods(rows: pd.DataFrame) -> str:
+    return ", ".join(map(str, pd.unique(rows["method"]))) if "method" in rows else "a method"
+
+
+def _named(index: pd.Index) -> str:
+    return ", ".join(f"{name} {value}" for name, value in zip(index.names, index[0], strict=True))
+
+
+def with_partner(
+    rows: pd.DataFrame, others: pd.DataFrame, pair: Sequence[str] = PAIR
+) -> pd.DataFrame:
+    """Return the rows that have a partner among others."""
+    keys = list(pair)
+    return rows[rows.set_index(keys).index.isin(others.set_index(keys).index)]
+
+
+def paired_differences(
+    rows: pd.DataFrame,
+    column: str,
+    first: str,
+    second: str,
+    value: str = "value",
+    *,
+    ratio: bool = False,
+) -> pd.DataFrame:
+    """Return the differences of two groups of rows as rows, to select from and to average.
+
+    Parameters
+    ----------
+    rows
+        Rows; all columns but ``value`` and ``column`` make a pair.
+    column
+        The column that tells the two apart, such as ``"method"``.
+    first, second
+        Its values: the result is ``first - second``.
+    value
+        Numbers to subtract.
+    ratio
+        Divide instead: ``first / second``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The rows of ``first`` with ``value`` replaced.
+    """
+    pair = [name for name in rows.columns if name not in (value, column)]
+    one, other = (rows[rows[column] == name] for name in (first, second))
+    found = difference(one, other, value, pair=pair, ratio=ratio)
+    return found.reset_index().assign(**{column: first})
+
+
+def compare_methods(
+    records: pd.DataFrame,
+    value: str = "psnr",
+    *,
+    reference: str = "modl",
+    reference_sigma: float | None = None,
+    by: Sequence[str] = ("scenario", "epsilon", "sampling_rate"),
+    **options: Unpack[Options],
+) -> pd.DataFrame:
+    """Tabulate methods, each with its difference to a reference method.
+
+    Parameters
+    ----------
+    records
+        What `smuglib.evaluation.scores.read` returns; files may be concatenated.
+    value
+        A column of results.
+    reference
+        The method that differences are taken to.
+    reference_sigma
+        Its training noise. By default that of the method it is compared with, where the
+        reference has it, or the only one that it has.
+    by
+        Columns that hold apart what must not be averaged.
+    options
+        See `smuglib.evaluation.bootstrap.bootstrap`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        For every group and every variant (method, training noise, placement): mean and standard
+        deviation over slices (population, as the poster's ±), mean paired difference to the
+        reference with its interval (NaN for fewer than two subjects), number of slices and
+        subjects. The reference's own difference is 0.
+
+    Raises
+    ------
+    ValueError
+        If the reference is missing or ambiguous, or slices differ: see `compare`.
+    """
+    for name in (value, *by):
+        checks.one_of("column", name, map(str, records.columns))
+    lines = []
+    for group, rows in records.groupby(list(by), sort=False):
+        variants: dict[Variant, pd.DataFrame] = {
+            key: part.sort_values(PAIR)  # type: ignore[misc]
+            for key, part in rows.groupby(VARIANT, sort=False)
+        }
+        chosen = {key: part for key, part in variants.items() if key[0] == reference}
+        for key, own in variants.items():
+            other = _reference(chosen, key, reference, reference_sigma)
+            change = compare(own, other, value, **options)
+            lines.append(
+                {
+                    **dict(zip(by, group, strict=True)),
+                    **dict(zip(VARIANT, key, strict=True)),
+                    "mean": own[value].mean(),
+                    "std": own[value].std(ddof=0),
+                    "difference": change.mean,
+                    "low": change.low,
+                    "high": change.high,
+                    "n_slices": len(own),
+                    "n_subjects": own.groupby(["split", "subject"]).ngroups,
+                }
+            )
+    return pd.DataFrame(lines)
+
+
+def _reference(
+    chosen: dict[Variant, pd.DataFrame], key: Variant, name: str, sigma: float | None
+) -> pd.DataFrame:
+    """Return the rows of the reference that a variant is compared with."""
+    if key in chosen and sigma is None:
+        return chosen[key]
+    wanted = key[1] if sigma is None else sigma
+    matching = [rows for (_, found, _), rows in chosen.items() if found == wanted]
+    if not matching and sigma is None:
+        matching = list(chosen.values())
+    if len(matching) != 1:
+        available = [f"{found:g} ({placement})" for _, found, placement in chosen]
+        raise ValueError(
+            f"reference {name!r} for {key} must be one set of rows, got {len(matching)}; "
+            f"its training noises are {available}: give reference_sigma or select rows"
+        )
+    return matching[0]
+
+
+def fragility(
+    block: pd.DataFrame, scenarios: Sequence[Scenario], method: str
+) -> dict[str, Interval]:
+    """Return clean minus attacked PSNR of a method (dB), by name of the scenario."""
+    own = block[block["method"] == method]
+    clean = select(own, Scenario("clean"))
+    found = {}
+    for scenario in scenarios:
+        if scenario.rung != "clean":
+            rows = select(own, scenario)
+            found[scenario.name] = compare(with_partner(clean, rows), rows)
+    return found

@@ -1,0 +1,151 @@
+"""Whether attacks that know more did more damage: where they did not, the attack is broken.
+
+An attacker who knows more can do what one who knows less does. Where the records show that a
+stronger rung hurts less, beyond the chance of the subjects drawn, its search has failed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations
+from typing import Any, Unpack
+
+import pandas as pd
+
+from smuglib import checks
+from smuglib.evaluation.bootstrap import Options
+from smuglib.evaluation.comparisons import PAIR, compare, with_partner
+
+LEVELS = {
+    "random_gaussian": 0,
+    "random_uniform": 0,
+    "transfer_published": 1,
+    "transfer": 1,
+    "adaptive": 2,
+    "kspace": 2,
+    "adaptive_strong": 3,
+}
+"""What the attacker knows, by rung.
+
+0 is nothing, 1 the network without its smoothing, 2 the defended network, and 3 the same with a
+longer search. Rungs of one level are not compared.
+"""
+
+
+THREAT = (
+    "method",
+    "weights_sha256",
+    "training_sigma",
+    "placement",
+    "sigma",
+    "n_samples",
+    "n_steps",
+    "sampling_rate",
+    "consistency_rate",
+    "domain",
+    "norm",
+    "epsilon",
+)
+"""Columns in which rows must agree to be compared."""
+
+
+_RESULTS = (
+    "weaker",
+    "stronger",
+    "difference",
+    "low",
+    "high",
+    "n_slices",
+    "n_subjects",
+    "broken",
+)
+
+
+def ordering(
+    records: pd.DataFrame,
+    metric: str = "psnr",
+    *,
+    by: Sequence[str] = THREAT,
+    **options: Unpack[Options],
+) -> pd.DataFrame:
+    """Compare the damage of all rungs of different strength, slice by slice.
+
+    Parameters
+    ----------
+    records
+        What `smuglib.evaluation.scores.read` returns; files may be concatenated. Rows of rungs that
+        are not in `LEVELS`, such as ``"clean"``, are left out.
+    metric
+        A column of results, of which less is more damage.
+    by
+        Columns that hold apart what must not be compared.
+    options
+        See `smuglib.evaluation.bootstrap.bootstrap`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per group of ``by`` and pair of rungs, with those columns, ``weaker``,
+        ``stronger``, the mean ``difference`` of the metric, weaker minus stronger, over the slices
+        that both have (positive: in order), ``low`` and ``high`` of its bootstrap interval over
+        subjects (NaN for fewer than two), ``n_slices``, ``n_subjects``, and ``broken``: the
+        interval lies wholly below zero. Pairs without a common slice give no row.
+
+    Raises
+    ------
+    ValueError
+        If a column is missing, or a rung has several rows for one slice: select those to compare.
+    """
+    for name in (metric, "rung", *by, *PAIR):
+        checks.one_of("column", name, map(str, records.columns))
+    lines: list[dict[str, Any]] = []
+    ranked = records[records["rung"].isin(LEVELS)]
+    for group, rows in ranked.groupby(list(by), sort=False):
+        keys = dict(zip(by, group, strict=True))
+        found = {str(rung): part for rung, part in rows.groupby("rung")}
+        climbed = sorted(found, key=lambda rung: LEVELS[rung])
+        for weaker, stronger in combinations(climbed, 2):
+            milder = with_partner(found[weaker], found[stronger])
+            if LEVELS[weaker] == LEVELS[stronger] or milder.empty:
+                continue
+            interval = compare(milder, with_partner(found[stronger], milder), metric, **options)
+            lines.append(
+                {
+                    **keys,
+                    "weaker": weaker,
+                    "stronger": stronger,
+                    "difference": interval.mean,
+                    "low": interval.low,
+                    "high": interval.high,
+                    "n_slices": len(milder),
+                    "n_subjects": milder.groupby(["split", "subject"]).ngroups,
+                    "broken": interval.high < 0,
+                }
+            )
+    kinds = {"difference": float, "low": float, "high": float, "broken": bool}
+    return pd.DataFrame(lines, columns=[*by, *_RESULTS]).astype(kinds)
+
+
+def shortfalls(order: pd.DataFrame, rung: str = "adaptive") -> dict[str, float]:
+    """Return how far a rung's search falls short, beyond the chance of the subjects drawn.
+
+    Parameters
+    ----------
+    order
+        What `ordering` returned.
+    rung
+        An attack.
+
+    Returns
+    -------
+    dict
+        By rung that did more damage although it knows no more: the largest mean difference.
+        A longer search counts for its level too, for it knows the same.
+    """
+    found: dict[str, float] = {}
+    for weaker in order.loc[(order["stronger"] == rung) & order["broken"], "weaker"].unique():
+        chosen = (order["stronger"] == rung) & (order["weaker"] == weaker) & order["broken"]
+        found[str(weaker)] = float(-order.loc[chosen, "difference"].min())
+    longer = (order["weaker"] == rung) & (order["stronger"] == f"{rung}_strong")
+    more = order.loc[longer & (order["low"] > 0), "difference"]
+    return found if more.empty else {**found, f"{rung}_strong": float(more.max())}

@@ -1,0 +1,236 @@
+"""Files of results: one dataclass per row, in CSV, with provenance and a hash beside it.
+
+A kind of row is a dataclass whose fields are numbers and words. Beside ``<name>.csv`` stands
+``<name>.json`` with the provenance of the whole file and the hash that tells a truncated or
+edited file.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar
+
+import pandas as pd
+
+from smuglib import files
+
+
+@dataclass(frozen=True)
+class Record:
+    """Base of all kinds of rows: fields of type ``str``, ``int`` or ``float``."""
+
+    RESULTS: ClassVar[tuple[str, ...]] = ()
+    """Fields that are measured; none may be NaN."""
+
+    OPTIONAL: ClassVar[tuple[str, ...]] = ()
+    """Fields that need not have been measured: NaN then, and empty in the file."""
+
+    MAKERS: ClassVar[tuple[str, ...]] = ()
+    """Fields that tell what made the row."""
+
+    @classmethod
+    def columns(cls) -> dict[str, str]:
+        """Return the names of the fields and of their types, in the order of the file."""
+        return {field.name: str(field.type) for field in fields(cls)}
+
+    @classmethod
+    def keys(cls) -> tuple[str, ...]:
+        """Return the fields that tell rows apart: all but the results and what made them."""
+        made = (*cls.RESULTS, *cls.OPTIONAL, *cls.MAKERS)
+        return tuple(name for name in cls.columns() if name not in made)
+
+    @property
+    def identity(self) -> tuple[object, ...]:
+        """The values of `keys`."""
+        return tuple(getattr(self, name) for name in self.keys())
+
+
+RecordType = TypeVar("RecordType", bound=Record)
+
+
+def write(
+    path: Path | str,
+    rows: Iterable[RecordType],
+    kind: type[RecordType],
+    provenance: dict[str, Any] | None = None,
+) -> None:
+    """Write rows to a CSV file, whole or not at all.
+
+    Parameters
+    ----------
+    path
+        The CSV file; its folder is created.
+    rows, kind
+        The rows, and their class.
+    provenance
+        Values that `json.dumps` accepts, for the JSON file beside it (see
+        `smuglib.provenance.describe`). Without it no JSON file is written, and the rows can
+        be read with ``verify=False`` only.
+
+    Raises
+    ------
+    ValueError
+        If a result is NaN, or two rows have the same identity; nothing is written then.
+    """
+    rows, path = list(rows), Path(path)
+    _check_rows(rows)
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, kind.columns(), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(
+        {name: "" if value != value else value for name, value in asdict(row).items()}
+        for row in rows
+    )
+    files.write_text(path, buffer.getvalue())
+    if provenance is not None:
+        written = {"rows": len(rows), "sha256": files.sha256(path)}
+        files.write_json(path.with_suffix(".json"), {**provenance, **written})
+
+
+def read(path: Path | str, kind: type[RecordType], *, verify: bool = True) -> pd.DataFrame:
+    """Read and check rows.
+
+    Parameters
+    ----------
+    path
+        A CSV file that `write` wrote.
+    kind
+        The class of its rows.
+    verify
+        Compare the file with the hash in the JSON file beside it.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One line a row, with the columns and types of its class.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the CSV file, or with ``verify`` its JSON file, is missing.
+    ValueError
+        If the file is truncated or edited, lacks a column, has an unknown one, or holds a value
+        of the wrong type.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"no records file {path}")
+    if verify:
+        _verify(path)
+    with path.open(encoding="utf-8", newline="") as file:
+        reader = csv.DictReader(file)
+        columns = kind.columns()
+        _check_columns(path, columns, list(reader.fieldnames or []))
+        rows = [_parsed(path, number, row, kind) for number, row in enumerate(reader, start=2)]
+    frame = pd.DataFrame([asdict(row) for row in rows], columns=list(columns))
+    return frame.astype({name: kept for name, kept in columns.items() if kept != "str"})
+
+
+def rows_of(frame: pd.DataFrame, kind: type[RecordType]) -> list[RecordType]:
+    """Return the rows of a table that `read` returned.
+
+    Parameters
+    ----------
+    frame
+        One line a row.
+    kind
+        Their class.
+
+    Returns
+    -------
+    list
+        The rows, in the order of the table.
+    """
+    return [
+        kind(**{str(name): value for name, value in row.items()})
+        for row in frame.to_dict("records")
+    ]
+
+
+def read_provenance(path: Path | str) -> dict[str, Any]:
+    """Read the provenance of a file of rows.
+
+    Parameters
+    ----------
+    path
+        The CSV file.
+
+    Returns
+    -------
+    dict
+        What was given to `write`, and the number of rows and hash of the CSV file.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the JSON file is missing.
+    ValueError
+        If it is no whole JSON file of this module.
+    """
+    path = Path(path).with_suffix(".json")
+    if not path.is_file():
+        raise FileNotFoundError(f"no provenance file {path} beside the records")
+    try:
+        provenance: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{path} is not a whole JSON file: {error}") from error
+    missing = [key for key in ("rows", "sha256") if key not in provenance]
+    if missing:
+        raise ValueError(f"{path} lacks {missing[0]!r}: it is no provenance of records")
+    return provenance
+
+
+def _check_rows(rows: list[RecordType]) -> None:
+    seen = set()
+    for row in rows:
+        broken = [name for name in row.RESULTS if math.isnan(getattr(row, name))]
+        if broken:
+            raise ValueError(f"{broken[0]} is NaN for {row}")
+        if row.identity in seen:
+            raise ValueError(f"two records are of the same settings: {row}")
+        seen.add(row.identity)
+
+
+def _verify(path: Path) -> None:
+    provenance = read_provenance(path)
+    if files.sha256(path) != provenance["sha256"]:
+        n_rows = max(path.read_text(encoding="utf-8").count("\n") - 1, 0)
+        raise ValueError(
+            f"{path} is truncated or edited: it has {n_rows} rows and its hash is not that of "
+            f"the {provenance['rows']} rows written (see {path.with_suffix('.json').name})"
+        )
+
+
+def _check_columns(path: Path, columns: dict[str, str], found: list[str]) -> None:
+    missing = [name for name in columns if name not in found]
+    unknown = [name for name in found if name not in columns]
+    if missing:
+        raise ValueError(f"{path} lacks column {missing[0]!r}: records need {', '.join(columns)}")
+    if unknown:
+        raise ValueError(
+            f"{path} has the unknown column {unknown[0]!r}: allowed are {', '.join(columns)}"
+        )
+
+
+def _parsed(path: Path, number: int, row: dict[str, Any], kind: type[RecordType]) -> RecordType:
+    """Convert one line of text; a line cut short has None for the fields it lacks."""
+    types = {"str": str, "int": int, "float": float}
+    columns = kind.columns()
+    if None in row or None in row.values():
+        raise ValueError(f"{path}, line {number}: not {len(columns)} fields, the file is truncated")
+    values: dict[str, Any] = {}
+    for name, type_name in columns.items():
+        try:
+            empty = name in kind.OPTIONAL and not row[name]
+            values[name] = math.nan if empty else types[type_name](row[name])
+        except ValueError as error:
+            raise ValueError(
+                f"{path}, line {number}: {name} must be of type {type_name}, got {row[name]!r}"
+            ) from error
+    return kind(**values)

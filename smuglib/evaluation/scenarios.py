@@ -1,0 +1,259 @@
+"""Scenarios: what every method is put through, from clean scans to the strongest attack."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from smuglib import checks
+from smuglib.attacks.ladder import LADDER, Attack
+
+RUNGS = ("clean", *LADDER)
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """What a method is put through.
+
+    Parameters
+    ----------
+    name
+        Name of the scenario in records, tables and figures.
+    rung
+        ``"clean"``, or a rung of `smuglib.attacks.LADDER`.
+    epsilon
+        Strength of the perturbation, >= 0; 0 for ``"clean"``.
+    domain, norm, attack_steps, attack_restarts
+        Override those of the rung.
+    attack_samples
+        Noise samples of the attacked reconstruction's gradient; few, since they are redrawn at
+        each step. None: as many as the network has.
+    sampling_rate
+        Reconstruct from a scan with this sampling rate; None: from the scan as it is.
+    n_steps, n_samples
+        Unrolling steps (attacked and scored) and noise samples (scored) at test time; None: the
+        network's own.
+    mask_mismatch
+        Keep the mask of the scan as it is in data consistency, whatever mask ``sampling_rate``
+        measured with, as the published code does.
+    precision
+        Arithmetic of the attack's ascent (see `smuglib.attacks.Attack`); scores are in float32.
+
+    Raises
+    ------
+    ValueError
+        If a setting is unknown or out of range.
+    """
+
+    name: str
+    rung: str = "clean"
+    epsilon: float = 0.0
+    domain: str | None = None
+    norm: str | None = None
+    attack_steps: int | None = None
+    attack_restarts: int | None = None
+    attack_samples: int | None = 2
+    sampling_rate: float | None = None
+    n_steps: int | None = None
+    n_samples: int | None = None
+    mask_mismatch: bool = False
+    precision: str | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not self.name:
+            raise ValueError(f"name must be a string that is not empty, got {self.name!r}")
+        checks.one_of("rung", self.rung, RUNGS)
+        checks.non_negative("epsilon", self.epsilon)
+        if self.rung == "clean" and self.epsilon != 0:
+            raise ValueError(f"epsilon must be 0 for rung 'clean', got {self.epsilon!r}")
+        if self.sampling_rate is not None:
+            checks.fraction("sampling_rate", self.sampling_rate)
+        if checks.boolean("mask_mismatch", self.mask_mismatch) and self.sampling_rate is None:
+            raise ValueError("mask_mismatch needs a sampling_rate that differs from the scan's")
+        for name in ("n_steps", "n_samples"):
+            if getattr(self, name) is not None:
+                checks.integer(name, getattr(self, name))
+        self.attack  # noqa: B018  # building it checks what it takes
+
+    @property
+    def attack(self) -> Attack | None:
+        """The rung with this scenario's overrides; None for ``"clean"``."""
+        if self.rung == "clean":
+            return None
+        overrides = {
+            "domain": self.domain,
+            "norm": self.norm,
+            "n_steps": self.attack_steps,
+            "n_restarts": self.attack_restarts,
+            "n_samples": self.attack_samples,
+            "precision": self.precision,
+        }
+        given: dict[str, Any] = {
+            key: value for key, value in overrides.items() if value is not None
+        }
+        return replace(LADDER[self.rung], **given)
+
+
+def table_scenarios(
+    epsilon: float = 1 / 255,
+    *,
+    epsilon_kspace_l2: float = 0.02,
+    epsilon_kspace_linf: float = 0.01,
+    attack_steps: int = 10,
+    attack_samples: int = 2,
+    precision: str = "float32",
+) -> tuple[Scenario, ...]:
+    """Return the scenarios of Table 1.
+
+    Parameters
+    ----------
+    epsilon
+        Strength of the random noise (its σ) and of the image-domain attacks; the poster's 1/255.
+    epsilon_kspace_l2
+        Relative ℓ2 strength of the attack on the measured samples.
+    epsilon_kspace_linf
+        Absolute ℓ∞ strength of the attack on the measured samples.
+    attack_steps, attack_samples
+        Steps of PGD, and noise samples of an adaptive attack's gradient.
+    precision
+        Arithmetic of the ascents (see `smuglib.attacks.Attack`).
+
+    Returns
+    -------
+    tuple of Scenario
+        ``clean``, ``noise``, ``transfer_published``, ``transfer``, ``adaptive_image``,
+        ``adaptive_kspace_l2`` and ``adaptive_kspace_linf``.
+    """
+    steps: dict[str, Any] = {"attack_steps": attack_steps, "attack_samples": attack_samples}
+    steps["precision"] = precision
+    return (
+        Scenario("clean"),
+        Scenario("noise", "random_gaussian", epsilon),
+        Scenario("transfer_published", "transfer_published", epsilon, **steps),
+        Scenario("transfer", "transfer", epsilon, **steps),
+        Scenario("adaptive_image", "adaptive", epsilon, **steps),
+        Scenario("adaptive_kspace_l2", "kspace", epsilon_kspace_l2, norm="l2", **steps),
+        Scenario("adaptive_kspace_linf", "kspace", epsilon_kspace_linf, norm="linf", **steps),
+    )
+
+
+AXES = {
+    "strength": "epsilon",
+    "kspace": "epsilon",
+    "rate": "sampling_rate",
+    "mask": "sampling_rate",
+    "steps": "n_steps",
+    "samples": "n_samples",
+    "strong": "epsilon",
+    "plateau": "epsilon",
+    "range": "epsilon",
+}
+"""Sweeps, and the column of the records that each one varies."""
+
+
+STRENGTHS = tuple(value / 255 for value in (0.5, 1, 2, 4))
+"""Around the poster's 1/255, in units of the scan's scale."""
+
+
+KSPACE_STRENGTHS = (0.005, 0.02)
+"""Relative to ``||y||_2``."""
+
+
+SAMPLING_RATES = (0.125, 0.5)
+"""Accelerations 8 and 2, both directions from the 4 of the training."""
+
+
+UNROLLING_STEPS = (1, 2, 4, 16)
+"""Around the 8 of the training."""
+
+
+NOISE_SAMPLES = (1, 2, 5, 20)
+"""Around the 10 of the profiles."""
+
+
+def scenarios(
+    sweep: str,
+    epsilon: float = 1 / 255,
+    *,
+    attack_steps: int = 10,
+    attack_samples: int = 2,
+    strong_steps: int = LADDER["adaptive_strong"].n_steps,
+    precision: str = "bfloat16",
+) -> tuple[Scenario, ...]:
+    """Return the scenarios of a sweep.
+
+    Parameters
+    ----------
+    sweep
+        A name of `AXES`.
+    epsilon
+        Strength of the image-domain attacks where it is not what varies, in units of the scan's
+        scale.
+    attack_steps, attack_samples
+        Steps of gradient ascent, and noise samples of an adaptive attack's gradient.
+    strong_steps
+        Steps of the strong attacks; ``plateau`` takes twice as many.
+    precision
+        Arithmetic of the ascent (see `smuglib.attacks.Attack`).
+
+    Returns
+    -------
+    tuple of Scenario
+        No two alike.
+
+    Raises
+    ------
+    ValueError
+        If the sweep is unknown or a setting out of range.
+    """
+    checks.one_of("sweep", sweep, AXES)
+    few: dict[str, Any] = {"attack_samples": attack_samples, "precision": precision}
+    ascent: dict[str, Any] = {"attack_steps": attack_steps, **few}
+    if sweep == "strength":
+        return tuple(
+            Scenario(f"strength_{name}", rung, strength, **settings)
+            for strength in STRENGTHS
+            for name, rung, settings in (
+                ("random", "random_uniform", {}),
+                ("transfer", "transfer", ascent),
+                ("adaptive", "adaptive", ascent),
+            )
+        )
+    if sweep == "kspace":
+        return tuple(
+            Scenario(f"kspace_{name}", rung, strength, domain="kspace", norm="l2", **settings)
+            for strength in KSPACE_STRENGTHS
+            for name, rung, settings in (
+                ("random", "random_gaussian", {}),
+                ("adaptive", "kspace", ascent),
+            )
+        )
+    if sweep == "strong":
+        return tuple(
+            Scenario("strong_image", "adaptive_strong", value, attack_steps=strong_steps, **few)
+            for value in STRENGTHS
+        )
+    if sweep == "plateau":
+        longer: dict[str, Any] = {"attack_steps": 2 * strong_steps, "attack_restarts": 3, **few}
+        return (Scenario("plateau_image", "adaptive_strong", epsilon, **longer),)
+    if sweep == "range":
+        return (Scenario("range_image", "adaptive", epsilon, domain="range", **ascent),)
+    settings = _settings(sweep)
+    clean = [Scenario(f"{sweep}_clean", **setting) for setting in settings]
+    if sweep == "mask":
+        return tuple(clean)
+    attacked = [
+        Scenario(f"{sweep}_adaptive", "adaptive", epsilon, **ascent, **setting)
+        for setting in settings
+    ]
+    return (*clean, *attacked)
+
+
+def _settings(sweep: str) -> list[dict[str, Any]]:
+    """Return what a sweep over the acquisition or the network varies, value by value."""
+    if sweep == "steps":
+        return [{"n_steps": count} for count in UNROLLING_STEPS]
+    if sweep == "samples":
+        return [{"n_samples": count} for count in NOISE_SAMPLES]
+    mismatch = sweep == "mask"
+    return [{"sampling_rate": rate, "mask_mismatch": mismatch} for rate in SAMPLING_RATES]

@@ -1,1 +1,0 @@
-"""What records say, in words: verdicts, comparisons and answers of the chapters."""

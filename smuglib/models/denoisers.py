@@ -1,0 +1,168 @@
+"""Denoisers: residual convolutional networks on the two real channels of a complex image.
+
+Each network maps complex images ``[..., height, width]`` to the same shape. Real channels exist
+only inside the call; images of any size are padded by reflection to what the network's strides
+need, and cropped back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from smuglib import checks
+from smuglib.models.architectures import BODIES
+from smuglib.models.precision import autocast
+
+CPU_PIXEL_BYTES = 5 * 2**14 * 4
+"""Bytes of one channel of the images that a CPU puts through the network at once."""
+
+
+class Denoiser(nn.Module):
+    """Residual denoiser ``D(x) = x + R(x)`` around a real-valued body ``R``.
+
+    Parameters
+    ----------
+    body
+        Network from ``[n, 2, height, width]`` to the same shape, real.
+    stride
+        Height and width are padded to multiples of this.
+    architecture
+        The arguments of `make` that build this network: stored with its weights.
+
+    Examples
+    --------
+    >>> double = Denoiser(nn.Identity(), stride=1, architecture={"name": "identity"})
+    >>> double(torch.full((1, 4, 4), 1 + 2j))[0, 0, 0].item()
+    (2+4j)
+    """
+
+    def __init__(self, body: nn.Module, *, stride: int, architecture: dict[str, str | int]) -> None:
+        super().__init__()
+        self.body = body
+        self.stride = stride
+        self.architecture = architecture
+        self.precision = "float32"
+        self._run: Callable[[Tensor], Tensor] | None = None
+
+    def accelerate(self, *, precision: str = "float32", compiled: bool = False) -> Denoiser:
+        """Choose how the convolutions are computed, and return this network.
+
+        Parameters
+        ----------
+        precision
+            ``"float32"``, or ``"bfloat16"`` for autocast convolutions: about half the time on a
+            CPU that has such instructions, at the cost of a few thousandths of a dB.
+        compiled
+            Let `torch.compile` fuse the layers, at the first call of each shape. Needs a C++
+            compiler on a CPU.
+        """
+        self.precision = checks.one_of("precision", precision, ("float32", "bfloat16"))
+        checks.boolean("compiled", compiled)
+        self._run = torch.compile(self.body.__call__) if compiled else None
+        return self
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Denoise complex images, ``[..., height, width]``, in units of the scan's scale.
+
+        Both sides must exceed half a stride: the padding reflects the image.
+        """
+        if not x.is_complex():
+            raise TypeError(f"x must be complex (complex64 or complex128), got {x.dtype}")
+        if x.ndim < 2 or min(x.shape[-2:]) <= self.stride // 2:
+            raise ValueError(
+                f"x must have shape [..., height, width] with both above {self.stride // 2}, "
+                f"got {tuple(x.shape)}"
+            )
+        height, width = x.shape[-2:]
+        images = x.reshape(-1, height, width).resolve_conj()
+        channels = torch.view_as_real(images).permute(0, 3, 1, 2)
+        padding = (0, -width % self.stride, 0, -height % self.stride)
+        padded = functional.pad(channels, padding, mode="reflect") if any(padding) else channels
+        # Convolutions run fastest on channels-last memory, and that is the memory order of a
+        # complex image: packing costs no copy.
+        residual = self._residual(padded.contiguous(memory_format=torch.channels_last))
+        residual = residual[..., :height, :width].permute(0, 2, 3, 1).to(x.real.dtype).contiguous()
+        return x + torch.view_as_complex(residual).reshape(x.shape)
+
+    def _residual(self, packed: Tensor) -> Tensor:
+        """Run the body, on a CPU so many images at a time that features stay in the cache."""
+        run = self._run or self.body
+        with autocast(self.precision, packed.device.type):
+            if packed.is_cuda:
+                return run(packed)
+            bytes_a_number = 2 if torch.is_autocast_enabled("cpu") else packed.element_size()
+            pixels = CPU_PIXEL_BYTES // bytes_a_number
+            n_images = max(1, pixels // (packed.shape[-2] * packed.shape[-1]))
+            if len(packed) <= n_images:
+                return run(packed)
+            return torch.cat([run(piece) for piece in packed.split(n_images)])
+
+
+@contextmanager
+def arithmetic(net: nn.Module, precision: str) -> Iterator[None]:
+    """Compute the convolutions of a network's denoisers in bfloat16 while the context lasts.
+
+    Any other ``precision`` leaves the denoisers as they are.
+    """
+    denoisers = [part for part in net.modules() if isinstance(part, Denoiser)]
+    before = [denoiser.precision for denoiser in denoisers]
+    if precision == "bfloat16":
+        for denoiser in denoisers:
+            denoiser.precision = precision
+    try:
+        yield
+    finally:
+        for denoiser, own in zip(denoisers, before, strict=True):
+            denoiser.precision = own
+
+
+def make(name: str = "didn", *, channels: int = 32, blocks: int = 2) -> Denoiser:
+    """Build a denoiser with torch's default initialization, on the CPU, in float32.
+
+    Initial weights are drawn from torch's global generator: see `seeded` for a seeded draw.
+
+    Parameters
+    ----------
+    name
+        ``"didn"`` (Yu, Park and Jeong, CVPR Workshops 2019; the poster's denoiser), ``"unet"``
+        (Ronneberger, Fischer and Brox, MICCAI 2015) or ``"dncnn"`` (Zhang et al., IEEE TIP 2017).
+    channels
+        Feature channels at the finest level.
+    blocks
+        DIDN: number of down-up blocks. U-Net: number of poolings. DnCNN: number of
+        convolutions between the first and the last.
+
+    Examples
+    --------
+    >>> x = torch.zeros(2, 20, 24, dtype=torch.complex64)
+    >>> [tuple(make(name, channels=4, blocks=1)(x).shape) for name in BODIES]
+    [(2, 20, 24), (2, 20, 24), (2, 20, 24)]
+    """
+    checks.one_of("denoiser", name, BODIES)
+    checks.integer("channels", channels)
+    checks.integer("blocks", blocks)
+    body, stride = BODIES[name]
+    architecture: dict[str, str | int] = {"name": name, "channels": channels, "blocks": blocks}
+    network = Denoiser(body(channels, blocks), stride=stride(blocks), architecture=architecture)
+    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
+def seeded(architecture: dict[str, str | int], seed: int) -> Denoiser:
+    """Build a denoiser whose initial weights are a function of ``seed`` alone.
+
+    ``architecture`` holds the arguments of `make`; torch's global generator is left as it was.
+
+    Examples
+    --------
+    >>> sum(p.numel() for p in seeded({"name": "didn", "channels": 8, "blocks": 1}, 0).parameters())
+    29313
+    """
+    checks.integer("seed", seed, minimum=0)
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        return make(**architecture)  # type: ignore[arg-type]

@@ -1,0 +1,131 @@
+"""What can be attacked and evaluated: anything that maps zero-filled images to images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from inspect import signature
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from smuglib import checks
+from smuglib.consistency.step import SolverName, Step, operator_of
+from smuglib.operators.sense import SenseOperator
+from smuglib.smoothing import Smoothing
+
+Bound = Callable[[Tensor, torch.Generator], Tensor]
+"""A reconstruction of given scans with given settings, from ``z`` and a source of its noise."""
+
+
+class Reconstruction(Protocol):
+    """A method: any callable from ``(z, A)`` to complex images, ``[batch, height, width]``.
+
+    A function, a `torch.nn.Module`, or a network of another library in a function around it.
+    ``z`` are zero-filled images ``A^H y``, complex, ``[batch, height, width]``; ``A`` is their
+    `SenseOperator`. An attack needs the gradient of the result with respect to ``z``.
+
+    What else a method can do, the names in its signature tell:
+
+    ``generator``
+        It draws noise from this source, fresh at each step of an attack. A method without it
+        draws nothing.
+    ``n_steps``, ``n_samples``
+        Its unrolling steps and noise samples can be chosen, and otherwise are its own.
+    ``smoothing``
+        ``Smoothing("none")`` switches its noise off.
+
+    A method with a ``consistency_step(A)``, such as `UnrolledNetwork`, is handed what that returns:
+    its data-consistency step, factored once, whose gradient an attack can cut.
+    """
+
+    def __call__(self, z: Tensor, A: SenseOperator, /) -> Tensor:
+        """Reconstruct."""
+
+
+def operand(
+    net: Reconstruction, A: SenseOperator | Step, solver: SolverName = "auto"
+) -> SenseOperator | Step:
+    """Return what a method is called with: its own data-consistency step, or the operator.
+
+    Parameters
+    ----------
+    net
+        The method.
+    A
+        The scans' operator, or a step.
+    solver
+        Solver of the data-consistency step.
+    """
+    operator = operator_of(A)
+    return net.consistency_step(A, solver) if hasattr(net, "consistency_step") else operator
+
+
+def options(
+    net: Reconstruction,
+    *,
+    n_steps: int | None = None,
+    n_samples: int | None = None,
+    around: bool = False,
+) -> dict[str, Any]:
+    """Return the arguments that ask a method for settings, or raise if it does not take them.
+
+    Parameters
+    ----------
+    net
+        The method.
+    n_steps, n_samples
+        Unrolling steps and noise samples; None: its own. A method without noise has no samples,
+        whatever their number.
+    around
+        Switch its smoothing off; a method without noise is as it is.
+    """
+    names = _names(net)
+    asked: dict[str, Any] = {} if n_steps is None else {"n_steps": n_steps}
+    if "generator" in names and around:
+        asked["smoothing"] = Smoothing("none")
+    elif "generator" in names and n_samples is not None:
+        asked["n_samples"] = n_samples
+    for name, value in asked.items():
+        if name not in names:
+            taken = ", ".join(names)
+            raise ValueError(f"{name}={value!r} is asked of a method that takes only ({taken})")
+    return asked
+
+
+def bind(net: Reconstruction, A: SenseOperator | Step, **settings: Any) -> Bound:  # noqa: ANN401
+    """Return a method as a function of zero-filled images and of a source of its noise.
+
+    Parameters
+    ----------
+    net
+        The method.
+    A
+        The scans' operator, or a step: the method is called with `operand` of it.
+    settings
+        Those of `options`.
+    """
+    given, draws = options(net, **settings), "generator" in _names(net)
+    A = operand(net, A)
+
+    def reconstruct(z: Tensor, generator: torch.Generator) -> Tensor:
+        noise = {"generator": generator} if draws else {}
+        x = net(z, A, **given, **noise)  # type: ignore[arg-type]
+        checks.complex_tensor("what the method returns", x, n_axes=(3,))
+        return checks.same_shape("what the method returns", x, "z", z)
+
+    return reconstruct
+
+
+def smoothing_of(net: Reconstruction) -> Smoothing:
+    """Return the smoothing of a method; one that has none is not smoothed."""
+    return getattr(net, "smoothing", Smoothing("none"))
+
+
+def n_steps_of(net: Reconstruction) -> int:
+    """Return the number of unrolling steps of a method; 0 for one that does not unroll."""
+    return getattr(net, "n_steps", 0)
+
+
+def _names(net: Reconstruction) -> tuple[str, ...]:
+    return tuple(signature(net.forward if isinstance(net, nn.Module) else net).parameters)

@@ -1,0 +1,157 @@
+"""Trained weights: safetensors files that carry their own architecture and settings."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from smuglib import checks
+from smuglib.files import replacing
+from smuglib.methods import METHODS, SIGMAS
+from smuglib.models import denoisers
+from smuglib.models.denoisers import Denoiser
+from smuglib.models.unrolled import UnrolledNetwork
+from smuglib.smoothing import Smoothing
+
+SHIPPED = Path(__file__).parents[1] / "shipped"
+"""Folder of the weights and records that come with the library, one folder per profile."""
+
+
+def save_tensors(path: Path | str, tensors: dict[str, Tensor], header: dict[str, Any]) -> None:
+    """Write tensors and a JSON header to a safetensors file, whole or not at all.
+
+    The header's values are those that `json.dumps` accepts; the file's metadata keeps them.
+    """
+    contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    with replacing(path) as temporary:
+        save_file(contiguous, temporary, metadata={"smuglib": json.dumps(header, sort_keys=True)})
+
+
+def read_tensors(path: Path | str) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Read the tensors and the header that `save_tensors` wrote.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If the file is truncated, is no safetensors file, or has no header of this library.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"no weights file {path}")
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except SafetensorError as error:
+        raise ValueError(f"{path} is not a whole safetensors file: {error}") from error
+    if "smuglib" not in metadata:
+        raise ValueError(f"{path} holds no smuglib header: it was not written by this library")
+    return tensors, json.loads(metadata["smuglib"])
+
+
+def save_network(path: Path | str, network: UnrolledNetwork, **header: Any) -> None:  # noqa: ANN401
+    """Write a network's weights with everything needed to rebuild it.
+
+    Its denoiser must be a `smuglib.models.Denoiser`. ``header`` is more to keep in the file's
+    header: method, profile, number of updates.
+    """
+    denoiser = network.denoiser
+    if not isinstance(denoiser, Denoiser):
+        raise TypeError(f"network.denoiser must be a Denoiser, got {type(denoiser).__name__}")
+    settings = {
+        "architecture": denoiser.architecture,
+        "n_steps": network.n_steps,
+        "lam": network.lam,
+        "smoothing": asdict(network.smoothing),
+    }
+    save_tensors(path, denoiser.state_dict(), {**header, **settings})
+
+
+def load_network(path: Path | str) -> tuple[UnrolledNetwork, dict[str, Any]]:
+    """Rebuild a network that `save_network` wrote, on the CPU, in evaluation mode.
+
+    Returns
+    -------
+    UnrolledNetwork, dict
+        The network and the file's header.
+    """
+    tensors, header = read_tensors(path)
+    if "architecture" not in header:
+        raise ValueError(f"{path} holds no network: its header names no architecture")
+    denoiser = denoisers.seeded(header["architecture"], seed=0)
+    load_denoiser_state(denoiser, tensors, source=path)
+    network = UnrolledNetwork(
+        denoiser,
+        n_steps=header["n_steps"],
+        lam=header["lam"],
+        smoothing=Smoothing(**header["smoothing"]),
+    )
+    return network.eval(), header
+
+
+def load_denoiser_state(
+    denoiser: Denoiser, tensors: dict[str, Tensor], *, source: Path | str
+) -> None:
+    """Copy weights into a denoiser; ``source`` says in an error where they come from.
+
+    Raises
+    ------
+    ValueError
+        If names or shapes differ: the weights are those of another architecture.
+    """
+    expected = {name: tuple(value.shape) for name, value in denoiser.state_dict().items()}
+    found = {name: tuple(value.shape) for name, value in tensors.items()}
+    different = sorted(
+        name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name)
+    )
+    if different:
+        name = different[0]
+        raise ValueError(
+            f"{source} holds weights of another architecture than {denoiser.architecture}: {name!r}"
+            f" has shape {found.get(name)} in the file and {expected.get(name)} in the network "
+            f"({len(different)} tensors differ)"
+        )
+    denoiser.load_state_dict(tensors)
+
+
+def file_name(method: str, sigma: float) -> str:
+    """Return the file name of a trained network, such as ``smug_s0.05.safetensors``."""
+    return f"{method}_s{sigma:g}.safetensors"
+
+
+def load(name: str, *, sigma: float = 0.05, profile: str = "default") -> UnrolledNetwork:
+    """Load shipped weights.
+
+    Parameters
+    ----------
+    name
+        ``"modl"``, ``"rs_e2e"``, ``"smug_v0"`` or ``"smug"``.
+    sigma
+        Noise of pre-training and smoothing: 0.05, or the poster's 0.01. For ``"modl"``, which is
+        not smoothed, it is the noise of the pre-training alone.
+    profile
+        Folder of the weights: ``"default"`` is what the library ships.
+
+    Returns
+    -------
+    UnrolledNetwork
+        The trained network, on the CPU, in evaluation mode.
+
+    Examples
+    --------
+    >>> load("smug").smoothing.placement
+    'denoiser'
+    """
+    checks.one_of("name", name, METHODS)
+    if sigma not in SIGMAS:
+        raise ValueError(f"sigma must be one of {SIGMAS}, got {sigma!r}")
+    network, _ = load_network(SHIPPED / profile / "weights" / file_name(name, sigma))
+    return network

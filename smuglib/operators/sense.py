@@ -1,0 +1,175 @@
+"""The SENSE forward operator ``A = M F S``: coil maps, Fourier transform, sampling mask."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from smuglib import checks
+from smuglib.operators.fourier import fft2c, ifft2c
+from smuglib.operators.normal import NormalOperator
+
+
+class SenseOperator:
+    """Multi-coil Cartesian MRI: ``A x = M F (S_c x)_c`` (poster, "MoDL in MRI Reconstruction").
+
+    Images may carry an axis of noise samples behind the batch axis; the same maps and mask then
+    serve every sample. The operator is immutable: use `to` for another device or dtype.
+
+    Parameters
+    ----------
+    maps
+        Coil sensitivities ``S``, complex, ``[batch, coil, height, width]``, with
+        ``sum_c |S_c|^2 = 1`` on their support (that normalization is not enforced).
+    mask
+        Boolean sampling mask ``M``, ``[batch or 1, 1, 1 or height, width]``. A height of 1 is a
+        1-D Cartesian mask: whole columns are sampled, the readout runs along the height.
+
+    Examples
+    --------
+    >>> maps = torch.full((1, 4, 16, 16), 0.5 + 0j)
+    >>> mask = torch.arange(16).view(1, 1, 1, 16) % 2 == 0
+    >>> A = SenseOperator(maps, mask)
+    >>> y = A.forward(torch.ones(1, 16, 16, dtype=torch.complex64))
+    >>> y.shape, A.adjoint(y).shape
+    (torch.Size([1, 4, 16, 16]), torch.Size([1, 16, 16]))
+    """
+
+    def __init__(self, maps: Tensor, mask: Tensor) -> None:
+        self.maps = checks.complex_tensor("maps", maps, n_axes=(4,))
+        self.mask = _checked_mask(mask, maps)
+
+    @property
+    def n_coils(self) -> int:
+        """Number of receive coils."""
+        return self.maps.shape[1]
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """Shape of an image batch, ``(batch, height, width)``."""
+        batch, _, height, width = self.maps.shape
+        return batch, height, width
+
+    @property
+    def is_cartesian_1d(self) -> bool:
+        """Whether whole columns are sampled, so that the readout axis is complete."""
+        return self.mask.shape[-2] == 1
+
+    def to(self, target: torch.device | torch.dtype | str) -> SenseOperator:
+        """Return this operator on another device, or with maps of another complex dtype."""
+        if isinstance(target, torch.dtype) and not target.is_complex:
+            raise TypeError(f"maps must stay complex64 or complex128, got {target}")
+        mask = self.mask if isinstance(target, torch.dtype) else self.mask.to(target)
+        return SenseOperator(self.maps.to(target), mask)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Apply ``A``.
+
+        Parameters
+        ----------
+        x
+            Complex images, ``[batch, height, width]`` or ``[batch, sample, height, width]``.
+
+        Returns
+        -------
+        Tensor
+            k-space, ``[batch, coil, height, width]`` or ``[batch, sample, coil, height, width]``,
+            zero where not sampled.
+        """
+        self.check_images("x", x)
+        maps, mask = self._aligned(x.ndim + 1)
+        return mask * fft2c(maps * x.unsqueeze(-3))
+
+    def adjoint(self, y: Tensor) -> Tensor:
+        """Apply ``A^H``: zero-filled, coil-combined images.
+
+        Parameters
+        ----------
+        y
+            Complex k-space, as `forward` returns it. Unsampled positions are ignored.
+
+        Returns
+        -------
+        Tensor
+            Images, ``[batch, height, width]`` or ``[batch, sample, height, width]``.
+        """
+        checks.complex_tensor("y", y, n_axes=(4, 5))
+        batch, coils, height, width = self.maps.shape
+        if (y.shape[0], *y.shape[-3:]) != (batch, coils, height, width):
+            raise ValueError(
+                f"y must have shape [{batch}, (sample,) {coils}, {height}, {width}], "
+                f"got {tuple(y.shape)}"
+            )
+        maps, mask = self._aligned(y.ndim)
+        return (maps.conj() * ifft2c(mask * y)).sum(-3)
+
+    def normal(self, x: Tensor) -> Tensor:
+        """Apply ``A^H A`` to images, of the shapes that `forward` takes."""
+        self.check_images("x", x)
+        samples = x if x.ndim == 4 else x.unsqueeze(1)
+        image = self.normal_operator(samples)
+        return image if x.ndim == 4 else image.squeeze(1)
+
+    @cached_property
+    def normal_operator(self) -> NormalOperator:
+        """``A^H A`` for images ``[batch, sample, height, width]`` that are known to fit."""
+        return NormalOperator(self.maps, self.mask)
+
+    def check_images(
+        self,
+        name: str,
+        x: Tensor,
+        *,
+        n_axes: tuple[int, ...] = (3, 4),
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        """Refuse images that do not fit this operator, under the name that the caller gives them.
+
+        Parameters
+        ----------
+        name, x
+            The argument.
+        n_axes
+            Numbers of axes that are allowed: four with an axis of noise samples.
+        dtype
+            The only complex dtype that is allowed; by default any.
+        """
+        checks.complex_tensor(name, x, n_axes=n_axes)
+        batch, height, width = self.image_shape
+        if (x.shape[0], *x.shape[-2:]) != (batch, height, width):
+            raise ValueError(
+                f"{name} must have shape [{batch}, (sample,) {height}, {width}], "
+                f"got {tuple(x.shape)}"
+            )
+        if dtype is not None and x.dtype != dtype:
+            raise TypeError(f"{name} must have the dtype of the maps, {dtype}, got {x.dtype}")
+
+    def _aligned(self, n_axes: int) -> tuple[Tensor, Tensor]:
+        """Return maps and mask, with an axis for noise samples where k-space has five axes."""
+        if n_axes == 5:
+            return self.maps.unsqueeze(1), self.mask.unsqueeze(1)
+        return self.maps, self.mask
+
+
+def _checked_mask(mask: Tensor, maps: Tensor) -> Tensor:
+    if not isinstance(mask, Tensor) or mask.dtype != torch.bool:
+        got = mask.dtype if isinstance(mask, Tensor) else type(mask).__name__
+        raise TypeError(f"mask must be a boolean torch.Tensor, got {got}")
+    batch, _, height, width = maps.shape
+    fits = (
+        mask.ndim == 4
+        and mask.shape[0] in (1, batch)
+        and mask.shape[1] == 1
+        and mask.shape[2] in (1, height)
+        and mask.shape[3] == width
+    )
+    if not fits:
+        raise ValueError(
+            f"mask must have shape [1 or {batch}, 1, 1 or {height}, {width}], "
+            f"got {tuple(mask.shape)}"
+        )
+    if not mask.flatten(1).any(1).all():
+        raise ValueError("mask samples no column: at least one must be True in every scan")
+    return mask
