@@ -1,6 +1,6 @@
 """The one list of linear maps: every operator and every solver joins it (STYLE, rule 6).
 
-`tests/test_linear_maps.py` checks each entry for shape, linearity, adjointness, its bound on the
+`tests/smuglib/operators/test_linear_maps.py` checks each entry for shape, linearity, adjointness, its bound on the
 norm and its gradient.
 """
 

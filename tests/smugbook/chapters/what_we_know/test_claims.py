@@ -1,0 +1,157 @@
+"""Verdicts follow from intervals, and evidence from the right rows, in the right direction."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+
+from smugbook.chapters.what_we_know import claims as what_we_know_claims
+from smugbook.chapters.what_we_know import evidence
+from smuglib.evaluation import Interval, claims, compare, table_scenarios
+from smuglib.evaluation.claims import Claim, Evidence
+from tests.smugbook.chapters.test_table1 import GAINS, block
+
+SCENARIOS = table_scenarios()
+ABOVE, BELOW, AROUND = Interval(1, 0.5, 1.5), Interval(-1, -1.5, -0.5), Interval(0.1, -0.4, 0.6)
+
+
+def claim(*intervals, threshold=0.0):
+    return Claim("x", "y", tuple(Evidence("z", one, "r", threshold) for one in intervals))
+
+
+@pytest.mark.parametrize(
+    ("intervals", "verdict"),
+    [
+        ((ABOVE, ABOVE), "holds"),
+        ((BELOW, BELOW), "is contradicted"),
+        ((ABOVE, BELOW), "depends"),
+        ((ABOVE, BELOW, AROUND), "depends"),
+        ((ABOVE, AROUND), "is not decided"),
+        ((BELOW, AROUND), "is not supported"),
+        ((Interval(1, float("nan"), float("nan")),), "is not decided"),
+        ((), "was not tested"),
+    ],
+)
+def test_verdicts(intervals, verdict):
+    assert claim(*intervals).verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("intervals", "verdict"),
+    [((ABOVE, BELOW), "is contradicted"), ((ABOVE, AROUND), "is not decided"), ((ABOVE,), "holds")],
+)
+def test_one_counterexample_is_enough_against_a_claim_about_every_case(intervals, verdict):
+    assert replace(claim(*intervals), universal=True).verdict == verdict
+
+
+def test_every_verdict_is_explained():
+    sides = [(), (ABOVE,), (BELOW,), (AROUND,), (ABOVE, BELOW), (BELOW, AROUND), (ABOVE, AROUND)]
+    assert {claim(*one).verdict for one in sides} == set(claims.VERDICTS)
+
+
+def test_a_threshold_moves_the_verdict():
+    assert claim(Interval(-0.2, -0.3, -0.1), threshold=-0.34).verdict == "holds"
+    assert claim(Interval(-0.2, -0.4, -0.1), threshold=-0.34).verdict == "is not decided"
+
+
+@pytest.fixture(scope="module")
+def found():
+    """Claims about made-up records: under the transfer attack methods differ by 1 dB."""
+    rows = block(scenarios=[s for s in SCENARIOS if s.name in ("clean", "noise", "transfer")])
+    switched = rows[(rows["method"] == "smug") & (rows["scenario"] == "clean")]
+    weaker = switched.assign(psnr=switched["psnr"] - 0.5)
+    groups = {"smoothing": {what_we_know_claims.SWITCHED_OFF: weaker}}
+    groups |= {"budget": {"smug": switched}, "pretraining": {"smug": weaker}}
+    return {
+        one.statement: one
+        for one in what_we_know_claims.poster_claims({0.05: rows}, SCENARIOS, groups)
+    }
+
+
+def by_words(found, *words):
+    (one,) = [c for text, c in found.items() if all(word in text for word in words)]
+    return one
+
+
+def test_losses_are_positive(found):
+    losses = {e.what: e.interval.mean for e in by_words(found, "loses accuracy").evidence}
+    assert losses == {
+        "MoDL clean − random noise, σ = 0.05": pytest.approx(1),
+        "MoDL clean − transfer attack, σ = 0.05": pytest.approx(8),
+    }
+
+
+def test_gains_are_paired_differences_of_the_named_methods(found):
+    (item,) = by_words(found, "more robust than MoDL of").evidence
+    assert item.interval.mean == pytest.approx(GAINS["smug"] - GAINS["modl"])
+    assert by_words(found, "more robust than MoDL of").verdict == "holds"
+    ranking = by_words(found, "SMUG > SMUGv0")
+    assert [item.interval.mean for item in ranking.evidence] == pytest.approx([1, 1, 1])
+
+
+def test_the_price_is_judged_against_the_posters(found):
+    price = by_words(found, "gives up no more")
+    assert [item.threshold for item in price.evidence] == [-0.34]
+    assert price.verdict == "holds"
+
+
+def test_controls_are_compared_where_both_have_records(found):
+    (item,) = by_words(found, "Pre-training").evidence
+    assert item.what == "SMUG pre-trained − not, clean"
+    assert item.interval.mean == pytest.approx(0.5)
+
+
+def test_halfway_lies_between_smug_and_modl():
+    rows = block(scenarios=[s for s in SCENARIOS if s.name in ("clean", "transfer")])
+    between = evidence.halfway({0.05: rows})
+    for name, sign in (("smug", 1), ("modl", -1)):
+        distance = paired(rows[rows["method"] == name], between, name="transfer")
+        assert distance == pytest.approx(sign * (GAINS["smug"] - GAINS["modl"]) / 2)
+    assert evidence.halfway({}) is None
+
+
+def paired(first, second, *, name):
+    one, other = (frame[frame["scenario"] == name] for frame in (first, second))
+    assert len(one) == len(other) > 0
+    return compare(one, other).mean
+
+
+def test_clean_scans_say_nothing_of_protection(found):
+    assert by_words(found, "smoothing at test time").verdict == "was not tested"
+
+
+def test_what_was_not_computed_was_not_tested(found):
+    for words in ("every strength", "sampling rates", "unrolling steps"):
+        assert by_words(found, words).verdict == "was not tested"
+
+
+def test_the_far_end_of_a_curve_is_compared_with_the_training():
+    rows = block(scenarios=[s for s in SCENARIOS if s.name in ("clean", "noise")])
+    own = rows[(rows["method"] == "modl") & (rows["scenario"] == "clean")]
+    denser = own.assign(scenario="rate_clean", sampling_rate=0.5, psnr=own["psnr"] - 2.5)
+    sparser = own.assign(scenario="rate_clean", sampling_rate=0.125, psnr=own["psnr"] - 5)
+    whole = pd.concat([rows, denser, sparser], ignore_index=True)
+    (one,) = [
+        c
+        for c in what_we_know_claims.poster_claims({0.05: whole}, SCENARIOS, {})
+        if "sampled than" in c.statement
+    ]
+    (item,) = one.evidence
+    assert item.interval.mean == pytest.approx(2.5)
+    assert one.verdict == "holds"
+
+
+def test_other_settings_are_not_those_of_the_training():
+    attacked = block(scenarios=[s for s in SCENARIOS if s.name == "clean"])
+    attacked = attacked.assign(scenario="strength_adaptive", epsilon=1 / 255)
+    fewer = attacked.assign(scenario="steps_adaptive", n_steps=4)
+    rows = pd.concat([attacked, fewer], ignore_index=True)
+    found = {
+        one.statement: one for one in what_we_know_claims.poster_claims({0.05: rows}, SCENARIOS, {})
+    }
+    (item,) = by_words(found, "numbers of unrolling steps").evidence
+    assert item.what == "SMUG − MoDL at 4 unrolling steps, adaptive attack, σ = 0.05"
+    (item,) = by_words(found, "every strength").evidence
+    assert item.what == "SMUG − MoDL at ε = 1/255, adaptive attack, σ = 0.05"
