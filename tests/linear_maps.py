@@ -1,7 +1,7 @@
 """The one list of linear maps: every operator and every solver joins it (STYLE, rule 6).
 
-`tests/smuglib/operators/test_linear_maps.py` checks each entry for shape, linearity, adjointness, its bound on the
-norm and its gradient.
+`tests/smuglib/operators/test_linear_maps.py` checks each entry for shape, linearity, adjointness,
+its bound on the norm and its gradient.
 """
 
 from __future__ import annotations

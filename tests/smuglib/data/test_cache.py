@@ -9,11 +9,14 @@ from dataclasses import replace
 import pytest
 import torch
 
-from smugbook.results.sources import PACKAGE, _files, _imports
+from smugbook.results.sources import PACKAGES, _files, _imports
 from smuglib import data
 from smuglib.data import cache, simulator
 from smuglib.data.simulator import simulate
 from tests.scans import bits
+
+PACKAGE = PACKAGES["smuglib"]
+LIBRARY = {"smuglib": PACKAGE}
 
 SMALL = {"height": 48, "width": 40, "n_coils": 2}
 PROTOCOL = simulator.Protocol(**SMALL)
@@ -124,13 +127,13 @@ def test_slice_source_versions_and_layout_change_the_key(monkeypatch):
 
 
 def test_the_source_hash_covers_all_that_the_simulator_imports():
-    found, waiting = set(), ["data.simulator"]
+    found, waiting = set(), ["smuglib.data.simulator"]
     while waiting:
         # A package's __init__ imports more than the simulator needs, and computes nothing.
-        path = _files(waiting.pop(), PACKAGE)[-1]
+        *_, path = _files(waiting.pop(), LIBRARY).values()
         if path.name != "__init__.py" and path not in found:
             found.add(path)
-            waiting += [name for name in _imports(path) if _files(name, PACKAGE)]
+            waiting += [name for name in _imports(path) if _files(name, LIBRARY)]
     names = {path.relative_to(PACKAGE).with_suffix("").as_posix() for path in found}
     assert names == set(cache.SIMULATOR)
 
