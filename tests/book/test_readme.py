@@ -70,6 +70,6 @@ def test_shipped_records_cover_enough_slices_and_subjects(sigma):
 @pytest.mark.parametrize("sigma", SIGMAS)
 @pytest.mark.parametrize("method", ["pretrained", *METHODS])
 def test_the_model_card_names_every_weights_file_by_its_hash(method, sigma):
-    card = (SHIPPED.folder / "README.md").read_text(encoding="utf-8")
+    card = (SHIPPED.weights_folder.parent / "README.md").read_text(encoding="utf-8")
     path = SHIPPED.weights(method, sigma)
     assert path.name in card and sha256(path)[:12] in card
