@@ -51,7 +51,7 @@ FEW = {
         "04_evaluation": {"n_slices": 2, "sweep_steps": 1},
         "05_harm": {"n_slices": 2, "attack_steps": 2},
         "06_departures": {"n_slices": 2},
-        "07_stability": {"n_slices": 2, "n_iterations": 4},
+        "07_stability": {"n_slices": 2},
         "08_transfer": {"n_slices": 2, "attack_steps": 2},
         "explorer": {"epsilons": "1/255,2/255", "sampling-rates": "0.25,0.5"},
     }

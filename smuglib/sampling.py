@@ -76,5 +76,11 @@ def cartesian_mask(
 
 
 def sampling_rate(mask: Tensor) -> float:
-    """Return the fraction of sampled k-space positions of a mask."""
+    """Return the fraction of sampled k-space positions of a mask.
+
+    Examples
+    --------
+    >>> sampling_rate(torch.tensor([True, False, False, False]))
+    0.25
+    """
     return mask.double().mean().item()

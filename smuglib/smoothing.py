@@ -80,6 +80,12 @@ class NoiseSource:
         Strength, number of samples and whether steps share them.
     generator
         Seeded source of the draws.
+
+    Examples
+    --------
+    >>> source = NoiseSource(Smoothing("denoiser", n_samples=3), torch.Generator().manual_seed(0))
+    >>> source.perturb(torch.zeros(2, 8, 8) + 0j).shape
+    torch.Size([2, 3, 8, 8])
     """
 
     def __init__(self, smoothing: Smoothing, generator: torch.Generator | None) -> None:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from smugbench.cases import Case
 from smuglib import losses, models
-from smuglib.attacks import frozen
+from smuglib.attacks.pgd import frozen
 from smuglib.data import Scan
 from smuglib.methods import Placement
 from smuglib.models import Trace, UnrolledNetwork

@@ -62,6 +62,16 @@ def save_network(path: Path | str, network: UnrolledNetwork, **header: Any) -> N
 
     Its denoiser must be a `smuglib.models.Denoiser`. ``header`` is more to keep in the file's
     header: method, profile, number of updates.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> net = load("modl")
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_network(Path(folder) / "mine.safetensors", net, method="modl")
+    ...     again, header = load_network(Path(folder) / "mine.safetensors")
+    >>> header["method"], again.n_steps
+    ('modl', 8)
     """
     denoiser = network.denoiser
     if not isinstance(denoiser, Denoiser):
@@ -82,6 +92,12 @@ def load_network(path: Path | str) -> tuple[UnrolledNetwork, dict[str, Any]]:
     -------
     UnrolledNetwork, dict
         The network and the file's header.
+
+    Examples
+    --------
+    >>> net, header = load_network(SHIPPED / "default" / "weights" / file_name("smug", 0.05))
+    >>> net.smoothing.placement
+    'denoiser'
     """
     tensors, header = read_tensors(path)
     if "architecture" not in header:

@@ -40,10 +40,22 @@ def ifft2c(kspace: Tensor) -> Tensor:
 
 
 def fftc(x: Tensor, axis: int) -> Tensor:
-    """Transform one axis of a complex tensor from image space to k-space."""
+    """Transform one axis of a complex tensor from image space to k-space.
+
+    Examples
+    --------
+    >>> fftc(torch.ones(1, 4) + 0j, -1).real
+    tensor([[0., 0., 2., 0.]])
+    """
     return _centred("fftn", x, (axis,))
 
 
 def ifftc(x: Tensor, axis: int) -> Tensor:
-    """Transform one axis from k-space to image space: inverse and adjoint of `fftc`."""
+    """Transform one axis from k-space to image space: inverse and adjoint of `fftc`.
+
+    Examples
+    --------
+    >>> ifftc(torch.tensor([[0, 0, 2, 0]]) + 0j, -1).real
+    tensor([[1., 1., 1., 1.]])
+    """
     return _centred("ifftn", x, (axis,))

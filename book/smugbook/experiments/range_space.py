@@ -25,7 +25,7 @@ from smuglib.metrics import psnr
 from smuglib.models import UnrolledNetwork
 
 EDGES = {"below_1e_4": 1e-4, "below_1e_3": 1e-3, "below_1e_2": 1e-2, "below_1e_1": 1e-1}
-"""Fields of `Reach`, and the eigenvalues below which they count the energy of δ."""
+"""Fields of `RangeShare`, and the eigenvalues below which they count the energy of δ."""
 
 
 FLOOR = Attack().floor
@@ -103,7 +103,7 @@ def measure(
 
     Returns
     -------
-    list of Reach
+    list of RangeShare
         Scan by scan, scenario by scenario.
 
     Raises
@@ -178,7 +178,7 @@ def below(spectrum: Spectrum, delta: Tensor) -> dict[str, float]:
     Returns
     -------
     dict of str to float
-        Rising shares in [0, 1], named as the fields of `Reach`.
+        Rising shares in [0, 1], named as the fields of `RangeShare`.
     """
     energy = spectrum.energy(delta, torch.tensor(list(EDGES.values()), dtype=torch.float64))
     shares = energy.cumsum(0) / energy.sum()

@@ -30,7 +30,10 @@ class NotebookError(RuntimeError):
 
 
 STARTS = 3
-"""Attempts to start a kernel, since of two that start at once and choose one port, one hangs."""
+"""Attempts to start a kernel: of two that start at once and choose one port, one hangs or dies."""
+
+STILLBORN = ("Kernel didn't respond", "Kernel died before replying")
+"""How such a failure begins."""
 
 
 def read(path: Path | str) -> dict[str, Any]:
@@ -159,7 +162,7 @@ def _execute(
             reason = f"{type(error).__name__}: {error}"
         except RuntimeError as error:
             reason = str(error)
-            if "Kernel didn't respond" in reason:
+            if reason.startswith(STILLBORN):
                 continue
         else:
             return

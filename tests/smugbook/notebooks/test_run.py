@@ -301,14 +301,17 @@ def test_prose_cells_tagged_parameters_do_not_count(tmp_path):
     assert list(run.parameters(path)) == ["a"]
 
 
-def test_a_kernel_that_hangs_at_its_start_is_started_again(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    "trouble", ["Kernel didn't respond in 60 seconds", "Kernel died before replying to kernel_info"]
+)
+def test_a_kernel_that_does_not_start_is_started_again(tmp_path, monkeypatch, trouble):
     path, output = demo(tmp_path / "demo.ipynb"), tmp_path / "out.ipynb"
     starts = []
 
     def hangs_once(source, executed, **options):
         starts.append(source)
         if len(starts) == 1:
-            raise RuntimeError("Kernel didn't respond in 60 seconds")
+            raise RuntimeError(trouble)
         shutil.copyfile(source, executed)
 
     monkeypatch.setattr("papermill.execute_notebook", hangs_once)
