@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from smugbench import __main__ as command
-from smugbench import cases, floor, memory, networks, peers, report, scaling, solves
+from smugbench import floor, memory, networks, peers, report, scaling, solves
 from smugbench.cases import Case
 from smugbench.implementation import Setup, Smuglib
 
@@ -14,7 +14,7 @@ TINY = Case(height=32, width=32, n_coils=3, n_samples=2, n_steps=2)
 
 
 def test_every_section_runs_from_the_command_line(monkeypatch, tmp_path, capsys):
-    monkeypatch.setattr(cases, "Case", lambda device: replace(TINY, device=device))
+    monkeypatch.setattr(command, "Case", lambda device: replace(TINY, device=device))
     monkeypatch.setattr(solves, "SIZES", ((32, 32, 3), (48, 32, 2)))
     monkeypatch.setattr(scaling, "AXES", {"n_samples": (1, 2), "size": (32, 40), "n_steps": (1,)})
     monkeypatch.setattr(memory, "peak", lambda work, name, case: 2**20)

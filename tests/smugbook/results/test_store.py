@@ -37,7 +37,8 @@ def trained(folder, seed=1):
 
 def test_both_sources_have_one_layout(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(weights, "SHIPPED", tmp_path / "shipped")
+    for name in ("SHIPPED", "SHIPPED_WEIGHTS"):
+        monkeypatch.setattr(f"smugbook.results.store.{name}", tmp_path / "shipped")
     roots = {"shipped": tmp_path / "shipped" / "default", "build": tmp_path / "build" / "default"}
     for source, root in roots.items():
         for name, path in LAYOUT.items():

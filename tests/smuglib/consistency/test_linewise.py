@@ -13,7 +13,6 @@ from smuglib.consistency import (
     ConvergenceWarning,
     DataConsistency,
     LinewiseSolver,
-    inverse,
     linewise,
 )
 from smuglib.consistency.inverse import hermitian_inverse
@@ -229,7 +228,7 @@ def test_linewise_refuses_a_lam_that_rounding_swallows():
 def test_factors_are_computed_once_and_follow_lam(monkeypatch):
     calls = []
     monkeypatch.setattr(
-        inverse, "hermitian_inverse", lambda *x: calls.append(1) or hermitian_inverse(*x)
+        linewise, "hermitian_inverse", lambda *x: calls.append(1) or hermitian_inverse(*x)
     )
     solver, rhs = LinewiseSolver(LINE), draw(2, 1, 5, 8)
     assert solver.n_bytes == 0

@@ -33,7 +33,7 @@ def place(tmp_path, monkeypatch):
 @pytest.fixture
 def no_simulator(monkeypatch):
     """Call it to break the simulator: whatever works afterwards was read."""
-    return lambda: monkeypatch.setattr(simulator, "simulate", lambda *_: pytest.fail("simulated"))
+    return lambda: monkeypatch.setattr(cache, "simulate", lambda *_: pytest.fail("simulated"))
 
 
 def stored(place):

@@ -10,13 +10,13 @@ import torch
 
 from smuglib import data, evaluation, metrics
 from smuglib.attacks import LADDER
-from smuglib.consistency import DataConsistency, step
+from smuglib.consistency import DataConsistency
 from smuglib.consistency.step import as_step
 from smuglib.data import Scan
 from smuglib.evaluation import Scenario, evaluate, scores, table_scenarios
 from smuglib.evaluation.scores import RESULTS
 from smuglib.evaluation.trial import reconstruct
-from smuglib.models import ZeroFilled
+from smuglib.models import ZeroFilled, unrolled
 from smuglib.operators import SenseOperator
 from tests.scans import network, scan
 
@@ -133,7 +133,7 @@ def test_the_solver_is_the_one_asked_for(scans, monkeypatch):
             asked.append(solver)
         return as_step(A, lam, solver)
 
-    monkeypatch.setattr(step, "cached", noted)
+    monkeypatch.setattr(unrolled, "as_step", noted)
     for solver in ("auto", "cg_coupled"):
         evaluate(network("smug_v0"), scans[:1], [CLEAN], solver=solver, **OPTIONS)
     assert asked == ["auto", "cg_coupled"]
