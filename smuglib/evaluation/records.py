@@ -29,7 +29,7 @@ class Record:
     """Fields that are measured; none may be NaN."""
 
     OPTIONAL: ClassVar[tuple[str, ...]] = ()
-    """Fields that need not have been measured: NaN then, and empty in the file."""
+    """Fields that need not have been measured, NaN then and empty in the file."""
 
     MAKERS: ClassVar[tuple[str, ...]] = ()
     """Fields that tell what made the row."""

@@ -152,9 +152,9 @@ def project(tmp_path, monkeypatch):
     (tmp_path / "_toc.yml").write_text("format: jb-book\nroot: intro\n")
     shutil.copy(ROOT / "sweep.smk", tmp_path)
     lines = (
-        "from smuglib import results\n"
+        "from smugbook.notebooks import key_numbers\n"
         "with open('ran', 'a') as file:\n    file.write(f'{index}\\n')\n"
-        "assert index != 2, 'no index 2'\nresults.record('twice', 2 * index)"
+        "assert index != 2, 'no index 2'\nkey_numbers.record('twice', 2 * index)"
     )
     parameters = "index: int = 0  # any, >= 0\n"
     demo(tmp_path / "book" / "01_demo.ipynb", lines, parameters=parameters)
