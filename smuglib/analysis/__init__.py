@@ -9,7 +9,7 @@ tensors stand for pairs of real numbers, with the inner product ``Re<a, b>``.
 - `local_lipschitz` is the largest :math:`\|f(p + d) - f(p)\| / \|d\|` found in a ball.
 
 Both are found by iteration, so they are lower bounds of what they estimate. The upper bound that
-the journal version of SMUG proves is in `bounds`.
+the journal version of SMUG proves is in `journal_bound`.
 """
 
 from smuglib.analysis.jacobian import JacobianNorm, jacobian_norm

@@ -261,7 +261,7 @@ def test_a_bad_value_is_refused_before_torch_loads(tmp_path, name, text, message
         "loaded = {'torch', 'papermill', 'jupyter_client'} & set(sys.modules);"
         "sys.exit(f'loaded {loaded}' if loaded else code)"
     )
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "book")))}
     done = subprocess.run(
         [sys.executable, "-c", script, *words], capture_output=True, text=True, env=environment
     )

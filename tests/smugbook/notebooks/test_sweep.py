@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import shutil
 import subprocess
 import sys
@@ -159,7 +160,7 @@ def project(tmp_path, monkeypatch):
     parameters = "index: int = 0  # any, >= 0\n"
     demo(tmp_path / "book" / "01_demo.ipynb", lines, parameters=parameters)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join((str(ROOT), str(ROOT / "book"))))
     monkeypatch.setattr("smugbook.pages.standalone.build", lambda root, output, pages, **k: output)
     return tmp_path
 

@@ -1,12 +1,10 @@
-"""Explorers for Jupyter: sliders before the engines of `smuglib.interactive`.
+"""Explorers for Jupyter: sliders before engines that know nothing of widgets.
 
 ::
 
-    from smuglib import widgets
-    widgets.robustness()     # methods and perturbations, on a test slice
-    widgets.forward()        # masks, coils and k-space
-
-They need ipywidgets, which the ``book`` extra installs.
+    from smugbook.explorers import live
+    live.robustness()     # methods and perturbations, on a test slice
+    live.forward()        # masks, coils and k-space
 """
 
 from smugbook.explorers.live.forward import ForwardExplorer, forward
