@@ -1,6 +1,7 @@
 """Argument checks: one clear error that names the argument, its value and what is allowed.
 
-Every check returns the value it was given, so that it can stand in an assignment.
+Every check returns the value it was given, so that it can stand in an assignment. What has the
+wrong value raises ValueError; a generator or complex tensor of the wrong type, TypeError.
 """
 
 from __future__ import annotations
@@ -17,26 +18,14 @@ if TYPE_CHECKING:
 
 
 def real_number(name: str, value: object) -> float:
-    """Return ``value`` as a float; refuse booleans, strings, NaN and infinities.
-
-    Raises
-    ------
-    ValueError
-        If ``value`` is not a finite real number.
-    """
+    """Return ``value`` as a float; refuse booleans, strings, NaN and infinities."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
         raise ValueError(f"{name} must be a finite real number, got {value!r}")
     return float(value)
 
 
 def positive(name: str, value: object) -> float:
-    """Return ``value`` as a float; refuse anything that is not finite and > 0.
-
-    Raises
-    ------
-    ValueError
-        If ``value`` is not a finite number above zero.
-    """
+    """Return ``value`` as a float; refuse anything that is not finite and > 0."""
     number = real_number(name, value)
     if number <= 0:
         raise ValueError(f"{name} must be > 0, got {value!r}")
@@ -44,13 +33,7 @@ def positive(name: str, value: object) -> float:
 
 
 def non_negative(name: str, value: object) -> float:
-    """Return ``value`` as a float; refuse anything that is not finite and >= 0.
-
-    Raises
-    ------
-    ValueError
-        If ``value`` is not a finite number of at least zero.
-    """
+    """Return ``value`` as a float; refuse anything that is not finite and >= 0."""
     number = real_number(name, value)
     if number < 0:
         raise ValueError(f"{name} must be >= 0, got {value!r}")
@@ -58,13 +41,7 @@ def non_negative(name: str, value: object) -> float:
 
 
 def fraction(name: str, value: object, *, allow_zero: bool = False) -> float:
-    """Return ``value`` as a float in (0, 1], or in [0, 1] with ``allow_zero``.
-
-    Raises
-    ------
-    ValueError
-        If ``value`` lies outside the interval.
-    """
+    """Return ``value`` as a float in (0, 1], or in [0, 1] with ``allow_zero``."""
     number = real_number(name, value)
     if not (0 < number <= 1 or (allow_zero and number == 0)):
         interval = "[0, 1]" if allow_zero else "(0, 1]"
@@ -73,39 +50,21 @@ def fraction(name: str, value: object, *, allow_zero: bool = False) -> float:
 
 
 def integer(name: str, value: object, *, minimum: int = 1) -> int:
-    """Return ``value`` as an int of at least ``minimum``.
-
-    Raises
-    ------
-    ValueError
-        If ``value`` is not an integer or is below ``minimum``.
-    """
+    """Return ``value`` as an int of at least ``minimum``."""
     if isinstance(value, bool) or not isinstance(value, int) or value < minimum:
         raise ValueError(f"{name} must be an integer >= {minimum}, got {value!r}")
     return value
 
 
 def boolean(name: str, value: object) -> bool:
-    """Return ``value``; refuse anything but True and False: the string ``"false"`` is true.
-
-    Raises
-    ------
-    ValueError
-        If ``value`` is not a boolean.
-    """
+    """Return ``value``; refuse anything but True and False: the string ``"false"`` is true."""
     if not isinstance(value, bool):
         raise ValueError(f"{name} must be True or False, got {value!r}")
     return value
 
 
 def one_of(name: str, value: object, allowed: Iterable[str]) -> str:
-    """Return ``value``; refuse anything not listed in ``allowed``.
-
-    Raises
-    ------
-    ValueError
-        If ``value`` is not one of the allowed names.
-    """
+    """Return ``value``; refuse anything not listed in ``allowed``."""
     names = tuple(allowed)
     if not isinstance(value, str) or value not in names:
         raise ValueError(f"{name} must be one of {', '.join(map(repr, names))}, got {value!r}")
@@ -113,13 +72,7 @@ def one_of(name: str, value: object, allowed: Iterable[str]) -> str:
 
 
 def generator(name: str, value: object) -> torch.Generator:
-    """Return ``value``; refuse anything but a generator: torch takes None for the global one.
-
-    Raises
-    ------
-    TypeError
-        If ``value`` is not a generator.
-    """
+    """Return ``value``; refuse anything but a generator: torch takes None for the global one."""
     import torch
 
     if not isinstance(value, torch.Generator):
@@ -128,15 +81,7 @@ def generator(name: str, value: object) -> torch.Generator:
 
 
 def complex_tensor(name: str, value: object, *, n_axes: tuple[int, ...]) -> Tensor:
-    """Return ``value``; refuse anything but a complex tensor with an allowed number of axes.
-
-    Raises
-    ------
-    TypeError
-        If ``value`` is not a complex tensor.
-    ValueError
-        If its number of axes is not allowed.
-    """
+    """Return ``value``; refuse anything but a complex tensor with an allowed number of axes."""
     from torch import Tensor
 
     if not isinstance(value, Tensor):
@@ -150,13 +95,7 @@ def complex_tensor(name: str, value: object, *, n_axes: tuple[int, ...]) -> Tens
 
 
 def same_shape(name: str, value: Tensor, other_name: str, other: Tensor) -> Tensor:
-    """Return ``value``; refuse a shape that differs from that of ``other``.
-
-    Raises
-    ------
-    ValueError
-        If the two shapes differ.
-    """
+    """Return ``value``; refuse a shape that differs from that of ``other``."""
     if value.shape != other.shape:
         raise ValueError(
             f"{name} must have the shape of {other_name}, {tuple(other.shape)}, "
@@ -166,13 +105,7 @@ def same_shape(name: str, value: Tensor, other_name: str, other: Tensor) -> Tens
 
 
 def device(name: str, value: object) -> torch.device:
-    """Return the torch device for ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"cuda:N"``.
-
-    Raises
-    ------
-    ValueError
-        If the name is unknown, or names a CUDA device that is not there.
-    """
+    """Return the device named ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"cuda:N"``, if it is there."""
     import torch
 
     if value == "auto":

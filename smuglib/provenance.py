@@ -14,10 +14,7 @@ PACKAGES = ("smuglib", "torch", "numpy", "scipy", "nilearn", "scikit-image")
 
 
 def commit() -> str:
-    """Return the commit of this checkout, with ``+dirty`` if tracked files changed.
-
-    Outside a checkout it is ``"unknown"``.
-    """
+    """Return this checkout's commit, ``+dirty`` if tracked files changed, or else ``"unknown"``."""
     root = Path(__file__).parents[1]
     try:
         head = _git(root, "rev-parse", "HEAD")

@@ -1,8 +1,8 @@
 """Seeded generators: every random draw of the library comes from one of these.
 
-A generator is derived from a seed and a path of keys, for example
-``generator(7, "train", 120, "noise")``. Draws for different paths are independent, and a draw
-does not depend on what was drawn before it: an interrupted training can resume at any update.
+A generator is derived from a seed and a path of keys, as ``generator(7, "train", 120, "noise")``.
+Draws for different paths are independent, and none depends on what was drawn before it: an
+interrupted training can resume at any update.
 """
 
 from __future__ import annotations
@@ -17,14 +17,9 @@ from smuglib import checks
 
 
 def derived_seed(seed: int, *keys: int | str) -> int:
-    """Hash a seed and a path of keys to an integer in ``[0, 2**63)``, the same on every machine.
+    """Hash a seed >= 0 and a path of keys to an integer in ``[0, 2**63)``, on every machine the same.
 
-    Parameters
-    ----------
-    seed
-        Any integer >= 0.
-    keys
-        Integers or strings that name the draw; a NumPy integer counts as the integer it is.
+    A NumPy integer counts as the integer it is.
     """
     checks.integer("seed", seed, minimum=0)
     path = repr((seed, *map(_checked_key, keys))).encode()
@@ -44,13 +39,6 @@ def _checked_key(key: int | str) -> int | str:
 def generator(seed: int, *keys: int | str, device: torch.device | str = "cpu") -> torch.Generator:
     """Make the generator of one named draw, freshly seeded, on a device.
 
-    Parameters
-    ----------
-    seed
-        Any integer >= 0.
-    keys
-        Integers or strings that name the draw.
-
     Examples
     --------
     >>> first, again = (torch.rand(2, generator=generator(7, "train", 120)) for _ in range(2))
@@ -63,21 +51,11 @@ def generator(seed: int, *keys: int | str, device: torch.device | str = "cpu") -
 def complex_normal(
     shape: tuple[int, ...] | torch.Size, sigma: float, generator: torch.Generator, like: Tensor
 ) -> Tensor:
-    """Draw complex Gaussian noise with standard deviation ``sigma`` on each part.
+    """Draw complex Gaussian noise with standard deviation ``sigma`` on each part, in image units.
 
     The poster's noise is N(0, σ²I) on the two real channels of an image; a complex sample here
-    has that same law, so its expected squared modulus is 2σ².
-
-    Parameters
-    ----------
-    shape
-        Shape of the noise.
-    sigma
-        Standard deviation of the real and of the imaginary part, in image units.
-    generator
-        Source of the draw. It may live on the CPU while ``like`` is on a GPU.
-    like
-        A complex tensor whose dtype and device the noise takes.
+    has that same law, so its expected squared modulus is 2σ². The noise takes the dtype and device
+    of ``like``; the generator may live on the CPU while that is on a GPU.
 
     Examples
     --------

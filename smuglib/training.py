@@ -1,8 +1,7 @@
 """The training loop: schedule, validation, checkpoints, exact resume and a log.
 
-Nothing random lives in the loop. A loss is a function of the update's number, from which it
-derives its data order and its noise; so a training that was interrupted and resumed gives
-bitwise the weights of one that was not.
+Nothing random lives in the loop: a loss derives its data order and its noise from the update's
+number, so an interrupted and resumed training gives bitwise the weights of one that was not.
 """
 
 from __future__ import annotations
@@ -38,10 +37,8 @@ class Plan:
 
     Parameters
     ----------
-    updates
-        Optimizer updates.
-    learning_rate
-        Peak of the one-cycle schedule.
+    updates, learning_rate
+        Optimizer updates, and the peak of their one-cycle schedule.
     clip_factor
         Largest norm of an update's gradient, in units of its running mean. Relative, because
         the poster's losses differ in scale by an order of magnitude between methods.
@@ -62,9 +59,7 @@ class Plan:
 
 
 def one_cycle(update: int, total: int, peak: float) -> float:
-    """Return the learning rate of an update: a linear rise, then a cosine fall to zero.
-
-    Updates are numbered from 0 to ``total - 1``; ``peak`` is the largest learning rate.
+    """Return an update's learning rate: a linear rise to the peak, then a cosine fall to zero.
 
     Examples
     --------
@@ -78,18 +73,12 @@ def one_cycle(update: int, total: int, peak: float) -> float:
 
 
 class Training:
-    """One resumable training.
+    """One resumable training of a network, on its device.
 
     Parameters
     ----------
-    network
-        The module whose parameters are trained, on its device.
-    loss
-        Returns the loss of an update from its number alone.
-    validate
-        Returns the validation PSNR in dB.
-    plan
-        Schedule and settings.
+    loss, validate
+        Return the loss of an update from its number alone, and the validation PSNR in dB.
     folder
         Where ``state.safetensors`` (for resume), ``log.csv``, ``best.safetensors`` and
         ``last.safetensors`` (bare weights) and ``provenance.json`` are kept.
@@ -131,13 +120,10 @@ class Training:
         return next(self.network.parameters()).device
 
     def run(self) -> list[dict[str, float]]:
-        """Train to the end of the plan, from wherever the folder's state stands.
+        """Train to the end of the plan, from wherever the folder's state stands; return the log.
 
-        Returns
-        -------
-        list of dict
-            The log, one row per validation: update, learning rate, mean loss since the last row,
-            validation PSNR in dB, seconds of training so far.
+        It has a row per validation: update, learning rate, mean loss since the last row, validation
+        PSNR in dB, seconds of training so far.
 
         Raises
         ------

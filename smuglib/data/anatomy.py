@@ -34,12 +34,9 @@ class Subject:
 
     Parameters
     ----------
-    affine
-        In-plane matrix from image to template coordinates, ``[2, 2]`` over (y, x).
-    shift
-        In-plane shift in millimetres, ``[2]`` over (y, x).
-    tilt
-        Slope of the plane against the template's, ``[2]`` over (y, x).
+    affine, shift, tilt
+        In-plane matrix from image to template coordinates, ``[2, 2]`` over (y, x); shift in
+        millimetres and slope of the plane against the template's, each ``[2]``.
     bends
         Displacement fields (z, y, x) in millimetres, a coarse and a fine triple.
     borders
@@ -50,10 +47,9 @@ class Subject:
         Intensities of CSF, grey and white matter.
     t1_weight, t1_gamma
         Share and exponent of the template's own T1 intensity in the image.
-    bias, phase
-        Log-intensity field of the bias, and phase field in radians.
-    texture
-        Relative standard deviation of the fine texture.
+    bias, phase, texture
+        Fields of the log-intensity and of the phase in radians; relative standard deviation of
+        the fine texture.
     """
 
     affine: Array
@@ -104,16 +100,8 @@ def image(
 ) -> NDArray[np.complex128]:
     """Render one axial slice of a subject, complex, ``[height, width]``, largest magnitude 1.
 
-    Parameters
-    ----------
-    person
-        The subject.
-    plane
-        Axial plane of the template, in millimetres from its lowest.
-    height, width
-        Size of the image; rows run from front to back.
-    rng
-        Seeded CPU generator of the slice's texture.
+    ``plane`` is in millimetres from the template's lowest one, rows run from front to back, and
+    ``rng`` is the seeded CPU generator of the slice's texture.
     """
     # Tissue borders are drawn on a grid twice as fine and averaged: partial volume in each pixel.
     fine_magnitude = _magnitude(person, plane, *pixel_grid(2 * height, 2 * width, *FIELD_OF_VIEW))
@@ -129,22 +117,10 @@ def image(
 
 
 def template_points(person: Subject, plane: int, y: Array, x: Array) -> Array:
-    """Find where in the template the points of a subject's slice come from.
+    """Find where in the template the points of a subject's slice come from, in voxels.
 
-    Parameters
-    ----------
-    person
-        The subject.
-    plane
-        Axial plane of the template.
-    y, x
-        Grid of the slice in millimetres from the centre of the head.
-
-    Returns
-    -------
-    Array
-        Template coordinates (z, y, x) in voxels, ``[3, rows, columns]``; z stays within
-        `MAX_THROUGH_PLANE` of the plane.
+    ``y`` and ``x`` are in millimetres from the centre of the head. The result is (z, y, x),
+    ``[3, rows, columns]``; z stays within `MAX_THROUGH_PLANE` of the plane.
     """
     z = plane - CENTER[0]
     bends = [bend.plane(z, y, x) for bend in person.bends]

@@ -27,25 +27,19 @@ def brain(
 ) -> Scan:
     """Simulate the scan of one slice of a synthetic brain: ``y = M F S x + noise``.
 
-    The same arguments give the same scan, bit for bit, and the next time it is read from the disk
-    (see `smuglib.data.cache`). The subject, its coils and its noise do not depend on the sampling
-    rate, and the masks of a lower rate are nested in those of a higher.
+    The same arguments give the same scan, bit for bit; the next time it is read from the disk (see
+    `smuglib.data.cache`). The subject, its coils and its noise do not depend on the sampling rate,
+    and the masks of a lower rate are nested in those of a higher. It is a batch of one, k-space
+    and target divided by ``max |A^H y|``.
 
     Parameters
     ----------
     split
         ``"train"``, ``"val"`` or ``"test"``: no subject and no template plane is in two of them.
-    index
-        Index of the slice in its split, >= 0.
     sampling_rate, height, width, n_coils, noise, center_fraction, seed, mask_seed
-        See `Protocol`.
+        See `smuglib.data.simulator.Protocol`.
     n_slices
         Size of the split, where it has one: a larger index is then refused.
-
-    Returns
-    -------
-    Scan
-        A batch of one, k-space and target divided by ``max |A^H y|``.
 
     Examples
     --------
@@ -66,18 +60,9 @@ def brain(
 class BrainDataset(Dataset[Scan]):
     """The first slices of a split, simulated when first asked for, kept in memory and on the disk.
 
-    Parameters
-    ----------
-    split
-        ``"train"``, ``"val"`` or ``"test"``.
-    n_slices
-        Number of slices, >= 1.
-    cache
-        Whether to keep scans in memory: at 128 x 128 and 8 coils 2.2 MB each.
-    cache_bytes
-        The most memory that they may take, in bytes; the one used least recently goes first.
-    **protocol
-        Fields of `Protocol`.
+    ``protocol`` are fields of `smuglib.data.simulator.Protocol`. Unless ``cache`` is False, scans stay
+    in memory (2.2 MB each at 128 x 128 and 8 coils); beyond ``cache_bytes`` in all, the one used
+    least recently goes first.
 
     Examples
     --------

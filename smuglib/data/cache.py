@@ -1,10 +1,9 @@
 """Scans kept for the next time: simulated ones on the disk for all processes, any in memory.
 
 On the disk a scan's key is a hash of its protocol, split and index, of the simulator's source, and
-of the packages that it computes with: an edit or an upgrade makes new keys, and no file is ever
-out of date. A file carries a hash of its own; a damaged one is simulated again. ``SMUGLIB_CACHE``
-names another folder than ``~/.cache/smuglib``, or is ``off``; ``SMUGLIB_CACHE_GIB`` bounds its
-size, 4 GiB by default.
+of the packages it computes with: no file is ever out of date. A file carries its own hash; a
+damaged one is simulated again. ``SMUGLIB_CACHE`` names another folder than ``~/.cache/smuglib``,
+or is ``off``; ``SMUGLIB_CACHE_GIB`` bounds its size, 4 GiB by default.
 """
 
 from __future__ import annotations
@@ -64,19 +63,9 @@ REST = 3600.0
 
 
 def in_memory(read: Callable[[int], Scan], max_bytes: int) -> Callable[[int], Scan]:
-    """Keep the scans that a function of the index returned, the ones used last.
+    """Keep the scans that a function of the index returned, the very objects, the ones used last.
 
-    Parameters
-    ----------
-    read
-        Returns the scan of an index.
-    max_bytes
-        Budget for all scans together, in bytes. A scan that exceeds it alone is not kept.
-
-    Returns
-    -------
-    callable
-        The function; it returns the very object while that is kept.
+    All together take at most ``max_bytes``; a scan that exceeds it alone is not kept.
     """
     checks.integer("cache_bytes", max_bytes, minimum=0)
     cachetools = require("cachetools", extra="data", what="data sets")
@@ -86,10 +75,7 @@ def in_memory(read: Callable[[int], Scan], max_bytes: int) -> Callable[[int], Sc
 
 
 def cached(protocol: Protocol, split: str, index: int) -> Scan:
-    """Read the scan of one slice from the disk, or simulate it and write it there.
-
-    It is bit for bit what `smuglib.data.simulator.simulate` returns for these arguments.
-    """
+    """Read a scan from the disk, bit for bit as simulated, or simulate it and write it there."""
     folder = configured()
     if folder is None:
         return simulate(protocol, split, index)
@@ -199,22 +185,13 @@ def _opened(folder: Path, budget: str) -> BoundedFolder:
 
 
 class BoundedFolder:
-    """Files by name, within a budget on the disk; the one used least recently goes first.
+    """Files by name, at most ``max_bytes`` together; the one used least recently goes first.
 
-    A file is written beside its place and renamed, so that a reader finds a whole one or none,
-    whoever else writes or removes it at the same time. A file used in the last hour stays: with
-    more data than budget, a training would otherwise write and remove every file in every epoch.
-    If no room can be made, a new file is not kept.
-
-    The folder is looked through only when this process has used up the room it found there the
-    last time; several processes at once may exceed the budget by a fraction.
-
-    Parameters
-    ----------
-    path
-        The folder; it is created when the first file is written.
-    max_bytes
-        Budget for all files in it together, in bytes.
+    A file is written beside its place and renamed: a reader finds a whole one or none, whoever else
+    writes or removes it. A file used in the last hour stays (with more data than budget, a training
+    would otherwise rewrite every file in every epoch); without room, a new file is not kept. The
+    folder is looked through only when this process has used up the room it found there the last
+    time, so several processes at once may exceed the budget by a fraction.
     """
 
     def __init__(self, path: Path, max_bytes: int) -> None:

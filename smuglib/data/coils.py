@@ -24,15 +24,8 @@ def coil_maps(
     current loop, and with a phase that is linear over the head. The maps are divided by their
     root sum of squares, so ``sum_c |S_c|^2 = 1`` everywhere in the field of view.
 
-    Parameters
-    ----------
-    n_coils
-        Number of loops.
-    z, y, x
-        Height of the axial plane, and its rows and columns of pixels, in millimetres from the
-        centre of the head.
-    rng
-        Seeded CPU generator of the loops' positions and phases: one state is one array.
+    The plane's height ``z``, rows ``y`` and columns ``x`` are in millimetres from the centre of the
+    head; ``rng`` is the CPU generator of the loops' positions and phases: one state is one array.
     """
     draws = torch.rand(n_coils, 6, generator=rng, dtype=torch.float64).numpy() * 2 - 1
     jitter, height, reach, offset, slope_y, slope_x = draws.T[:, :, None, None]

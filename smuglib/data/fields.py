@@ -1,8 +1,7 @@
 """Pixel grids in millimetres, and smooth random fields on them.
 
-A field belongs to a subject, not to a slice: it is a 3-D cubic B-spline, so that two slices of
-one subject see the same deformation, bias and phase. On a plane of a regular grid it separates
-into one small matrix product an axis.
+A field is a 3-D cubic B-spline of the whole subject: two of its slices see the same deformation,
+bias and phase. On a plane of a regular grid it separates into one small matrix product an axis.
 """
 
 from __future__ import annotations
@@ -43,19 +42,13 @@ class RandomField:
 
     @classmethod
     def draw(cls, spacing: float, std: float, generator: torch.Generator) -> RandomField:
-        """Draw a field of a standard deviation at each point, in the unit of the field.
-
-        ``spacing`` is the distance of the spline knots in millimetres.
-        """
+        """Draw a field of standard deviation ``std`` at each point, knots ``spacing`` mm apart."""
         shape = [2 * _half_knots(half, spacing) + 1 for half in HALF_BOX]
         draws = torch.randn(shape, generator=generator, dtype=torch.float64).numpy()
         return cls(draws * std / SPLINE_VARIANCE**1.5, spacing)
 
     def plane(self, z: float, y: Array, x: Array) -> Array:
-        """Evaluate the field on a grid of one axial plane, ``[rows, columns]``.
-
-        Coordinates are in millimetres from the centre of the head, ``[rows]`` and ``[columns]``.
-        """
+        """Evaluate the field on a grid, ``[rows, columns]``, in mm from the centre of the head."""
         n_z, n_y, n_x = self.coefficients.shape
         weights_z = _spline_weights(np.array([z]), self.spacing, n_z)[0]
         weights_y = _spline_weights(y, self.spacing, n_y)
@@ -67,13 +60,8 @@ def pixel_grid(height: int, width: int, length_mm: float, breadth_mm: float) -> 
     """Lay square pixels over an axial plane, anterior side up.
 
     The pixel is the smallest square one for which the field of view fits, ``length_mm`` front to
-    back and ``breadth_mm`` left to right.
-
-    Returns
-    -------
-    y, x : Array
-        Pixel centres in millimetres from the centre of the head, ``[height]`` (falling) and
-        ``[width]`` (rising).
+    back and ``breadth_mm`` left to right. Returned are y (falling, ``[height]``) and x (rising,
+    ``[width]``) of the pixel centres in millimetres from the centre of the head.
     """
     pixel = max(length_mm / height, breadth_mm / width)
     rows, columns = np.arange(height, dtype=np.float64), np.arange(width, dtype=np.float64)

@@ -23,10 +23,9 @@ class Scan:
 
     Parameters
     ----------
-    kspace
-        Measured k-space ``y``, complex64, ``[batch, coil, height, width]``, zero where not sampled.
-    maps
-        Coil sensitivities, complex64, ``[batch, coil, height, width]``, root sum of squares 1.
+    kspace, maps
+        Measured k-space ``y``, zero where not sampled, and coil sensitivities, root sum of squares
+        1: complex64, ``[batch, coil, height, width]``.
     mask
         Boolean, ``[batch or 1, 1, 1, width]``: the sampled columns.
     target
@@ -34,9 +33,7 @@ class Scan:
     scale
         ``max |A^H y|`` before the division; in a batch a float32 tensor, ``[batch]``.
     subject, slice_index
-        Numbers of the subject and of the slice within their split; in a batch int64 tensors.
-    split
-        ``"train"``, ``"val"`` or ``"test"``.
+        Numbers within the ``split``; in a batch int64 tensors.
 
     Examples
     --------
@@ -104,10 +101,9 @@ class Scan:
 
 
 def collate(scans: Sequence[Scan]) -> Scan:
-    """Join scans of one split and one size into a batch, in the order given.
+    """Join scans or batches of one split and one size, in the order given.
 
-    Batches are joined too. ``scale``, ``subject`` and ``slice_index`` become tensors; the mask
-    keeps a batch axis of 1 where all scans share it.
+    ``scale``, ``subject`` and ``slice_index`` become tensors; a shared mask keeps a batch axis of 1.
     """
     if not scans:
         raise ValueError("scans must hold at least one scan, got none")

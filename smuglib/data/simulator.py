@@ -26,21 +26,15 @@ class Protocol:
 
     Parameters
     ----------
-    sampling_rate
-        Fraction of sampled phase-encoding columns, in (0, 1].
+    sampling_rate, center_fraction
+        Fractions of phase-encoding columns: sampled, and in the fully sampled centre.
     height, width
         Image size in pixels, each at least 32; phase encoding runs along the width.
-    n_coils
-        Number of receive coils.
     noise
         Standard deviation of the k-space noise on the real and on the imaginary part, in units
         of the largest magnitude of the fully sampled image (the Fourier transform is unitary).
-    center_fraction
-        Fraction of columns in the fully sampled centre.
-    seed
-        Seed of the subjects and the noise.
-    mask_seed
-        Seed of the mask: one mask serves all slices.
+    seed, mask_seed
+        Seeds of the subjects and the noise, and of the mask: one mask serves all slices.
     """
 
     sampling_rate: float = 0.25
@@ -75,18 +69,8 @@ class Protocol:
 def simulate(protocol: Protocol, split: str, index: int) -> Scan:
     """Simulate the scan of one slice: ``y = M F S x + noise``.
 
-    Parameters
-    ----------
-    protocol
-        How the brain is scanned.
-    split, index
-        ``"train"``, ``"val"`` or ``"test"``, and the index of the slice in it, >= 0.
-
-    Returns
-    -------
-    Scan
-        A batch of one, k-space and target divided by ``max |A^H y|``; k-space is exactly ``+0``
-        where not sampled.
+    It is a batch of one, k-space and target divided by ``max |A^H y|``; k-space is exactly ``+0``
+    where not sampled.
     """
     location = locate(split, index, protocol.seed)
     path = ("brain", split, location.subject)

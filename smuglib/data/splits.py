@@ -1,8 +1,8 @@
 """Training, validation and test slices: which subject and which plane of the template they show.
 
-A split has its own subjects and its own axial planes of the template. The planes lie in bands
-that alternate up the head, so that every split sees all of it, and the gaps between the bands are
-wider than a subject's deformation can reach: no voxel of the template serves two splits.
+A split has its own subjects and its own axial planes. The planes lie in bands that alternate up
+the head, with gaps wider than a subject's deformation can reach: every split sees all of the head,
+and no voxel of the template serves two splits.
 """
 
 from __future__ import annotations

@@ -21,10 +21,7 @@ CENTER = (78.0, 117.0, 98.0)
 
 @lru_cache(maxsize=1)
 def template() -> NDArray[np.float32]:
-    """Return T1 intensity and probabilities of grey and white matter.
-
-    Each lies in [0, 1]; ``[3, z, y, x]`` in millimetres.
-    """
+    """Return T1 intensity, grey and white matter in [0, 1], ``[3, z, y, x]`` in millimetres."""
     # Importing nilearn takes a second, which a process that only reads cached scans is spared.
     datasets = require("nilearn.datasets", extra="data", what="simulated brains")
     loaders = (
@@ -39,14 +36,8 @@ def template() -> NDArray[np.float32]:
 def sees_tissue(plane: int, reach: float, y: Array, x: Array) -> NDArray[np.bool_]:
     """Tell where linear interpolation may find tissue; elsewhere it gives zeros.
 
-    Parameters
-    ----------
-    plane
-        Axial plane of the template.
-    reach
-        Largest distance of a point from the plane, in voxels.
-    y, x
-        Template coordinates of the points in voxels, of one shape, which is the mask's.
+    ``y`` and ``x`` are template coordinates of one shape, which is the mask's, and ``reach`` is the
+    largest distance of a point from the plane, all in voxels.
     """
     cells = _tissue(plane, reach)
     last_row, last_column = cells.shape[0] - 1, cells.shape[1] - 1

@@ -2,19 +2,15 @@ r"""fastMRI slices as scans: the poster's own data, for whoever has been granted
 
 A slice becomes a Cartesian problem of ``height`` x ``width`` pixels in these steps.
 
-1. **Axes.** fastMRI stores ``[coil, readout, phase encoding]``: phase encoding already runs along
-   the last axis. The header is asked, so that a transposed file is refused.
-2. **Readout.** It is oversampled twofold, and always complete. With ``C`` cutting the central
-   rows, ``F_h C F_H^H y`` is the k-space of the cropped coil images: the maps and the mask act on
-   rows and on columns alone, so this is exact, before any map is estimated. ``C F_H^H`` has
-   orthonormal rows: white noise stays white.
-3. **Phase encoding.** Columns cannot be cut from an undersampled scan. A fully sampled one is
-   cropped in the same way along its columns: what follows is the retrospective simulation of a
-   scanner that encodes ``width`` columns over the smaller field of view,
-   ``F_w C F_W^H y = F_w (S C x)``, for multiplying by the maps and cropping commute. The pixels
-   keep their size. What lies outside of the crop is removed, where a scanner would fold it in.
-   Cutting ``width`` columns out of k-space instead would keep the field of view but blur the
-   image along one axis only. ``width=None`` keeps the columns as measured.
+1. **Axes** are ``[coil, readout, phase encoding]``; the header tells a transposed file.
+2. **Readout** is oversampled twofold, and always complete. With ``C`` cutting the central rows,
+   ``F_h C F_H^H y`` is the k-space of the cropped coil images, exactly: maps and mask act on
+   rows and on columns alone. ``C F_H^H`` has orthonormal rows: white noise stays white.
+3. **Phase encoding.** A fully sampled scan is cropped in the same way along its columns:
+   ``F_w C F_W^H y = F_w (S C x)`` simulates a scanner that encodes ``width`` columns over the
+   smaller field of view, with pixels of the same size; what lies outside of the crop is removed,
+   where a scanner would fold it in. Cutting columns out of k-space instead would blur the image
+   along one axis only. Undersampled scans cannot be cropped: ``width=None`` keeps the columns.
 4. **Mask.** One fixed mask, as on the poster; outer columns that the scanner only filled with
    zeros are not samples.
 5. **Maps** by ESPIRiT from the fully sampled centre of the undersampled k-space: nothing is used
@@ -69,8 +65,6 @@ class FastMRIProtocol:
     source
         ``"retrospective"``: draw the mask; the volume must be fully sampled. ``"file"``: use
         the mask in a test file in its place; the columns must be kept then, ``width=None``.
-    espirit
-        Settings of the map estimation.
     """
 
     sampling_rate: float = 0.25
@@ -132,31 +126,22 @@ def load_slice(
 ) -> Scan:
     """Read one slice of a fastMRI multicoil volume as a scan.
 
+    It is a batch of one, k-space and target divided by ``max |A^H y|``. Its target is NaN if the
+    file itself is undersampled: there is nothing to compare with.
+
     Parameters
     ----------
-    volume
-        The volume or its file.
     index
         Index of the slice in the file.
-    split
-        ``"train"``, ``"val"`` or ``"test"``: noted in the scan.
-    slice_index
-        Index of the slice in its split, noted in the scan; `index` by default.
+    split, slice_index
+        Noted in the scan; the index of the slice in its split is the one in the file by default.
     maps_folder
         Where estimated maps are kept for the next time, see `Espirit.estimate`.
     **protocol
         Fields of `FastMRIProtocol`.
 
-    Returns
-    -------
-    Scan
-        A batch of one, k-space and target divided by ``max |A^H y|``. Its target is NaN if the
-        file itself is undersampled: there is nothing to compare with.
-
     Raises
     ------
-    ImportError
-        If h5py or sigpy is missing.
     ValueError
         If the file is not a multicoil volume or does not fit the protocol.
     """

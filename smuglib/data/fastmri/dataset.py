@@ -17,22 +17,20 @@ from smuglib.data.splits import GROUPS
 
 
 class FastMRIDataset(Dataset[Scan]):
-    """Slices of the fastMRI volumes in a folder, read when first asked for.
+    """Slices of the fastMRI volumes (``.h5``) in a folder, read when first asked for.
 
     Consecutive indices run over the volumes of the split, from their central slices outwards.
     Volumes with another number of coils, or smaller than the crop, are left out.
 
     Parameters
     ----------
-    folder
-        Folder of ``.h5`` files.
     split
         ``"train"``, ``"val"`` or ``"test"``: a split of the patients, see `split_patients`.
     n_slices
         Number of slices, or None for all.
     cache_bytes
-        The most memory that scans may take, in bytes, 0 to keep none; at 320 x 320 and 15 coils
-        one takes 25 MB. The one used least recently goes first.
+        The most memory that scans may take, 0 to keep none; at 320 x 320 and 15 coils one takes
+        25 MB. The one used least recently goes first.
     fractions, split_seed
         Arguments of `split_patients`.
     maps_folder
@@ -44,8 +42,6 @@ class FastMRIDataset(Dataset[Scan]):
     ------
     FileNotFoundError
         If the folder has no ``.h5`` file.
-    ImportError
-        If h5py is missing.
     ValueError
         If a file is not a multicoil volume, or the split has fewer slices than asked for.
     """

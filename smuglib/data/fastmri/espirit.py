@@ -25,11 +25,9 @@ class Espirit:
 
     Parameters
     ----------
-    calibration_width
-        Side of the calibration square in k-space samples; it is smaller where the
-        ACS band is narrower.
-    kernel_width
-        Side of the kernels in k-space samples.
+    calibration_width, kernel_width
+        Sides of the calibration square, which is smaller where the ACS band is narrower, and of
+        the kernels, in k-space samples.
     threshold
         Singular values of the calibration matrix below this fraction of the largest are noise.
     crop
@@ -53,20 +51,14 @@ class Espirit:
         checks.fraction("crop", self.crop, allow_zero=True)
 
     def estimate(self, kspace: Tensor, folder: Path | str | None = None) -> Tensor:
-        """Estimate coil maps, ``[1, coil, height, width]``, complex64.
+        """Estimate coil maps, ``[1, coil, height, width]``, complex64, from k-space of that shape.
 
-        Their root sum of squares is 1 on their support, and they are zero elsewhere. The common
-        phase of the maps is free: it is fixed so that the strongest virtual coil of the calibration
-        data (its first principal component) is real and positive. A single coil's phase, the usual
-        choice, is undefined where that coil is blind.
-
-        Parameters
-        ----------
-        kspace
-            Measured k-space, ``[1, coil, height, width]``, complete in a square around the zero
-            frequency; nothing else of it is used.
-        folder
-            Where maps are kept, under a name derived from the calibration data and the settings.
+        Only a complete square of it around the zero frequency is used. The root sum of squares of
+        the maps is 1 on their support, and they are zero elsewhere. Their common phase is free: it is
+        fixed so that the strongest virtual coil of the calibration data (its first principal
+        component) is real and positive. A single coil's phase, the usual choice, is undefined where
+        that coil is blind. Maps are kept in ``folder``, under a name derived from the calibration
+        data and the settings.
 
         Raises
         ------

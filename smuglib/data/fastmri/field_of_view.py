@@ -21,10 +21,9 @@ def crop_field_of_view(kspace: Tensor, size: int | None, axis: int) -> Tensor:
 
 
 def acquired_band(columns: Tensor, width: int) -> Tensor:
-    """Return which columns of a cropped k-space lie between the outermost measured ones.
+    """Return which of ``width`` columns lie between the outermost measured ones, after a crop.
 
-    ``columns`` are the measured ones before the crop, boolean, ``[columns]``; after it there are
-    ``width``, over the same range of frequencies.
+    ``columns`` are the measured ones before it, boolean, over the same range of frequencies.
     """
     # Integer cross products compare the frequencies (i - W // 2) / W and (j - w // 2) / w exactly.
     measured = (columns.nonzero().flatten() - len(columns) // 2) * width

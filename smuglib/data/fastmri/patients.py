@@ -22,18 +22,10 @@ def split_patients(
 ) -> dict[str, tuple[Volume, ...]]:
     """Divide volumes into splits by patient: all files of one patient go to one split.
 
-    A patient's split is drawn from the seed and the patient's own identifier. So it depends
-    neither on names nor on which other files are there: a download that goes on never moves a
-    patient from training to test. The fractions are therefore met on average only.
-
-    Parameters
-    ----------
-    files
-        Volumes or their files.
-    fractions
-        Share of the patients of ``"train"``, ``"val"`` and ``"test"``, summing to 1.
-    seed
-        Seed of the division; it also orders the volumes of each split.
+    A patient's split is drawn from the seed and the patient's own identifier, whatever the names
+    and the other files: a download that goes on never moves a patient from training to test.
+    The ``fractions`` of the patients, summing to 1, are therefore met on average only. The seed
+    also orders the volumes of each split.
     """
     for name, value in fractions.items():
         checks.one_of("fractions", name, GROUPS)
@@ -61,10 +53,7 @@ def _draw_split(patient: str, fractions: Mapping[str, float], seed: int) -> str:
 
 
 def from_the_centre(volumes: Sequence[Volume]) -> list[tuple[Volume, int]]:
-    """List slices, as volume and index, turn by turn: the central one of every volume first.
-
-    The next ones outwards follow.
-    """
+    """List slices as volume and index: the central one of every volume, then the next outwards."""
     orders = [_outwards(volume.shape[0]) for volume in volumes]
     turns = range(max(map(len, orders), default=0))
     return [

@@ -30,14 +30,7 @@ EXPECTED = "expected a fastMRI multicoil volume"
 class Volume:
     """One multicoil file: what it holds, checked when it is opened; slices are read on demand.
 
-    Parameters
-    ----------
-    path
-        The file.
-    patient
-        The anonymous identifier of the patient, who may have several files.
-    shape
-        Shape of ``kspace``: slices, coils, readout samples, phase-encoding columns.
+    ``shape`` is that of ``kspace``; a ``patient`` (anonymous identifier) may have several files.
     """
 
     path: Path
@@ -63,9 +56,7 @@ class Volume:
         return derived_seed(0, "patient", self.patient) >> 15
 
     def kspace(self, index: int) -> Tensor:
-        """Read the k-space of a slice, ``[1, coil, readout, phase encoding]``.
-
-        It is complex64, in the scanner's units.
+        """Read a slice's k-space, ``[1, coil, readout, phase encoding]``, in the scanner's units.
 
         Raises
         ------
@@ -83,10 +74,7 @@ class Volume:
         return kspace
 
     def mask(self) -> Tensor | None:
-        """Read which columns of a test file are sampled, boolean, ``[phase encoding]``.
-
-        None if the file has no mask.
-        """
+        """Read which columns a test file samples, boolean, ``[phase encoding]``; None if unsaid."""
         with _reading(self.path) as file:
             if "mask" not in file:
                 return None
