@@ -2,7 +2,7 @@ r"""The changes of the zero-filled image that a measurement error causes at a bo
 
 Along an eigenvector of ``A^H A`` of eigenvalue g the least measurement error η with
 ``A^H η = δ`` has the norm ``||δ|| / √g``, and for g = 0 there is none. Directions with
-``g >= floor`` cost at most ``1 / √floor``. They span a subspace, and `Reachable` projects to it.
+``g >= floor`` cost at most ``1 / √floor``. They span a subspace, and `RangeSpace` projects to it.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ class RangeSpace:
     >>> mask = torch.arange(16).view(1, 1, 1, 16) % 2 == 0
     >>> A = SenseOperator(torch.full((1, 4, 16, 16), 0.5 + 0j), mask)
     >>> x = torch.randn(1, 16, 16, generator=torch.Generator().manual_seed(0)) + 0j
-    >>> once = Reachable(A, floor=0.1)(x)
-    >>> (Reachable(A, floor=0.1)(once) - once).abs().max().item() < 1e-5
+    >>> once = RangeSpace(A, floor=0.1)(x)
+    >>> (RangeSpace(A, floor=0.1)(once) - once).abs().max().item() < 1e-5
     True
     """
 

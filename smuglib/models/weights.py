@@ -76,13 +76,7 @@ def save_network(path: Path | str, network: UnrolledNetwork, **header: Any) -> N
 
 
 def load_network(path: Path | str) -> tuple[UnrolledNetwork, dict[str, Any]]:
-    """Rebuild a network that `save_network` wrote, on the CPU, in evaluation mode.
-
-    Returns
-    -------
-    UnrolledNetwork, dict
-        The network and the file's header.
-    """
+    """Rebuild a network that `save_network` wrote, on the CPU, in evaluation mode, with the header."""
     tensors, header = read_tensors(path)
     if "architecture" not in header:
         raise ValueError(f"{path} holds no network: its header names no architecture")
@@ -128,7 +122,7 @@ def file_name(method: str, sigma: float) -> str:
 
 
 def load(name: str, *, sigma: float = 0.05, profile: str = "default") -> UnrolledNetwork:
-    """Load shipped weights.
+    """Load shipped weights: a trained network, on the CPU, in evaluation mode.
 
     Parameters
     ----------
@@ -139,11 +133,6 @@ def load(name: str, *, sigma: float = 0.05, profile: str = "default") -> Unrolle
         not smoothed, it is the noise of the pre-training alone.
     profile
         Folder of the weights: ``"default"`` is what the library ships.
-
-    Returns
-    -------
-    UnrolledNetwork
-        The trained network, on the CPU, in evaluation mode.
 
     Examples
     --------
