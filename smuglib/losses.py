@@ -37,18 +37,14 @@ def pretraining_loss(
 ) -> Tensor:
     """Return the poster's pre-training loss ``E_ν ||D(t + ν) - t||^2``.
 
+    It is :eq:`eq-pretraining` of the book, :eq:`eq-step-pretraining` there too.
+
     Parameters
     ----------
-    denoiser
-        The network D.
-    target
-        Fully sampled images t.
-    sigma
-        Standard deviation of the noise on each part.
-    generator
-        Source of the noise.
-    n_samples
-        Noise samples per image.
+    denoiser, target
+        The network D, and fully sampled images t.
+    sigma, generator, n_samples
+        Standard deviation of the noise on each part, its source, and its samples per image.
 
     Examples
     --------
@@ -80,25 +76,18 @@ def unrolled_stability(
 ) -> Tensor:
     """Return the poster's UStab loss ``sum_n E_ν ||D(x_n + ν) - D(t)||^2``.
 
-    The noisy denoiser outputs are those that the forward pass averaged: the loss costs one more
+    It is :eq:`eq-ustab` of the book. The noisy denoiser outputs are those that the forward pass averaged: the loss costs one more
     denoiser call, for the reference, and nothing else.
 
     Parameters
     ----------
     trace
         What the network recorded in its forward pass, smoothed at the denoiser or the step.
-    denoiser
-        The network D.
-    target
-        Fully sampled images t.
+    denoiser, target
+        The network D, and fully sampled images t.
     reference
         ``"denoised"``: D(t), with its gradient, as the poster writes; ``"denoised_detached"``:
         D(t) held constant; ``"target"``: t itself, as the poster's published code has it.
-
-    Raises
-    ------
-    ValueError
-        If the trace holds no noisy denoiser outputs: the network was not smoothed.
 
     Examples
     --------
@@ -131,17 +120,16 @@ def finetuning_loss(
 ) -> Tensor:
     """Return the poster's fine-tuning loss ``λ_ℓ ||x_N - t||^2 + ℓ_UStab``.
 
+    It is :eq:`eq-finetuning` of the book, written out in :eq:`eq-step-finetuning`.
+
     Parameters
     ----------
     x, target
         Reconstruction and fully sampled images.
     trace, denoiser
-        Where a trace is given, the unrolled stability loss is added; without one the loss is the
-        reconstruction error alone.
-    reconstruction_weight
-        λ_ℓ > 0.
-    reference
-        Reference of the unrolled stability loss.
+        Where a trace is given, the unrolled stability loss is added.
+    reconstruction_weight, reference
+        λ_ℓ > 0, and the reference of the unrolled stability loss.
 
     Examples
     --------

@@ -21,7 +21,7 @@ _WINDOW, _WINDOW_SIGMA = 11, 1.5
 def psnr(x: Tensor, target: Tensor) -> Tensor:
     """Return the peak signal-to-noise ratio ``10 log10(max |t|^2 / mean |x - t|^2)`` in dB.
 
-    It is infinite where ``x`` equals ``target``.
+    It is :eq:`eq-psnr` of the book, infinite where ``x`` equals ``target``.
 
     Examples
     --------
@@ -35,6 +35,8 @@ def psnr(x: Tensor, target: Tensor) -> Tensor:
 
 def nmse(x: Tensor, target: Tensor) -> Tensor:
     """Return the normalized mean squared error ``||x - t||^2 / ||t||^2``.
+
+    It is :eq:`eq-nmse` of the book.
 
     Examples
     --------

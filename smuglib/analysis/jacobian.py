@@ -56,8 +56,8 @@ def jacobian_norm(
 ) -> JacobianNorm:
     """Return the largest singular value of the reconstruction's Jacobian at a point.
 
-    Power iteration on ``J^H J`` that keeps its iterates (`lanczos`). Every scan has an iteration
-    of its own and does not depend on the rest of its batch, random draws apart. The graph of the
+    It is :eq:`eq-jacobian` of the book, by power iteration on ``J^H J`` that keeps its iterates
+    (`lanczos`). Every scan has an iteration of its own and does not depend on the rest of its batch, random draws apart. The graph of the
     whole reconstruction stays in memory meanwhile: for many noise samples give few scans.
 
     Parameters

@@ -30,6 +30,8 @@ from smuglib.operators.sense import SenseOperator
 def gain(eigenvalue: Tensor, n_steps: int, *, lam: float = 1.0, slope: float = 1.0) -> Tensor:
     """Return the gain ``e_N / δ`` of an unrolled network along eigenvectors of ``A^H A``.
 
+    It is :eq:`eq-gain` of the book, by its recursion, :eq:`eq-recursion`.
+
     Parameters
     ----------
     eigenvalue

@@ -82,7 +82,7 @@ def reconstruct(
 def spread(samples: Tensor) -> Tensor:
     """Return the standard deviation over samples, of both parts together.
 
-    It is ``(sum_s |x_s - mean|^2 / (S - 1))^(1/2)``, real, ``[batch, height, width]``, of at least
+    It is :eq:`eq-spread` of the book, ``(sum_s |x_s - mean|^2 / (S - 1))^(1/2)``, real, ``[batch, height, width]``, of at least
     two complex samples, ``[batch, sample, height, width]``.
 
     Examples

@@ -68,11 +68,6 @@ def climb(
     start
         Where the first run starts, instead of where ``attack`` says; projected to the ball.
 
-    Returns
-    -------
-    Tensor
-        A perturbation in the ball.
-
     Raises
     ------
     RuntimeError
@@ -207,13 +202,7 @@ class StepLengths:
     At a checkpoint a scan's length is halved, and its ascent goes back to its best iterate, if
     fewer than `PROGRESS` of the steps since the last checkpoint improved on the step before, or if
     neither length nor best error has changed since then.
-
-    Parameters
-    ----------
-    length
-        First length, real, ``[batch]``.
-    n_steps
-        Steps of the ascent.
+    The first length is real, ``[batch]``.
     """
 
     def __init__(self, length: Tensor, n_steps: int) -> None:
@@ -231,19 +220,8 @@ class StepLengths:
 
         Errors must be comparable: of one function, under the same noise if it draws any.
 
-        Parameters
-        ----------
-        n_done
-            Number of steps that led to the iterate.
-        error
-            Its error, ``[batch]``.
-        largest
-            The largest error so far, this one included, ``[batch]``.
-
-        Returns
-        -------
-        Tensor
-            Which scans are to go back to their best iterate, boolean, ``[batch]``.
+        ``n_done`` steps led to the iterate; ``error`` is its, and ``largest`` the largest so far,
+        this one included, ``[batch]``. Returns which scans are to go back to their best iterate.
         """
         self._n_improved = self._n_improved + (error > self._error)
         self._error = error

@@ -76,14 +76,7 @@ class Ball:
     def ascend(self, delta: Tensor, gradient: Tensor, step: Tensor) -> Tensor:
         """Take one projected step of steepest ascent.
 
-        Parameters
-        ----------
-        delta
-            Perturbation in the ball, complex, ``[batch, ...]``.
-        gradient
-            Gradient of the loss, likewise, not zero for any sample.
-        step
-            Length of the step in the ball's norm, real, ``[batch]``.
+        The gradient is zero for no sample; ``step`` is a length in the ball's norm, ``[batch]``.
         """
         if self.norm == "linf":
             direction = torch.view_as_complex(torch.view_as_real(gradient.resolve_conj()).sign())
@@ -134,7 +127,7 @@ def _length(x: Tensor) -> Tensor:
 
 
 N_ROUNDS = 20
-"""Rounds of Dykstra's algorithm (see `ReachableBall`)."""
+"""Rounds of Dykstra's algorithm (see `RangeBall`)."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -67,7 +67,7 @@ class Attack:
     ----------
     kind
         ``"pgd"``, or noise that knows nothing of the network: ``"gaussian"`` or ``"uniform"``,
-        of the same norm (see `perturbations.Ball`).
+        of the same norm (see `smuglib.attacks.balls.Ball`).
     domain
         What is perturbed: the zero-filled ``"image"``; the same in the ``"range"`` of ``A^H``
         alone, where a measurement error of bounded norm causes δ (see ``floor``); or the sampled

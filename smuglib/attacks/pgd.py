@@ -51,21 +51,17 @@ def pgd(
     unrolling_steps: int | None = None,
     generator: torch.Generator,
 ) -> Tensor:
-    """Attack the zero-filled image: the poster's adversary.
+    """Attack the zero-filled image: the poster's adversary, :eq:`eq-attack` of the book.
 
     The perturbation of a scan does not depend on the other scans of its batch, random draws
     apart. Parameters of the network gather no gradient.
 
     Parameters
     ----------
-    net
-        The method under attack: any callable from ``(z, A)`` to an image.
-    z
-        Zero-filled images ``A^H y``, complex, ``[batch, height, width]``.
-    A
-        The scans' operator, or a data-consistency step.
-    target
-        Fully sampled images t, as ``z``.
+    net, A
+        The method under attack, and the scans' operator or a data-consistency step.
+    z, target
+        Zero-filled images ``A^H y`` and fully sampled ones, complex, ``[batch, height, width]``.
     epsilon
         Radius ε >= 0 of the ball, in units of the scan's scale: the largest real or imaginary
         part of δ (``norm="linf"``), or ``||δ||_2`` of each scan (``"l2"``).
@@ -74,7 +70,7 @@ def pgd(
     n_steps, norm
         Instead of those of ``attack``.
     unrolling_steps
-        Attack the network at this number of unrolling steps, instead of its own.
+        Instead of the network's own number.
     generator
         Source of the random start and of the smoothing noise.
 

@@ -22,17 +22,8 @@ MAX_CONDITION = 50.0
 def hermitian_inverse(matrices: Tensor, condition: float) -> Tensor:
     """Invert Hermitian positive definite matrices by the fastest route that is accurate.
 
-    Parameters
-    ----------
-    matrices
-        Hermitian matrices, real or complex, ``[..., n, n]``.
-    condition
-        An upper bound of their condition numbers.
-
-    Returns
-    -------
-    Tensor
-        Their inverses, of the same shape, Hermitian to rounding.
+    They are real or complex, ``[..., n, n]``, and ``condition`` is an upper bound of their
+    condition numbers. The inverses are Hermitian to rounding.
 
     Raises
     ------
@@ -50,7 +41,7 @@ def cholesky_inverse(matrices: Tensor) -> Tensor:
 def block_inverse(matrices: Tensor) -> Tensor:
     r"""Invert Hermitian positive definite matrices by block elimination; see `hermitian_inverse`.
 
-    With :math:`S = C - B^H A^{-1} B` the Schur complement of the leading block,
+    It is :eq:`eq-blocks` of the book. With :math:`S = C - B^H A^{-1} B` the Schur complement,
 
     .. math::
 

@@ -20,20 +20,7 @@ class Solver(Protocol):
     """Anything that applies ``(A^H A + lambda I)^{-1}`` to right-hand sides."""
 
     def solve(self, rhs: Tensor, lam: Tensor) -> Tensor:
-        """Solve for images.
-
-        Parameters
-        ----------
-        rhs
-            Right-hand sides, ``[batch, sample, height, width]``.
-        lam
-            Real scalar tensor, > 0.
-
-        Returns
-        -------
-        Tensor
-            Solutions of the same shape.
-        """
+        """Solve for images ``[batch, sample, height, width]``; lam is a real scalar tensor, > 0."""
 
 
 def line_matrices(A: SenseOperator) -> Tensor:
@@ -42,17 +29,8 @@ def line_matrices(A: SenseOperator) -> Tensor:
     With whole columns sampled, the Fourier transform along the readout is complete and cancels
     in ``A^H A``: each image row ``h`` is an independent system
     ``G_h[i, j] = T[i - j] sum_c conj(S_c[h, i]) S_c[h, j]``, where ``T = F^H M F`` is the
-    circulant matrix of the mask.
-
-    Parameters
-    ----------
-    A
-        Operator with a 1-D mask.
-
-    Returns
-    -------
-    Tensor
-        Hermitian positive semi-definite matrices, ``[batch, height, width, width]``.
+    circulant matrix of the mask: :eq:`eq-linewise` of the book. They are Hermitian and positive
+    semi-definite, ``[batch, height, width, width]``.
     """
     return _gram(A.maps.permute(0, 2, 3, 1), _circulant(A))
 
@@ -76,7 +54,7 @@ def _gram(lines: Tensor, circulant: Tensor) -> Tensor:
 class LinewiseSolver:
     """Exact solver for 1-D Cartesian masks: one small dense inverse per image row.
 
-    For a fixed lambda the inverses are computed once and every solve is one batched matrix
+    That rows decouple shows :eq:`eq-linewise-proof` of the book. For a fixed lambda the inverses are computed once and every solve is one batched matrix
     product, for any number of noise samples. For a lambda that is learned, an eigendecomposition
     serves every value.
 
@@ -122,15 +100,7 @@ class LinewiseSolver:
     def inverse(self, lam: float) -> Tensor:
         """Return ``(G_h + lam I)^{-1}`` for every row, computed at the first call for a lam.
 
-        Parameters
-        ----------
-        lam
-            Weight λ > 0.
-
-        Returns
-        -------
-        Tensor
-            Hermitian matrices, ``[batch, height, width, width]``.
+        They are Hermitian, ``[batch, height, width, width]``.
 
         Raises
         ------
@@ -196,16 +166,6 @@ def linewise(A: SenseOperator) -> LinewiseSolver:
 
     Its factors are kept while the operator lives, unless newer ones need the room: beyond
     `MEMORY_BUDGET` the least recently used are dropped, and computed again when next needed.
-
-    Parameters
-    ----------
-    A
-        Operator with a 1-D mask.
-
-    Returns
-    -------
-    LinewiseSolver
-        The same object while its factors are kept.
     """
     solver = _solvers.pop(A, None) or LinewiseSolver(A)
     _solvers[A] = solver

@@ -66,7 +66,7 @@ class _Solve(torch.autograd.Function):
 
 
 class DataConsistency:
-    """The poster's data-consistency step, ready for many calls on one scan.
+    """The poster's data-consistency step, :eq:`eq-dc` of the book, for many calls on one scan.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ class DataConsistency:
     solver
         ``"linewise"`` (exact, 1-D masks), ``"cg"`` (any mask), ``"cg_coupled"`` (as the published
         code: all images of a call share their steps, see `CGSolver`), or ``"auto"``: line-wise
-        where the mask is 1-D, its factors fit `factors.MEMORY_BUDGET` and ``expected_solves``
+        where the mask is 1-D, its factors fit `linewise.MEMORY_BUDGET` and ``expected_solves``
         repays the factorization. ``solver`` and ``reason`` tell what was chosen and why.
     expected_solves
         How many images will be solved for, >= 1, if known; used by ``"auto"`` only.
@@ -129,17 +129,8 @@ class DataConsistency:
     def __call__(self, z: Tensor, d: Tensor) -> Tensor:
         """Solve ``(A^H A + lam I) x = z + lam d``.
 
-        Parameters
-        ----------
-        z
-            ``A^H y``, complex, ``[batch, height, width]`` or ``[batch, sample, height, width]``.
-        d
-            Denoised images, likewise. An axis of samples that only one of the two has is shared.
-
-        Returns
-        -------
-        Tensor
-            Images with a sample axis where ``z`` or ``d`` has one.
+        ``z = A^H y`` and the denoised images ``d`` are complex, ``[batch, height, width]`` or
+        ``[batch, sample, height, width]``. The result has a sample axis where one of them has.
         """
         for name, x in (("z", z), ("d", d)):
             self.operator.check_images(name, x, dtype=self.operator.maps.dtype)
@@ -148,7 +139,7 @@ class DataConsistency:
         return self.apply(z, d)
 
     def apply(self, z: Tensor, d: Tensor) -> Tensor:
-        """Solve for images that are known to fit."""
+        """Solve for images that are known to fit: :eq:`eq-dc-operator` of the book."""
         if z.ndim != d.ndim:
             z, d = (z.unsqueeze(1), d) if z.ndim < d.ndim else (z, d.unsqueeze(1))
         return self._solved(z + self.lam * d)
@@ -242,12 +233,7 @@ def _choose(A: SenseOperator, expected_solves: int | None) -> tuple[SolverName, 
 def as_step(A: SenseOperator | Step, lam: float, solver: SolverName = "auto") -> Step:
     """Return the data-consistency step of an operator, whose factors are kept for the next call.
 
-    Parameters
-    ----------
-    A
-        An operator, or a step, returned as it is.
-    lam, solver
-        Of the step; a step has its own.
+    A step is returned as it is, with its own ``lam`` and ``solver``.
     """
     if isinstance(A, Step):
         return A

@@ -19,7 +19,7 @@ class Scan:
 
     Everything is in units of the scan's own zero-filled image: ``kspace`` and ``target`` have been
     divided by ``scale``, so ``max |A^H kspace| = 1``. No knowledge of the target enters the scale,
-    unless it is asked for (see `scaled_by_target`).
+    unless it is asked for (see `scaled_by_target`). The scale is :eq:`eq-scale` of the book.
 
     Parameters
     ----------

@@ -70,15 +70,8 @@ RELAXATION = 1.9
 def gradient(x: Tensor) -> Tensor:
     """Return forward differences, zero across the last row and column.
 
-    Parameters
-    ----------
-    x
-        Images, ``[..., height, width]``.
-
-    Returns
-    -------
-    Tensor
-        Differences to the pixel below and to the right, ``[..., 2, height, width]``.
+    Of images, ``[..., height, width]``, those to the pixel below and to the right,
+    ``[..., 2, height, width]``.
     """
     down = torch.diff(x, dim=-2, append=x[..., -1:, :])
     right = torch.diff(x, dim=-1, append=x[..., :, -1:])
@@ -86,18 +79,7 @@ def gradient(x: Tensor) -> Tensor:
 
 
 def gradient_adjoint(p: Tensor) -> Tensor:
-    """Return the adjoint of `gradient`: the negative divergence.
-
-    Parameters
-    ----------
-    p
-        Pairs of differences, ``[..., 2, height, width]``.
-
-    Returns
-    -------
-    Tensor
-        Images, ``[..., height, width]``.
-    """
+    """Return the adjoint of `gradient`, the negative divergence, ``[..., height, width]``."""
     down, right = p[..., 0, :-1, :], p[..., 1, :, :-1]
     row, column = torch.zeros_like(p[..., 0, :1, :]), torch.zeros_like(p[..., 1, :, :1])
     return -(
@@ -109,15 +91,7 @@ def gradient_adjoint(p: Tensor) -> Tensor:
 def total_variation(x: Tensor) -> Tensor:
     """Return the isotropic total variation ``sum_i ||(∇ x)_i||_2`` of complex images.
 
-    Parameters
-    ----------
-    x
-        Images, ``[..., height, width]``.
-
-    Returns
-    -------
-    Tensor
-        In the units of the images, real, ``[...]``.
+    They are ``[..., height, width]``; it is in their units, real, ``[...]``.
     """
     return _lengths(gradient(x)).sum((-3, -2, -1))
 
@@ -125,21 +99,8 @@ def total_variation(x: Tensor) -> Tensor:
 def objective(x: Tensor, y: Tensor, A: SenseOperator, weight: float) -> Tensor:
     """Return what `TotalVariation` minimizes, ``||A x - y||^2 + weight TV(x)``.
 
-    Parameters
-    ----------
-    x
-        Images, complex, ``[batch, height, width]``.
-    y
-        Measured k-space, complex, ``[batch, coil, height, width]``.
-    A
-        The scans' operator.
-    weight
-        Weight w of the total variation, in units of the scan's scale.
-
-    Returns
-    -------
-    Tensor
-        One value an image, ``[batch]``.
+    One value an image, ``[batch]``, of images ``[batch, height, width]`` and measured k-space
+    ``[batch, coil, height, width]``; the weight is in units of the scan's scale.
     """
     misfit = torch.view_as_real(A.forward(x) - y).square().sum((-4, -3, -2, -1))
     return misfit + weight * total_variation(x)
@@ -192,7 +153,7 @@ class TotalVariation(nn.Module):
         n_steps: int | None = None,
         trace: Trace | None = None,
     ) -> Tensor:
-        """Reconstruct.
+        """Reconstruct images, ``[batch, height, width]``: the last data-consistent iterate.
 
         Parameters
         ----------
@@ -204,11 +165,6 @@ class TotalVariation(nn.Module):
             Number of iterations of this call.
         trace
             Collects x_n and d_n.
-
-        Returns
-        -------
-        Tensor
-            Reconstructions, ``[batch, height, width]``: the last data-consistent iterate.
         """
         steps = self.n_steps if n_steps is None else checks.integer("n_steps", n_steps)
         step = self.consistency_step(A)

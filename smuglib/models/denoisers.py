@@ -23,7 +23,7 @@ CPU_PIXEL_BYTES = 5 * 2**14 * 4
 
 
 class Denoiser(nn.Module):
-    """Residual denoiser ``D(x) = x + R(x)`` around a real-valued body ``R``.
+    """Residual denoiser ``D(x) = x + R(x)`` around a real body ``R``: :eq:`eq-denoise` of the book.
 
     Parameters
     ----------

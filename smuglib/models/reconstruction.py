@@ -46,17 +46,7 @@ class Reconstruction(Protocol):
 def operand(
     net: Reconstruction, A: SenseOperator | Step, solver: SolverName = "auto"
 ) -> SenseOperator | Step:
-    """Return what a method is called with: its own data-consistency step, or the operator.
-
-    Parameters
-    ----------
-    net
-        The method.
-    A
-        The scans' operator, or a step.
-    solver
-        Solver of the data-consistency step.
-    """
+    """Return what a method is called with: its own data-consistency step, or the operator."""
     operator = operator_of(A)
     return net.consistency_step(A, solver) if hasattr(net, "consistency_step") else operator
 
@@ -72,8 +62,6 @@ def options(
 
     Parameters
     ----------
-    net
-        The method.
     n_steps, n_samples
         Unrolling steps and noise samples; None: its own. A method without noise has no samples,
         whatever their number.
@@ -96,14 +84,7 @@ def options(
 def bind(net: Reconstruction, A: SenseOperator | Step, **settings: Any) -> Bound:  # noqa: ANN401
     """Return a method as a function of zero-filled images and of a source of its noise.
 
-    Parameters
-    ----------
-    net
-        The method.
-    A
-        The scans' operator, or a step: the method is called with `operand` of it.
-    settings
-        Those of `options`.
+    It is called with `operand` of ``A``, and with the settings that `options` takes.
     """
     given, draws = options(net, **settings), "generator" in _names(net)
     A = operand(net, A)

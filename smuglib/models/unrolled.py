@@ -40,6 +40,8 @@ class Trace:
 class UnrolledNetwork(nn.Module):
     """Unrolled reconstruction ``x_{n+1} = (A^H A + λ I)^{-1} (A^H y + λ D(x_n))``.
 
+    Its steps seek the minimum of :eq:`eq-modl` of the book.
+
     Parameters
     ----------
     denoiser
@@ -96,7 +98,7 @@ class UnrolledNetwork(nn.Module):
         smoothing: Smoothing | None = None,
         trace: Trace | None = None,
     ) -> Tensor:
-        """Reconstruct.
+        """Reconstruct images, ``[batch, height, width]``.
 
         Parameters
         ----------
@@ -108,15 +110,9 @@ class UnrolledNetwork(nn.Module):
         generator
             Source of the smoothing noise; required where smoothing is active.
         n_steps, n_samples, smoothing
-            Override the network's own settings for this call. ``Smoothing("none")`` switches
-            the smoothing off.
+            Instead of the network's own; ``Smoothing("none")`` switches the smoothing off.
         trace
             Collects the iterates and the denoiser's outputs, for the unrolled stability loss.
-
-        Returns
-        -------
-        Tensor
-            Reconstructions, ``[batch, height, width]``.
         """
         steps = self.n_steps if n_steps is None else checks.integer("n_steps", n_steps)
         smoothing = self.smoothing if smoothing is None else _checked_smoothing(smoothing)

@@ -65,7 +65,7 @@ class SenseOperator:
         return SenseOperator(self.maps.to(target), mask)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Apply ``A``.
+        """Apply ``A``, :eq:`eq-forward` of the book.
 
         Parameters
         ----------
@@ -83,7 +83,7 @@ class SenseOperator:
         return mask * fft2c(maps * x.unsqueeze(-3))
 
     def adjoint(self, y: Tensor) -> Tensor:
-        """Apply ``A^H``: zero-filled, coil-combined images.
+        """Apply ``A^H``: zero-filled, coil-combined images, :eq:`eq-zero-filled` of the book.
 
         Parameters
         ----------
@@ -127,14 +127,7 @@ class SenseOperator:
     ) -> None:
         """Refuse images that do not fit this operator, under the name that the caller gives them.
 
-        Parameters
-        ----------
-        name, x
-            The argument.
-        n_axes
-            Numbers of axes that are allowed: four with an axis of noise samples.
-        dtype
-            The only complex dtype that is allowed; by default any.
+        ``n_axes`` are the numbers of axes that are allowed, ``dtype`` the only complex dtype.
         """
         checks.complex_tensor(name, x, n_axes=n_axes)
         batch, height, width = self.image_shape

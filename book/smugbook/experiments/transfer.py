@@ -58,7 +58,7 @@ SCENARIO = "adaptive_image"
 class TransferStudy:
     """Settings of the study; the provenance of its measurements holds them.
 
-    Index k of the quantity ``psnr`` (dB) is the k-th of `smuglib.methods.METHODS`, which reconstructs
+    Index k of the quantity ``psnr`` (dB) is the k-th of `METHODS`, which reconstructs
     from what the row's method was attacked with.
 
     Parameters

@@ -16,6 +16,8 @@ from smuglib.analysis.lesions.planting import Planted
 def contrast_recovery(planted: Planted, x: Tensor, free: Tensor) -> Tensor:
     """Return the share of each lesion's contrast that a reconstruction keeps: 1 all, 0 none.
 
+    It is the second term of :eq:`eq-recovery` of the book.
+
     ``x`` and ``free`` are made under the same perturbation (in absolute units) and the same
     smoothing noise. A reference made of clean data would count artefacts of the attack as lost or
     gained contrast, and one with an attack of its own would bring a second set of them.
@@ -26,7 +28,7 @@ def contrast_recovery(planted: Planted, x: Tensor, free: Tensor) -> Tensor:
 def false_contrast(planted: Planted, free: Tensor) -> Tensor:
     """Return the contrast that a reconstruction shows without the lesions, minus the target's.
 
-    It is 0 where the surroundings are reconstructed without error.
+    It is the last term of :eq:`eq-recovery` of the book, 0 where the surroundings are reconstructed without error.
     """
     absent = _contrast(planted, planted.free.target)
     return (_shown(planted, "free", free) - absent) / _truth(planted)
@@ -35,7 +37,7 @@ def false_contrast(planted: Planted, free: Tensor) -> Tensor:
 def apparent_contrast(planted: Planted, x: Tensor) -> Tensor:
     """Return the contrast that a reader sees, minus that of the anatomy.
 
-    It needs no second reconstruction; it is the sum of `contrast_recovery` and `false_contrast`.
+    It is the first term of :eq:`eq-recovery` of the book, and needs no second reconstruction; it is the sum of `contrast_recovery` and `false_contrast`.
     """
     return (_seen(planted, x) - _contrast(planted, planted.free.target)) / _truth(planted)
 

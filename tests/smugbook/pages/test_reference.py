@@ -46,8 +46,8 @@ def complaints(text: str) -> str:
     """What docutils says of a docstring after napoleon has read its sections."""
     config = Config(napoleon_use_param=False, napoleon_use_rtype=False)
     restructured = str(NumpyDocstring(text, config))
-    # References to objects are Sphinx's own.
-    plain = re.sub(r":(py:)?(class|func|meth|obj|mod|exc|attr):`", "`", restructured)
+    # References to objects and equations are Sphinx's own.
+    plain = re.sub(r":(py:)?(class|func|meth|obj|mod|exc|attr|eq):`", "`", restructured)
     settings = {"report_level": 2, "warning_stream": False, "halt_level": 5}
     document = docutils.core.publish_doctree(plain, settings_overrides=settings)
     return "\n".join(
