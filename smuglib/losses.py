@@ -76,8 +76,8 @@ def unrolled_stability(
 ) -> Tensor:
     """Return the poster's UStab loss ``sum_n E_ν ||D(x_n + ν) - D(t)||^2``.
 
-    It is :eq:`eq-ustab` of the book. The noisy denoiser outputs are those that the forward pass averaged: the loss costs one more
-    denoiser call, for the reference, and nothing else.
+    It is :eq:`eq-ustab` of the book. The noisy denoiser outputs are those that the forward pass
+    averaged: the loss costs one more denoiser call, for the reference, and nothing else.
 
     Parameters
     ----------

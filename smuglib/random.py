@@ -17,9 +17,9 @@ from smuglib import checks
 
 
 def derived_seed(seed: int, *keys: int | str) -> int:
-    """Hash a seed >= 0 and a path of keys to an integer in ``[0, 2**63)``, on every machine the same.
+    """Hash a seed >= 0 and a path of keys to an integer in ``[0, 2**63)``.
 
-    A NumPy integer counts as the integer it is.
+    It is the same on every machine. A NumPy integer counts as the integer it is.
     """
     checks.integer("seed", seed, minimum=0)
     path = repr((seed, *map(_checked_key, keys))).encode()

@@ -40,8 +40,6 @@ def cartesian_mask(
     density
         ``"variable"``: the chance of a column falls as ``1 / (1 + (8 d)**2)`` with its distance
         ``d`` from the centre, in units of the width. ``"uniform"``: all columns alike.
-    generator
-        Seeded CPU generator.
 
     Examples
     --------

@@ -78,8 +78,6 @@ class NoiseSource:
     ----------
     smoothing
         Strength, number of samples and whether steps share them.
-    generator
-        Seeded source of the draws.
 
     Examples
     --------

@@ -82,11 +82,6 @@ class Training:
     folder
         Where ``state.safetensors`` (for resume), ``log.csv``, ``best.safetensors`` and
         ``last.safetensors`` (bare weights) and ``provenance.json`` are kept.
-
-    Raises
-    ------
-    ValueError
-        If the folder holds the state of a training with another plan.
     """
 
     def __init__(

@@ -54,11 +54,6 @@ def detail(x: Tensor, target: Tensor) -> Detail:
         ``kept`` is the factor with which the truth's structure above `FINE` stands in the image
         (1 if nothing is lost, 0 if nothing is left), ``invented`` the norm of all other structure
         there over that of the truth's.
-
-    Raises
-    ------
-    ValueError
-        If the truth has no fine structure, or the shapes differ.
     """
     checks.same_shape("x", x, "target", target)
     high, truth = _fine(x), _fine(target)

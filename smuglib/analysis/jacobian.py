@@ -57,8 +57,9 @@ def jacobian_norm(
     """Return the largest singular value of the reconstruction's Jacobian at a point.
 
     It is :eq:`eq-jacobian` of the book, by power iteration on ``J^H J`` that keeps its iterates
-    (`lanczos`). Every scan has an iteration of its own and does not depend on the rest of its batch, random draws apart. The graph of the
-    whole reconstruction stays in memory meanwhile: for many noise samples give few scans.
+    (`lanczos`). Every scan has an iteration of its own and does not depend on the rest of its
+    batch, random draws apart. The graph of the whole reconstruction stays in memory meanwhile: for
+    many noise samples give few scans.
 
     Parameters
     ----------
@@ -78,8 +79,6 @@ def jacobian_norm(
     max_iter
         Cap of the products with ``J^H J``, >= 1; reaching it raises a
         `solvers.ConvergenceWarning`.
-    seed
-        Names the noise samples and the start.
 
     Returns
     -------

@@ -68,9 +68,9 @@ def journal_bound(
     .. math:: C_n = \alpha \|A\| \frac{1 - r^n}{1 - r} + \|A\| r^n, \qquad
         r = \frac{\lambda \alpha M}{\sqrt{2\pi}\,\sigma},
 
-    which is :eq:`eq-journal` of the book, and the journal's for its λ = 1. The supremum is over all inputs and cannot be computed: M
-    is taken from the largest output seen in this reconstruction, so the true constants are larger
-    still (a denoiser that is not bounded has none).
+    which is :eq:`eq-journal` of the book, and the journal's for its λ = 1. The supremum is over all
+    inputs and cannot be computed: M is taken from the largest output seen in this reconstruction,
+    so the true constants are larger still (a denoiser that is not bounded has none).
 
     Parameters
     ----------
@@ -84,8 +84,6 @@ def journal_bound(
         Numbers n of unrolling steps, each >= 1.
     n_samples
         Overrides the network's number of noise samples.
-    seed
-        Names the noise samples.
 
     Returns
     -------

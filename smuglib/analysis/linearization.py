@@ -80,8 +80,6 @@ def reconstruction(
         or k-space y, ``[batch, coil, height, width]`` (``"kspace"``).
     n_samples, unrolling_steps
         Override the network's own settings.
-    seed
-        Names the noise samples, >= 0.
     """
     checks.one_of("domain", domain, DOMAINS)
     checks.integer("seed", seed, minimum=0)

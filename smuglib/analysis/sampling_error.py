@@ -52,8 +52,6 @@ def sampling_errors(
         Independent reconstructions that each error is measured on, >= 1.
     n_reference
         Samples of the reference, even; its own error is added to every result.
-    seed
-        Seed of all noise, >= 0.
 
     Returns
     -------

@@ -57,8 +57,6 @@ def reconstruct(
         Zero-filled images ``A^H y``, complex, ``[batch, height, width]``.
     A
         The scan's operator, or its data-consistency step.
-    generator
-        Source of the smoothing noise.
     n_steps, n_samples
         Override the network's own; at least two samples.
 
@@ -82,8 +80,8 @@ def reconstruct(
 def spread(samples: Tensor) -> Tensor:
     """Return the standard deviation over samples, of both parts together.
 
-    It is :eq:`eq-spread` of the book, ``(sum_s |x_s - mean|^2 / (S - 1))^(1/2)``, real, ``[batch, height, width]``, of at least
-    two complex samples, ``[batch, sample, height, width]``.
+    It is :eq:`eq-spread` of the book, ``(sum_s |x_s - mean|^2 / (S - 1))^(1/2)``, real, ``[batch,
+    height, width]``, of at least two complex samples, ``[batch, sample, height, width]``.
 
     Examples
     --------

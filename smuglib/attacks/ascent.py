@@ -63,8 +63,6 @@ def climb(
         Where to look.
     attack
         Steps, their rule, restarts and which iterate to keep.
-    generator
-        Source of the random start and of the noise.
     start
         Where the first run starts, instead of where ``attack`` says; projected to the ball.
 

@@ -71,8 +71,6 @@ def pgd(
         Instead of those of ``attack``.
     unrolling_steps
         Instead of the network's own number.
-    generator
-        Source of the random start and of the smoothing noise.
 
     Returns
     -------

@@ -54,9 +54,9 @@ def _gram(lines: Tensor, circulant: Tensor) -> Tensor:
 class LinewiseSolver:
     """Exact solver for 1-D Cartesian masks: one small dense inverse per image row.
 
-    That rows decouple shows :eq:`eq-linewise-proof` of the book. For a fixed lambda the inverses are computed once and every solve is one batched matrix
-    product, for any number of noise samples. For a lambda that is learned, an eigendecomposition
-    serves every value.
+    That rows decouple shows :eq:`eq-linewise-proof` of the book. For a fixed lambda the inverses
+    are computed once and every solve is one batched matrix product, for any number of noise
+    samples. For a lambda that is learned, an eigendecomposition serves every value.
 
     Parameters
     ----------
@@ -101,12 +101,6 @@ class LinewiseSolver:
         """Return ``(G_h + lam I)^{-1}`` for every row, computed at the first call for a lam.
 
         They are Hermitian, ``[batch, height, width, width]``.
-
-        Raises
-        ------
-        ValueError
-            If λ is so small that the matrices are singular to rounding: use a larger one, or maps
-            in complex128.
         """
         if self._inverse is None or self._inverse[0] != lam:
             self._inverse = None

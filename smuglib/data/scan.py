@@ -103,7 +103,8 @@ class Scan:
 def collate(scans: Sequence[Scan]) -> Scan:
     """Join scans or batches of one split and one size, in the order given.
 
-    ``scale``, ``subject`` and ``slice_index`` become tensors; a shared mask keeps a batch axis of 1.
+    ``scale``, ``subject`` and ``slice_index`` become tensors; a shared mask keeps a batch axis of
+    1.
     """
     if not scans:
         raise ValueError("scans must hold at least one scan, got none")

@@ -56,8 +56,6 @@ def bootstrap(
         Confidence level, in (0, 1).
     n_resamples
         Number of bootstrap resamples, at least 2.
-    seed
-        Seed of the resampling.
     """
     numbers, labels = np.asarray(values, dtype=float), np.asarray(subjects)
     if numbers.ndim != 1 or numbers.shape != labels.shape or not numbers.size:

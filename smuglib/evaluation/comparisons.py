@@ -119,13 +119,7 @@ def difference(
     pair: Sequence[str] = PAIR,
     ratio: bool = False,
 ) -> pd.Series[float]:
-    """Return ``first - second``, or their quotient, of each pair of rows: see `compare`.
-
-    Raises
-    ------
-    ValueError
-        If a row lacks its partner, or has several.
-    """
+    """Return ``first - second``, or their quotient, of each pair of rows: see `compare`."""
     one, other = (rows.set_index(list(pair))[value] for rows in (first, second))
     for rows, index in ((first, one.index), (second, other.index)):
         if index.has_duplicates:
@@ -229,11 +223,6 @@ def compare_methods(
         deviation over slices (population, as the poster's ±), mean paired difference to the
         reference with its interval (NaN for fewer than two subjects), number of slices and
         subjects. The reference's own difference is 0.
-
-    Raises
-    ------
-    ValueError
-        If the reference is missing or ambiguous, or slices differ: see `compare`.
     """
     for name in (value, *by):
         checks.one_of("column", name, map(str, records.columns))

@@ -64,8 +64,6 @@ def evaluate(
         Standard deviation of the noise that the network was trained with, >= 0.
     weights_sha256
         Hash of the weights file.
-    seed
-        Seed of attacks and smoothing noise.
     rescan
         Returns the scan of the same slice at another sampling rate; needed by scenarios that
         name one.
@@ -78,8 +76,6 @@ def evaluate(
     keep
         Called with every row that is computed and with its reconstruction, complex,
         ``[1, height, width]``, on the network's device.
-    progress
-        Show a progress bar.
 
     Returns
     -------

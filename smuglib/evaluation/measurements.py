@@ -28,8 +28,6 @@ class Measurement(records.Record):
         The network.
     scenario
         What it was put through.
-    seed
-        Seed of the scenario's draws.
     split, subject, slice
         The scan.
     quantity
@@ -137,18 +135,11 @@ def collect(
     partial
         CSV file that is rewritten after every slice. Slices that it holds are taken from it: it
         must be of the same code, weights and settings.
-    progress
-        Show a progress bar.
 
     Returns
     -------
     list of Measurement
         Slice by slice, scenario by scenario; slices of an earlier run first.
-
-    Raises
-    ------
-    ValueError
-        If there is no scenario.
     """
     if not scenarios:
         raise ValueError("scenarios must hold at least one name, got none")

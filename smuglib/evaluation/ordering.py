@@ -90,11 +90,6 @@ def ordering(
         that both have (positive: in order), ``low`` and ``high`` of its bootstrap interval over
         subjects (NaN for fewer than two), ``n_slices``, ``n_subjects``, and ``broken``: the
         interval lies wholly below zero. Pairs without a common slice give no row.
-
-    Raises
-    ------
-    ValueError
-        If a column is missing, or a rung has several rows for one slice: select those to compare.
     """
     for name in (metric, "rung", *by, *PAIR):
         checks.one_of("column", name, map(str, records.columns))

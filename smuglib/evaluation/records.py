@@ -72,11 +72,6 @@ def write(
         Values that `json.dumps` accepts, for the JSON file beside it (see
         `smuglib.provenance.describe`). Without it no JSON file is written, and the rows can
         be read with ``verify=False`` only.
-
-    Raises
-    ------
-    ValueError
-        If a result is NaN, or two rows have the same identity; nothing is written then.
     """
     rows, path = list(rows), Path(path)
     _check_rows(rows)
@@ -109,14 +104,6 @@ def read(path: Path | str, kind: type[RecordType], *, verify: bool = True) -> pd
     -------
     pandas.DataFrame
         One line a row, with the columns and types of its class.
-
-    Raises
-    ------
-    FileNotFoundError
-        If the CSV file, or with ``verify`` its JSON file, is missing.
-    ValueError
-        If the file is truncated or edited, lacks a column, has an unknown one, or holds a value
-        of the wrong type.
     """
     path = Path(path)
     if not path.is_file():
@@ -165,13 +152,6 @@ def read_provenance(path: Path | str) -> dict[str, Any]:
     -------
     dict
         What was given to `write`, and the number of rows and hash of the CSV file.
-
-    Raises
-    ------
-    FileNotFoundError
-        If the JSON file is missing.
-    ValueError
-        If it is no whole JSON file of this module.
     """
     path = Path(path).with_suffix(".json")
     if not path.is_file():

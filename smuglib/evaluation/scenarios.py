@@ -38,11 +38,6 @@ class Scenario:
         measured with, as the published code does.
     precision
         Arithmetic of the attack's ascent (see `smuglib.attacks.Attack`); scores are in float32.
-
-    Raises
-    ------
-    ValueError
-        If a setting is unknown or out of range.
     """
 
     name: str
@@ -200,11 +195,6 @@ def scenarios(
     -------
     tuple of Scenario
         No two alike.
-
-    Raises
-    ------
-    ValueError
-        If the sweep is unknown or a setting out of range.
     """
     checks.one_of("sweep", sweep, AXES)
     few: dict[str, Any] = {"attack_samples": attack_samples, "precision": precision}

@@ -48,8 +48,6 @@ class Score(evaluation_records.Record):
         Fraction of k-space that the mask samples.
     consistency_rate
         That of the mask in data consistency; it differs where masks are mismatched.
-    seed
-        Seed of the attack and of the smoothing noise.
     split, subject, slice
         The scan.
     psnr, ssim, nmse
@@ -141,12 +139,6 @@ def update(
     -------
     pandas.DataFrame
         What the file holds now, the new rows first.
-
-    Raises
-    ------
-    ValueError
-        If the file is damaged, a new row is of other weights than those named, a result is NaN,
-        or two new rows have the same identity; nothing is written then.
     """
     new = list(records)
     for row in new:

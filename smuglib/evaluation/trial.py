@@ -35,8 +35,6 @@ def reconstruct(
         A batch of one, already of the scenario's sampling rate, on the network's device.
     scenario
         What to do to it.
-    seed
-        Seed of the attack and of the smoothing noise.
     A
         What the method is called with, if it is not the scan's operator or the method's step on
         it (see `smuglib.models.reconstruction.operand`).

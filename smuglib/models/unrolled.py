@@ -107,8 +107,6 @@ class UnrolledNetwork(nn.Module):
         A
             The scan's operator (its data-consistency step is factored once and kept), or a
             data-consistency step.
-        generator
-            Source of the smoothing noise; required where smoothing is active.
         n_steps, n_samples, smoothing
             Instead of the network's own; ``Smoothing("none")`` switches the smoothing off.
         trace

@@ -34,15 +34,7 @@ def save_tensors(path: Path | str, tensors: dict[str, Tensor], header: dict[str,
 
 
 def read_tensors(path: Path | str) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Read the tensors and the header that `save_tensors` wrote.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such file.
-    ValueError
-        If the file is truncated, is no safetensors file, or has no header of this library.
-    """
+    """Read the tensors and the header that `save_tensors` wrote."""
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"no weights file {path}")
@@ -116,13 +108,7 @@ def load_network(path: Path | str) -> tuple[UnrolledNetwork, dict[str, Any]]:
 def load_denoiser_state(
     denoiser: Denoiser, tensors: dict[str, Tensor], *, source: Path | str
 ) -> None:
-    """Copy weights into a denoiser; ``source`` says in an error where they come from.
-
-    Raises
-    ------
-    ValueError
-        If names or shapes differ: the weights are those of another architecture.
-    """
+    """Copy weights into a denoiser; ``source`` says in an error where they come from."""
     expected = {name: tuple(value.shape) for name, value in denoiser.state_dict().items()}
     found = {name: tuple(value.shape) for name, value in tensors.items()}
     different = sorted(

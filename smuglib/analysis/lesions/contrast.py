@@ -28,7 +28,8 @@ def contrast_recovery(planted: Planted, x: Tensor, free: Tensor) -> Tensor:
 def false_contrast(planted: Planted, free: Tensor) -> Tensor:
     """Return the contrast that a reconstruction shows without the lesions, minus the target's.
 
-    It is the last term of :eq:`eq-recovery` of the book, 0 where the surroundings are reconstructed without error.
+    It is the last term of :eq:`eq-recovery` of the book, 0 where the surroundings are reconstructed
+    without error.
     """
     absent = _contrast(planted, planted.free.target)
     return (_shown(planted, "free", free) - absent) / _truth(planted)
@@ -37,7 +38,8 @@ def false_contrast(planted: Planted, free: Tensor) -> Tensor:
 def apparent_contrast(planted: Planted, x: Tensor) -> Tensor:
     """Return the contrast that a reader sees, minus that of the anatomy.
 
-    It is the first term of :eq:`eq-recovery` of the book, and needs no second reconstruction; it is the sum of `contrast_recovery` and `false_contrast`.
+    It is the first term of :eq:`eq-recovery` of the book, and needs no second reconstruction; it is
+    the sum of `contrast_recovery` and `false_contrast`.
     """
     return (_seen(planted, x) - _contrast(planted, planted.free.target)) / _truth(planted)
 

@@ -38,13 +38,6 @@ def draw(
         See `Lesion`.
     tissue
         Least magnitude around a lesion, relative to the image's largest, in (0, 1].
-    generator
-        Source of the places.
-
-    Raises
-    ------
-    ValueError
-        If there is no room for so many lesions.
 
     Examples
     --------

@@ -139,11 +139,6 @@ def load_slice(
         Where estimated maps are kept for the next time, see `Espirit.estimate`.
     **protocol
         Fields of `FastMRIProtocol`.
-
-    Raises
-    ------
-    ValueError
-        If the file is not a multicoil volume or does not fit the protocol.
     """
     checks.one_of("split", split, GROUPS)
     settings = FastMRIProtocol(**protocol)

@@ -37,13 +37,6 @@ class FastMRIDataset(Dataset[Scan]):
         Where estimated maps are kept for the next time, see `Espirit.estimate`.
     **protocol
         Fields of `FastMRIProtocol`.
-
-    Raises
-    ------
-    FileNotFoundError
-        If the folder has no ``.h5`` file.
-    ValueError
-        If a file is not a multicoil volume, or the split has fewer slices than asked for.
     """
 
     def __init__(

@@ -39,13 +39,7 @@ class Volume:
 
     @classmethod
     def open(cls, path: Path | str) -> Volume:
-        """Read what a file holds, without its k-space.
-
-        Raises
-        ------
-        ValueError
-            If the file is not HDF5, is truncated, or is not a multicoil volume.
-        """
+        """Read what a file holds, without its k-space."""
         path = Path(path)
         with _reading(path) as file:
             return cls(path, _patient(path, file), _shape(path, file))
@@ -56,13 +50,7 @@ class Volume:
         return derived_seed(0, "patient", self.patient) >> 15
 
     def kspace(self, index: int) -> Tensor:
-        """Read a slice's k-space, ``[1, coil, readout, phase encoding]``, in the scanner's units.
-
-        Raises
-        ------
-        ValueError
-            If the slice cannot be read, is not finite, or holds no signal.
-        """
+        """Read a slice as ``[1, coil, readout, phase encoding]``, in the scanner's units."""
         if not 0 <= index < self.shape[0]:
             raise IndexError(
                 f"slice index of {self.path} must lie in [0, {self.shape[0]}), got {index}"
