@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.test_api_pages import ROOT, modules
+from tests.smugbook.pages.test_reference import ROOT, modules
 
 LABEL = re.compile(r"^\$\$ \((eq-[\w-]+)\)$", re.MULTILINE)
 LINK = re.compile(
