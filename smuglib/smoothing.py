@@ -19,6 +19,8 @@ PLACEMENTS: tuple[Placement, ...] = get_args(Placement)
 class Smoothing:
     """Placement, strength and number of samples of the expectation ``E_ν``, ν ~ N(0, σ²I).
 
+    At the step or at the denoiser, the result is the same: :eq:`eq-commute` of the book.
+
     Parameters
     ----------
     placement
@@ -30,8 +32,7 @@ class Smoothing:
     n_samples
         Number of noise samples that estimate the expectation.
     share_noise
-        Use the same samples at every unrolling step (as the published code does for SMUG),
-        instead of fresh ones.
+        Use the same samples at every unrolling step, as the published code does for SMUG.
     antithetic
         Draw half of the samples, and take each with both signs: odd parts of what is averaged
         cancel. An estimate of the same expectation, but not the poster's.
@@ -72,12 +73,7 @@ class Smoothing:
 
 
 class NoiseSource:
-    """Draws the noise of one reconstruction.
-
-    Parameters
-    ----------
-    smoothing
-        Strength, number of samples and whether steps share them.
+    """Draws the noise of one reconstruction from a seeded generator.
 
     Examples
     --------

@@ -34,7 +34,15 @@ def save_tensors(path: Path | str, tensors: dict[str, Tensor], header: dict[str,
 
 
 def read_tensors(path: Path | str) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Read the tensors and the header that `save_tensors` wrote."""
+    """Read the tensors and the header that `save_tensors` wrote.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If the file is truncated, is no safetensors file, or has no header of this library.
+    """
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"no weights file {path}")
@@ -58,12 +66,10 @@ def save_network(path: Path | str, network: UnrolledNetwork, **header: Any) -> N
     Examples
     --------
     >>> import tempfile
-    >>> net = load("modl")
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     save_network(Path(folder) / "mine.safetensors", net, method="modl")
-    ...     again, header = load_network(Path(folder) / "mine.safetensors")
-    >>> header["method"], again.n_steps
-    ('modl', 8)
+    ...     save_network(Path(folder) / "mine.safetensors", load("modl"), method="modl")
+    ...     load_network(Path(folder) / "mine.safetensors")[1]["method"]
+    'modl'
     """
     denoiser = network.denoiser
     if not isinstance(denoiser, Denoiser):
@@ -78,12 +84,7 @@ def save_network(path: Path | str, network: UnrolledNetwork, **header: Any) -> N
 
 
 def load_network(path: Path | str) -> tuple[UnrolledNetwork, dict[str, Any]]:
-    """Rebuild a network that `save_network` wrote, on the CPU, in evaluation mode.
-
-    Returns
-    -------
-    UnrolledNetwork, dict
-        The network and the file's header.
+    """Rebuild a network that `save_network` wrote, in evaluation mode; return its header, too.
 
     Examples
     --------
@@ -108,7 +109,13 @@ def load_network(path: Path | str) -> tuple[UnrolledNetwork, dict[str, Any]]:
 def load_denoiser_state(
     denoiser: Denoiser, tensors: dict[str, Tensor], *, source: Path | str
 ) -> None:
-    """Copy weights into a denoiser; ``source`` says in an error where they come from."""
+    """Copy weights into a denoiser; ``source`` says in an error where they come from.
+
+    Raises
+    ------
+    ValueError
+        If names or shapes differ: the weights are those of another architecture.
+    """
     expected = {name: tuple(value.shape) for name, value in denoiser.state_dict().items()}
     found = {name: tuple(value.shape) for name, value in tensors.items()}
     different = sorted(
@@ -130,7 +137,7 @@ def file_name(method: str, sigma: float) -> str:
 
 
 def load(name: str, *, sigma: float = 0.05, profile: str = "default") -> UnrolledNetwork:
-    """Load shipped weights.
+    """Load shipped weights: a trained network, on the CPU, in evaluation mode.
 
     Parameters
     ----------
@@ -141,11 +148,6 @@ def load(name: str, *, sigma: float = 0.05, profile: str = "default") -> Unrolle
         not smoothed, it is the noise of the pre-training alone.
     profile
         Folder of the weights: ``"default"`` is what the library ships.
-
-    Returns
-    -------
-    UnrolledNetwork
-        The trained network, on the CPU, in evaluation mode.
 
     Examples
     --------
