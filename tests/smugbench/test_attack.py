@@ -39,6 +39,7 @@ def modl():
             A_adjoint=lambda x: x,
             tol=1e-12,
             max_iter=200,
+            implicit_backward_solver=False,
         )
         return as_complex(net(as_channels(z), normal))
 
