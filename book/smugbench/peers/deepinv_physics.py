@@ -5,9 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from deepinv import __version__ as version
-from deepinv.optim.linear import conjugate_gradient
-from deepinv.physics import MultiCoilMRI
 from torch import Tensor
 
 from smuglib.operators import SenseOperator
@@ -24,6 +21,9 @@ except RuntimeError:
     for _name in ("nms", "qnms"):
         _detection.define(f"{_name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
 
+from deepinv import __version__ as version
+from deepinv.optim.linear import conjugate_gradient
+from deepinv.physics import MultiCoilMRI
 
 __all__ = ["as_channels", "as_complex", "conjugate_gradient", "physics", "version"]
 
