@@ -29,8 +29,8 @@ class JacobianNorm:
     response
         ``J direction``: σ_1 times the left singular vectors, ``[batch, height, width]``.
     residual
-        ``||J^H J v - σ² v|| / σ²``, ``[batch]``: a singular value lies within that relative
-        distance of σ², half of it for σ.
+        ``||J^H J v - σ² v|| / σ²``, ``[batch]``: a singular value lies within σ times half of it of
+        σ.
     n_iterations
         Products with ``J^H J`` until every scan had converged.
     """
@@ -56,14 +56,11 @@ def jacobian_norm(
 ) -> JacobianNorm:
     """Return the largest singular value of the reconstruction's Jacobian at a point.
 
-    Power iteration on ``J^H J`` that keeps its iterates (`lanczos`). Every scan has an iteration
-    of its own and does not depend on the rest of its batch, random draws apart. The graph of the
-    whole reconstruction stays in memory meanwhile: for many noise samples give few scans.
+    Power iteration on ``J^H J`` that keeps its iterates (`lanczos`), one a scan. The graph of the
+    whole reconstruction stays in memory: for many noise samples give few scans.
 
     Parameters
     ----------
-    net
-        The network; its parameters gather no gradient.
     point
         Zero-filled images z, ``[batch, height, width]``, or k-space y,
         ``[batch, coil, height, width]``, complex: as ``domain`` says.
@@ -76,22 +73,12 @@ def jacobian_norm(
     tol
         Stop a scan at this relative residual of ``J^H J v = σ² v``, > 0.
     max_iter
-        Cap of the products with ``J^H J``, >= 1; reaching it raises a
-        `solvers.ConvergenceWarning`.
+        Cap of the products with ``J^H J``; reaching it raises a `solvers.ConvergenceWarning`.
     seed
         Names the noise samples and the start.
 
-    Returns
-    -------
-    JacobianNorm
-        Norms and singular vectors.
-
     Raises
     ------
-    TypeError
-        If the point is not complex.
-    ValueError
-        If a shape or a setting is out of range.
     RuntimeError
         If the Jacobian of a scan is zero or not finite.
     """

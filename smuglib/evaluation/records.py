@@ -29,7 +29,7 @@ class Record:
     """Fields that are measured; none may be NaN."""
 
     OPTIONAL: ClassVar[tuple[str, ...]] = ()
-    """Fields that need not have been measured: NaN then, and empty in the file."""
+    """Fields that need not have been measured, NaN then and empty in the file."""
 
     MAKERS: ClassVar[tuple[str, ...]] = ()
     """Fields that tell what made the row."""
@@ -60,14 +60,10 @@ def write(
     kind: type[RecordType],
     provenance: dict[str, Any] | None = None,
 ) -> None:
-    """Write rows to a CSV file, whole or not at all.
+    """Write rows to a CSV file, whole or not at all, and its folder.
 
     Parameters
     ----------
-    path
-        The CSV file; its folder is created.
-    rows, kind
-        The rows, and their class.
     provenance
         Values that `json.dumps` accepts, for the JSON file beside it (see
         `smuglib.provenance.describe`). Without it no JSON file is written, and the rows can
@@ -94,21 +90,9 @@ def write(
 
 
 def read(path: Path | str, kind: type[RecordType], *, verify: bool = True) -> pd.DataFrame:
-    """Read and check rows.
+    """Read a CSV file that `write` wrote, one line a row, and check it.
 
-    Parameters
-    ----------
-    path
-        A CSV file that `write` wrote.
-    kind
-        The class of its rows.
-    verify
-        Compare the file with the hash in the JSON file beside it.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One line a row, with the columns and types of its class.
+    ``verify`` compares the file with the hash in the JSON file beside it.
 
     Raises
     ------
@@ -133,20 +117,7 @@ def read(path: Path | str, kind: type[RecordType], *, verify: bool = True) -> pd
 
 
 def rows_of(frame: pd.DataFrame, kind: type[RecordType]) -> list[RecordType]:
-    """Return the rows of a table that `read` returned.
-
-    Parameters
-    ----------
-    frame
-        One line a row.
-    kind
-        Their class.
-
-    Returns
-    -------
-    list
-        The rows, in the order of the table.
-    """
+    """Return the rows of a table that `read` returned, in its order."""
     return [
         kind(**{str(name): value for name, value in row.items()})
         for row in frame.to_dict("records")
@@ -154,17 +125,7 @@ def rows_of(frame: pd.DataFrame, kind: type[RecordType]) -> list[RecordType]:
 
 
 def read_provenance(path: Path | str) -> dict[str, Any]:
-    """Read the provenance of a file of rows.
-
-    Parameters
-    ----------
-    path
-        The CSV file.
-
-    Returns
-    -------
-    dict
-        What was given to `write`, and the number of rows and hash of the CSV file.
+    """Read what was given to `write` for a CSV file, and the file's number of rows and hash.
 
     Raises
     ------

@@ -17,26 +17,19 @@ def contrast_recovery(planted: Planted, x: Tensor, free: Tensor) -> Tensor:
     """Return the share of each lesion's contrast that a reconstruction keeps: 1 all, 0 none.
 
     ``x`` and ``free`` are made under the same perturbation (in absolute units) and the same
-    smoothing noise. A reference made of clean data would count artefacts of the attack as lost or
-    gained contrast, and one with an attack of its own would bring a second set of them.
+    smoothing noise; else artefacts of the attacks count as lost or gained contrast.
     """
     return (_seen(planted, x) - _shown(planted, "free", free)) / _truth(planted)
 
 
 def false_contrast(planted: Planted, free: Tensor) -> Tensor:
-    """Return the contrast that a reconstruction shows without the lesions, minus the target's.
-
-    It is 0 where the surroundings are reconstructed without error.
-    """
+    """Return the contrast that a reconstruction shows without the lesions, minus the target's."""
     absent = _contrast(planted, planted.free.target)
     return (_shown(planted, "free", free) - absent) / _truth(planted)
 
 
 def apparent_contrast(planted: Planted, x: Tensor) -> Tensor:
-    """Return the contrast that a reader sees, minus that of the anatomy.
-
-    It needs no second reconstruction; it is the sum of `contrast_recovery` and `false_contrast`.
-    """
+    """Return the contrast that a reader sees, minus the anatomy's: recovery plus false."""
     return (_seen(planted, x) - _contrast(planted, planted.free.target)) / _truth(planted)
 
 
