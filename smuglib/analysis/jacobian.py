@@ -29,8 +29,8 @@ class JacobianNorm:
     response
         ``J direction``: σ_1 times the left singular vectors, ``[batch, height, width]``.
     residual
-        ``||J^H J v - σ² v|| / σ²``, ``[batch]``: a singular value lies within σ times half of it of
-        σ.
+        ``||J^H J v - σ² v|| / σ²``, ``[batch]``: a singular value lies within that relative
+        distance of σ², half of it for σ.
     n_iterations
         Products with ``J^H J`` until every scan had converged.
     """

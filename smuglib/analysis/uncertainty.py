@@ -90,7 +90,7 @@ def spread(samples: Tensor) -> Tensor:
 
 
 def foreground(target: Tensor, fraction: float = 0.05) -> Tensor:
-    """Return the pixels, boolean, of at least a fraction of the largest magnitude: no air."""
+    """Return the pixels, boolean, of at least a fraction of an image's largest magnitude."""
     checks.complex_tensor("target", target, n_axes=(3,))
     magnitude = target.abs()
     return magnitude >= checks.fraction("fraction", fraction) * magnitude.amax((-2, -1), True)
@@ -99,7 +99,8 @@ def foreground(target: Tensor, fraction: float = 0.05) -> Tensor:
 def gradient_magnitude(x: Tensor) -> Tensor:
     """Return how steep a magnitude image is: what any predictor of errors has to beat.
 
-    It is ``|grad |x||`` by central differences, per pixel, real, ``[batch, height, width]``.
+    It is ``|grad |x||`` by central differences, real, in units of the scale per pixel,
+    ``[batch, height, width]``.
     """
     checks.complex_tensor("x", x, n_axes=(3,))
     down, across = torch.gradient(x.abs(), dim=(-2, -1))
@@ -147,8 +148,7 @@ def calibration(
     """Compare predicted and true errors in bins of the prediction, of equally many pixels.
 
     One row per bin, by rising prediction: root mean square of the ``predicted`` and of the
-    ``error`` (see `rank_correlation`), and number of ``pixels``. Calibrated is ``predicted ==
-    error``.
+    ``error`` (see `rank_correlation`), and number of ``pixels``. Calibrated: both are the same.
     """
     u, e = _chosen(predicted, error, mask)
     checks.integer("n_bins", n_bins)

@@ -94,7 +94,7 @@ def _mean_over_slices(
 
 
 def over_subjects(values: pd.Series[float], **options: Unpack[Options]) -> Interval:
-    """Return `bootstrap` of values indexed by ``subject``, with NaN ends for one subject."""
+    """Return `bootstrap` over the index (split, subject, ...), or NaN ends for one subject."""
     subjects = [f"{split} {subject}" for split, subject, *_ in values.index]
     if len(set(subjects)) < 2:
         return Interval(float(values.mean()), np.nan, np.nan)

@@ -47,7 +47,7 @@ def evaluate(
     keep: Keep | None = None,
     progress: bool = True,
 ) -> list[Score]:
-    """Evaluate one method on all scans in all scenarios, one row each in that order.
+    """Evaluate one method on all scans in all scenarios: rows scan by scan.
 
     Parameters
     ----------

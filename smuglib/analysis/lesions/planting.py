@@ -42,8 +42,9 @@ class Planted:
 def plant(scan: Scan, lesions: Sequence[Lesion]) -> Planted:
     """Insert lesions, whose centres lie in the image, into a scan, a batch of one.
 
-    The result is divided by the largest magnitude of the new zero-filled image: a scanner that sees
-    the lesion scales by what it sees. Where lesions overlap, their changes multiply.
+    They are changed in the scan's units, where the noise is what it was, and divided by the largest
+    magnitude of the new zero-filled image: a scanner that sees the lesion scales by what it sees.
+    Where lesions overlap, their changes multiply.
     """
     if len(scan) != 1:
         raise ValueError(f"a scan must be a batch of one, got a batch of {len(scan)}")
