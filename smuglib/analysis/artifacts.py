@@ -22,18 +22,10 @@ class Detail(NamedTuple):
 
 
 def streaks(error: Tensor) -> float:
-    """Return the share of an error's variation that runs along the phase encoding.
+    """Return the share of an error's variation that runs along the phase encoding, in [0, 1].
 
-    Parameters
-    ----------
-    error
-        Complex, ``[batch, height, width]``; columns of k-space, the last axis, are phase-encoded.
-
-    Returns
-    -------
-    float
-        In [0, 1]: 1 for vertical streaks, 0 for horizontal ones, about 0.5 for what has no
-        direction.
+    It is 1 for vertical streaks, 0 for horizontal ones, about 0.5 without direction. The error is
+    complex, ``[batch, height, width]``; columns of k-space, the last axis, are phase-encoded.
     """
     checks.complex_tensor("error", error, n_axes=(3,))
     across, down = (error.diff(dim=axis).abs().square().sum().item() for axis in (-1, -2))
@@ -41,19 +33,11 @@ def streaks(error: Tensor) -> float:
 
 
 def detail(x: Tensor, target: Tensor) -> Detail:
-    """Compare the fine structure of an image with the truth's.
+    """Compare the fine structure of images, ``[batch, height, width]``, with the truth's.
 
-    Parameters
-    ----------
-    x, target
-        Complex images, ``[batch, height, width]``.
-
-    Returns
-    -------
-    Detail
-        ``kept`` is the factor with which the truth's structure above `FINE` stands in the image
-        (1 if nothing is lost, 0 if nothing is left), ``invented`` the norm of all other structure
-        there over that of the truth's.
+    ``kept`` is the factor with which the truth's structure above `FINE` stands in the image (1 if
+    nothing is lost, 0 if nothing is left), ``invented`` the norm of all other structure there over
+    that of the truth's, which must have some.
     """
     checks.same_shape("x", x, "target", target)
     high, truth = _fine(x), _fine(target)

@@ -56,15 +56,13 @@ def jacobian_norm(
 ) -> JacobianNorm:
     """Return the largest singular value of the reconstruction's Jacobian at a point.
 
-    It is :eq:`eq-jacobian` of the book, by power iteration on ``J^H J`` that keeps its iterates
-    (`lanczos`). Every scan has an iteration of its own and does not depend on the rest of its
-    batch, random draws apart. The graph of the whole reconstruction stays in memory meanwhile: for
-    many noise samples give few scans.
+    :eq:`eq-jacobian` of the book.
+
+    Power iteration on ``J^H J`` that keeps its iterates (`lanczos`), one a scan. The graph of the
+    whole reconstruction stays in memory: for many noise samples give few scans.
 
     Parameters
     ----------
-    net
-        The network; its parameters gather no gradient.
     point
         Zero-filled images z, ``[batch, height, width]``, or k-space y,
         ``[batch, coil, height, width]``, complex: as ``domain`` says.
@@ -77,20 +75,12 @@ def jacobian_norm(
     tol
         Stop a scan at this relative residual of ``J^H J v = σ² v``, > 0.
     max_iter
-        Cap of the products with ``J^H J``, >= 1; reaching it raises a
-        `solvers.ConvergenceWarning`.
-
-    Returns
-    -------
-    JacobianNorm
-        Norms and singular vectors.
+        Cap of the products with ``J^H J``; reaching it raises a `solvers.ConvergenceWarning`.
+    seed
+        Names the noise samples and the start.
 
     Raises
     ------
-    TypeError
-        If the point is not complex.
-    ValueError
-        If a shape or a setting is out of range.
     RuntimeError
         If the Jacobian of a scan is zero or not finite.
     """

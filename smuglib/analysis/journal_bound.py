@@ -18,25 +18,20 @@ from smuglib.operators.sense import SenseOperator
 
 @dataclass(frozen=True, eq=False)
 class JournalBound:
-    r"""The journal's bound :math:`\|x_n(y + \delta) - x_n(y)\| \le C_n \|\delta\|` and its parts.
+    r"""The bound :math:`\|x_n(y + \delta) - x_n(y)\| \le C_n \|\delta\|` and its parts.
 
     Parameters
     ----------
-    alpha
-        :math:`\alpha = \|(A^H A + \lambda I)^{-1}\|`, ``[batch]``.
-    operator_norm
-        :math:`\|A\|`, ``[batch]``.
+    alpha, operator_norm
+        :math:`\alpha = \|(A^H A + \lambda I)^{-1}\|` and :math:`\|A\|`, ``[batch]``.
     output_norm
         The largest :math:`\|D(x + \nu)\|_2` seen, ``[batch]``: half of M.
     ratio
         :math:`r = \lambda \alpha M / (\sqrt{2\pi}\, \sigma)`, ``[batch]``.
-    steps
-        Numbers n of unrolling steps.
-    constants
-        :math:`C_n`, float64, ``[batch, n]``.
+    steps, constants
+        Numbers n of unrolling steps, and :math:`C_n`, float64, ``[batch, n]``.
     critical_sigma
-        The σ above which r < 1, so that the bound stays finite for any number of steps,
-        ``[batch]``.
+        The σ above which r < 1: the bound is finite for any number of steps, ``[batch]``.
     """
 
     alpha: Tensor
@@ -82,13 +77,6 @@ def journal_bound(
         The scans' operator, with a 1-D Cartesian mask, or its data-consistency step.
     steps
         Numbers n of unrolling steps, each >= 1.
-    n_samples
-        Overrides the network's number of noise samples.
-
-    Returns
-    -------
-    JournalBound
-        The constants and what they are made of.
     """
     if net.smoothing.placement not in ("denoiser", "step"):
         raise ValueError(

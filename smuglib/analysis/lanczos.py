@@ -1,8 +1,7 @@
 """The largest eigenvalue of symmetric maps that are known by their products alone, a batch at once.
 
-Lanczos' method (Golub and Van Loan, Matrix Computations, section 10.1): power iteration that keeps
-its iterates and takes the best vector of the space they span. It needs the same products, and
-fewer of them where eigenvalues crowd at the top.
+Lanczos' method (Golub and Van Loan, Matrix Computations, section 10.1): power iteration that takes
+the best vector of the space its iterates span, in fewer products where eigenvalues crowd.
 """
 
 from __future__ import annotations
@@ -51,11 +50,11 @@ def largest(
     product
         Applies the maps B, each to its vector: real, ``[batch, n]`` to the same shape.
     start
-        Vectors to start from, real, ``[batch, n]``, with a part along the wanted eigenvector.
+        Vectors to start from, ``[batch, n]``, with a part along the wanted eigenvector.
     tol
         Stop a map at this relative residual, > 0.
     max_iter
-        Cap of the products, >= 1; reaching it warns with a `ConvergenceWarning`.
+        Cap of the products; reaching it warns with a `ConvergenceWarning`.
 
     Examples
     --------

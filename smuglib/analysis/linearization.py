@@ -17,18 +17,11 @@ DOMAINS = ("image", "kspace")
 
 
 class Linearization:
-    """A function and its Jacobian at one point, for any number of products with it.
+    """A complex function, ``[batch, ...]`` to ``[batch, ...]``, and its Jacobian at one point.
 
     The forward pass runs once. ``J^H u`` is a backward pass; it is linear in u, so its own
     backward pass, towards u, is the product with J (the "double-backward trick"). The custom
     layers of the library define no forward-mode derivative, which would be the other way.
-
-    Parameters
-    ----------
-    function
-        From complex tensors ``[batch, ...]`` to complex tensors ``[batch, ...]``.
-    point
-        Where to linearize.
     """
 
     def __init__(self, function: Callable[[Tensor], Tensor], point: Tensor) -> None:
@@ -71,8 +64,6 @@ def reconstruction(
 
     Parameters
     ----------
-    net
-        The network.
     A
         The scans' operator, or its data-consistency step.
     domain
@@ -97,10 +88,7 @@ def reconstruction(
 def support_of(
     net: UnrolledNetwork, point: Tensor, A: SenseOperator | DataConsistency, domain: str
 ) -> Tensor:
-    """Check a point, and return where it may change: everywhere, or where k-space is sampled.
-
-    The result is boolean and broadcasts to the point.
-    """
+    """Check a point, and return where it may change, boolean: all, or sampled k-space."""
     operator = as_step(A, net.lam).operator
     if checks.one_of("domain", domain, DOMAINS) == "image":
         checks.complex_tensor("point", point, n_axes=(3,))

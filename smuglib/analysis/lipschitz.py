@@ -35,12 +35,11 @@ def local_lipschitz(
     """Look for the largest ``||f(p + d) - f(p)||_2 / ||d||_2`` over d in a ball.
 
     Projected gradient ascent on the deviation from the clean reconstruction, as an attack that
-    knows no target. With long steps in a small l2 ball it is power iteration.
+    knows no target. With long steps in a small l2 ball it is power iteration. Parameters that are
+    not named here are those of `jacobian_norm`.
 
     Parameters
     ----------
-    net, point, A, domain, n_samples, unrolling_steps, seed
-        See `jacobian_norm`.
     radius
         Radius > 0 of the ball in units of the scan's scale, one for all scans or ``[batch]``: of
         ``||d||_2``, or of the largest real or imaginary part of d.
@@ -49,15 +48,12 @@ def local_lipschitz(
     n_steps, step_fraction, n_restarts
         Steps of the ascent, their length in units of the radius, and runs from random starts.
     start
-        A d to start the first run from, such as the radius times a singular vector of the
-        Jacobian, of the shape of the point.
+        A d to start the first run from, such as the radius times a singular vector of the Jacobian.
 
     Returns
     -------
-    ratios : Tensor
-        The largest ratio found, ``[batch]``.
-    perturbations : Tensor
-        The d that gave it, of the shape of the point.
+    ratios, perturbations : Tensor
+        The largest ratio found, ``[batch]``, and the d that gave it, of the shape of the point.
     """
     support = support_of(net, point, A, domain)
     function = reconstruction(

@@ -35,21 +35,16 @@ def sampling_errors(
     """Measure the error of estimating the expectations of a smoothed network by samples.
 
     The reference is one reconstruction with ``n_reference`` antithetic samples. The error is the
-    root mean square of the difference to it, over pixels and repeats, on each part; it contains
-    what a finite number of samples does to the mean as well as to the spread.
+    root mean square of the difference to it, over pixels and repeats, on each part.
 
     Parameters
     ----------
-    net
-        A smoothed network.
     z
         Zero-filled images, complex, ``[batch, height, width]``.
-    consistency
-        Their data-consistency step.
     counts
         Numbers of samples, each >= 1. Antithetic pairs are measured for the even ones.
     n_repeats
-        Independent reconstructions that each error is measured on, >= 1.
+        Independent reconstructions that each error is measured on.
     n_reference
         Samples of the reference, even; its own error is added to every result.
 

@@ -30,18 +30,11 @@ from smuglib.operators.sense import SenseOperator
 def gain(eigenvalue: Tensor, n_steps: int, *, lam: float = 1.0, slope: float = 1.0) -> Tensor:
     """Return the gain ``e_N / δ`` of an unrolled network along eigenvectors of ``A^H A``.
 
-    It is :eq:`eq-gain` of the book, by its recursion, :eq:`eq-recursion`.
+    :eq:`eq-gain` and :eq:`eq-recursion` of the book.
 
-    Parameters
-    ----------
-    eigenvalue
-        Eigenvalues g >= 0, real, of any shape: that of the result.
-    n_steps
-        Number N of unrolling steps.
-    lam
-        Weight λ > 0 of the denoised image.
-    slope
-        Factor c by which the denoiser passes a change of its input; 1 for the identity.
+    ``eigenvalue`` is g >= 0, real, of any shape, that of the result; ``n_steps`` the number N of
+    unrolling steps, ``lam`` the weight λ > 0 of the denoised image, and ``slope`` the factor c by
+    which the denoiser passes a change of its input, 1 for the identity.
 
     Examples
     --------
@@ -60,12 +53,8 @@ def gain(eigenvalue: Tensor, n_steps: int, *, lam: float = 1.0, slope: float = 1
 class Spectrum:
     """Eigenvalues and eigenvectors of ``A^H A`` for a 1-D Cartesian mask, image row by row.
 
-    Parameters
-    ----------
-    values
-        Eigenvalues g >= 0, rising along each row, ``[batch, height, width]``.
-    vectors
-        Orthonormal eigenvectors in the columns, ``[batch, height, width, width]``.
+    ``values`` g >= 0 rise along each row, ``[batch, height, width]``; the columns of ``vectors``,
+    ``[batch, height, width, width]``, are orthonormal.
     """
 
     values: Tensor
@@ -82,18 +71,14 @@ class Spectrum:
         return (self.vectors.mH @ x.unsqueeze(-1)).squeeze(-1)
 
     def apply(self, response: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
-        """Scale the component of images along each eigenvector by a function of its eigenvalue.
-
-        ``lambda g: g`` is ``A^H A`` itself.
-        """
+        """Scale components along eigenvectors by a function of g: ``lambda g: g`` is ``A^H A``."""
         scaled = response(self.values) * self.coefficients(x)
         return (self.vectors @ scaled.unsqueeze(-1)).squeeze(-1)
 
     def energy(self, x: Tensor, edges: Tensor) -> Tensor:
         """Return the energy ``||x||^2`` of images, split by eigenvalue, float64, ``[bin]``.
 
-        ``edges`` are the inner borders between the bins, rising, ``[bin - 1]``: the first and the
-        last bin are open, so that the bins add up to ``||x||^2`` of the batch.
+        ``edges`` are the inner borders, rising, ``[bin - 1]``: the outer bins are open.
         """
         return self._binned(self.coefficients(x).abs().double().square(), edges)
 
@@ -108,9 +93,8 @@ class Spectrum:
     def measurement_norm(self, delta: Tensor, floor: float) -> Tensor:
         """Return the least ``||η||_2`` of a measurement error with ``A^H η = δ``, ``[batch]``.
 
-        Components of δ, a change of the zero-filled image, of eigenvalue below ``floor`` > 0 count
-        as if theirs were ``floor``: the result is a lower bound of the true price, which grows
-        without limit for what ``A^H`` cannot reach.
+        Components of δ of eigenvalue below ``floor`` > 0 count as if theirs were ``floor``: a lower
+        bound of the true price, which grows without limit for what ``A^H`` cannot reach.
         """
         checks.positive("floor", floor)
         energy = self.coefficients(delta).abs().double().square()

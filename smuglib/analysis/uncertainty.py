@@ -4,17 +4,14 @@ The last data-consistency step maps every denoised sample to an image of its own
 
 .. math::
 
-    x_s = (A^H A + \lambda I)^{-1} (z_s + \lambda d_s), \qquad x = \frac1S \sum_s x_s,
+    x_s = (A^H A + \lambda I)^{-1} (z_s + \lambda d_s), \qquad x = \frac1S \sum_s x_s, \qquad
+    u = \Big(\frac{1}{S-1} \sum_s |x_s - x|^2\Big)^{1/2},
 
 where ``d_s`` are the denoiser's last outputs and ``z_s = z`` (SMUG and SMUGv0), or the noisy
 zero-filled images ``z + ν_s`` of whole reconstructions (RS-E2E). The mean is the reconstruction
-itself, since the step is affine, and the spread
-
-.. math:: u = \Big(\frac{1}{S-1} \sum_s |x_s - x|^2\Big)^{1/2}
-
-costs one solve. It tends to a limit as S grows. The spread of independent smoothed
-reconstructions does not: it is the error of the average, falls as ``1/sqrt(S)``, and says nothing
-about the image.
+itself, since the step is affine, and the spread u costs one solve. It tends to a limit as S grows.
+The spread of independent smoothed reconstructions does not: it is the error of the average, falls
+as ``1/sqrt(S)``, and says nothing about the image.
 
 Calibrated means: among pixels of spread u, the root mean square of the error ``|x - t|`` is u.
 """
@@ -51,8 +48,6 @@ def reconstruct(
 
     Parameters
     ----------
-    net
-        A smoothed network.
     z
         Zero-filled images ``A^H y``, complex, ``[batch, height, width]``.
     A
@@ -95,10 +90,7 @@ def spread(samples: Tensor) -> Tensor:
 
 
 def foreground(target: Tensor, fraction: float = 0.05) -> Tensor:
-    """Return the pixels that are not air, boolean, ``[batch, height, width]``.
-
-    Their magnitude is at least a fraction of the largest of the image, complex and of that shape.
-    """
+    """Return the pixels, boolean, of at least a fraction of an image's largest magnitude."""
     checks.complex_tensor("target", target, n_axes=(3,))
     magnitude = target.abs()
     return magnitude >= checks.fraction("fraction", fraction) * magnitude.amax((-2, -1), True)
@@ -107,8 +99,8 @@ def foreground(target: Tensor, fraction: float = 0.05) -> Tensor:
 def gradient_magnitude(x: Tensor) -> Tensor:
     """Return how steep a magnitude image is: what any predictor of errors has to beat.
 
-    It is the length of the gradient of ``|x|`` by central differences, in units of the scale per
-    pixel, real, ``[batch, height, width]``.
+    It is ``|grad |x||`` by central differences, real, in units of the scale per pixel,
+    ``[batch, height, width]``.
     """
     checks.complex_tensor("x", x, n_axes=(3,))
     down, across = torch.gradient(x.abs(), dim=(-2, -1))
@@ -116,19 +108,10 @@ def gradient_magnitude(x: Tensor) -> Tensor:
 
 
 def rank_correlation(predicted: Tensor, error: Tensor, mask: Tensor) -> float:
-    """Return Spearman's rank correlation of a prediction with the error, over some pixels.
+    """Return Spearman's rank correlation of a prediction with the error, in a mask.
 
-    Parameters
-    ----------
-    predicted, error
-        Real and of one shape, such as spread and ``|x - t|``.
-    mask
-        The pixels, boolean, of the same shape.
-
-    Returns
-    -------
-    float
-        1 if the prediction puts the pixels in the order of their errors, 0 if it knows nothing.
+    All are of one shape, such as spread, ``|x - t|`` and `foreground`. It is 1 if the prediction
+    puts the pixels in the order of their errors, 0 if it knows nothing.
     """
     u, e = _chosen(predicted, error, mask)
     if not (u.min() < u.max() and e.min() < e.max()):
@@ -139,10 +122,9 @@ def rank_correlation(predicted: Tensor, error: Tensor, mask: Tensor) -> float:
 def attainable_correlation(predicted: Tensor, mask: Tensor, *, generator: torch.Generator) -> float:
     """Return the rank correlation that a prediction would have if it were right.
 
-    Errors are drawn at random, ``|e|`` with e complex Gaussian and ``E|e|^2 = u^2``, so even a
-    spread that is their exact standard deviation does not put them in order; the less it varies,
-    the less it can. A spread estimated from few samples varies more than the truth, which makes
-    this an upper bound.
+    Errors are drawn at random, ``|e|`` with e complex Gaussian and ``E|e|^2 = u^2``: the less u
+    varies, the less it can order them. A spread estimated from few samples varies more than the
+    truth, which makes this an upper bound.
     """
     like = torch.zeros((), dtype=torch.complex128)
     noise = complex_normal(predicted.shape, 0.5**0.5, generator, like).abs()
@@ -152,8 +134,7 @@ def attainable_correlation(predicted: Tensor, mask: Tensor, *, generator: torch.
 def underestimation(predicted: Tensor, error: Tensor, mask: Tensor) -> float:
     """Return the factor by which the root-mean-square error exceeds the predicted one.
 
-    It is ``(sum e^2 / sum u^2)^(1/2)`` over the mask: above 1 the spread is too small, below 1 too
-    large.
+    It is ``(sum e^2 / sum u^2)^(1/2)`` over the mask: above 1 the spread is too small.
     """
     u, e = _chosen(predicted, error, mask)
     if not u.any():
@@ -166,18 +147,8 @@ def calibration(
 ) -> pd.DataFrame:
     """Compare predicted and true errors in bins of the prediction, of equally many pixels.
 
-    Parameters
-    ----------
-    predicted, error, mask
-        See `rank_correlation`.
-    n_bins
-        Number of bins, >= 1 and at most the number of pixels.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row per bin, by rising prediction: root mean square of the ``predicted`` and of the
-        ``error``, and number of ``pixels``. Calibrated is ``predicted == error``.
+    One row per bin, by rising prediction: root mean square of the ``predicted`` and of the
+    ``error`` (see `rank_correlation`), and number of ``pixels``. Calibrated: both are the same.
     """
     u, e = _chosen(predicted, error, mask)
     checks.integer("n_bins", n_bins)

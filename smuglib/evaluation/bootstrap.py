@@ -48,14 +48,15 @@ def bootstrap(
 
     Parameters
     ----------
-    values
-        One number per slice, ``[n]``, finite.
-    subjects
-        The subject of each slice, ``[n]``, of at least two different ones.
+    values, subjects
+        One finite number per slice, and its subject, ``[n]``; at least two different subjects.
     level
         Confidence level, in (0, 1).
-    n_resamples
-        Number of bootstrap resamples, at least 2.
+
+    Examples
+    --------
+    >>> bootstrap([1.0, 3.0], ["a", "b"]).mean
+    2.0
     """
     numbers, labels = np.asarray(values, dtype=float), np.asarray(subjects)
     if numbers.ndim != 1 or numbers.shape != labels.shape or not numbers.size:
@@ -93,15 +94,7 @@ def _mean_over_slices(
 
 
 def over_subjects(values: pd.Series[float], **options: Unpack[Options]) -> Interval:
-    """Return the mean with its interval: `bootstrap`, or NaN at both ends for one subject.
-
-    Parameters
-    ----------
-    values
-        One number per slice, indexed by ``split``, ``subject`` and whatever else.
-    options
-        See `bootstrap`.
-    """
+    """Return `bootstrap` over the index (split, subject, ...), or NaN ends for one subject."""
     subjects = [f"{split} {subject}" for split, subject, *_ in values.index]
     if len(set(subjects)) < 2:
         return Interval(float(values.mean()), np.nan, np.nan)

@@ -20,11 +20,9 @@ class Evidence:
     what
         What was compared, in words.
     interval
-        Mean difference with its ends, oriented as the claim predicts.
+        Mean difference with its ends, oriented as the claim predicts: above the ``threshold``.
     source
         Chapter of the book that shows it.
-    threshold
-        What the claim predicts the difference to exceed.
     """
 
     what: str
@@ -53,14 +51,7 @@ VERDICTS = {
 class Claim:
     """A claim, where the poster makes it, and what was measured.
 
-    Parameters
-    ----------
-    statement, where
-        What is claimed, as a sentence, and the part of the poster.
-    evidence
-        What was measured.
-    universal
-        The claim is about every case: one that speaks against it contradicts it.
+    A ``universal`` one is about every case: one that speaks against it contradicts it.
     """
 
     statement: str

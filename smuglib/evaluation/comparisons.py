@@ -45,13 +45,10 @@ def averages(
     ----------
     rows
         Rows with ``split``, ``subject``, the columns of ``by``, and numbers to average.
-    value
-        Which numbers.
     by
         Columns that hold apart what must not be averaged.
     root_mean_square
-        Return the root of the mean square, and the roots of its interval's ends, instead of the
-        mean: for errors of either sign.
+        Return roots, of the mean square and of its interval's ends: for errors of either sign.
 
     Returns
     -------
@@ -172,16 +169,9 @@ def paired_differences(
     column
         The column that tells the two apart, such as ``"method"``.
     first, second
-        Its values: the result is ``first - second``.
-    value
-        Numbers to subtract.
+        Its values: the rows of ``first`` return with ``first - second`` for ``value``.
     ratio
         Divide instead: ``first / second``.
-
-    Returns
-    -------
-    pandas.DataFrame
-        The rows of ``first`` with ``value`` replaced.
     """
     pair = [name for name in rows.columns if name not in (value, column)]
     one, other = (rows[rows[column] == name] for name in (first, second))
@@ -206,10 +196,8 @@ def compare_methods(
         What `smuglib.evaluation.scores.read` returns; files may be concatenated.
     value
         A column of results.
-    reference
-        The method that differences are taken to.
     reference_sigma
-        Its training noise. By default that of the method it is compared with, where the
+        The reference's training noise. By default that of the method it is compared with, where the
         reference has it, or the only one that it has.
     by
         Columns that hold apart what must not be averaged.
@@ -222,7 +210,12 @@ def compare_methods(
         For every group and every variant (method, training noise, placement): mean and standard
         deviation over slices (population, as the poster's ±), mean paired difference to the
         reference with its interval (NaN for fewer than two subjects), number of slices and
-        subjects. The reference's own difference is 0.
+        subjects.
+
+    Raises
+    ------
+    ValueError
+        If the reference is missing or ambiguous, or slices differ: see `difference`.
     """
     for name in (value, *by):
         checks.one_of("column", name, map(str, records.columns))

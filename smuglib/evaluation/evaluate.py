@@ -47,7 +47,7 @@ def evaluate(
     keep: Keep | None = None,
     progress: bool = True,
 ) -> list[Score]:
-    """Evaluate one method on all scans in all scenarios.
+    """Evaluate one method on all scans in all scenarios: rows scan by scan.
 
     Parameters
     ----------
@@ -58,12 +58,8 @@ def evaluate(
         Scans, each a batch of one.
     scenarios
         What to put them through; no two may be the same.
-    method
-        Name of the method in the records.
-    training_sigma
-        Standard deviation of the noise that the network was trained with, >= 0.
-    weights_sha256
-        Hash of the weights file.
+    method, training_sigma, weights_sha256
+        What the records say of the network: name, noise in training, hash of the weights file.
     rescan
         Returns the scan of the same slice at another sampling rate; needed by scenarios that
         name one.
@@ -76,11 +72,6 @@ def evaluate(
     keep
         Called with every row that is computed and with its reconstruction, complex,
         ``[1, height, width]``, on the network's device.
-
-    Returns
-    -------
-    list of Record
-        Scan by scan, scenario by scenario.
     """
     _check_request(net, scans, scenarios, method, training_sigma, rescan)
     parameters = net.parameters() if isinstance(net, nn.Module) else iter(())

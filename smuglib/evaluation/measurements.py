@@ -1,8 +1,7 @@
 """Measurements of networks slice by slice, kept as tidy rows: a quantity, an index, a value.
 
 The files are those of `smuglib.evaluation.records`. Settings of the whole file, such as the
-strength of its attacks, stand in the provenance beside it. A chapter draws a few of its rows and
-measures them again.
+strength of its attacks, stand in the provenance beside it.
 """
 
 from __future__ import annotations
@@ -22,20 +21,7 @@ from smuglib.evaluation import records
 class Measurement(records.Record):
     """One number that a method gave at one slice in one scenario.
 
-    Parameters
-    ----------
-    method, training_sigma
-        The network.
-    scenario
-        What it was put through.
-    split, subject, slice
-        The scan.
-    quantity
-        What was measured.
-    index
-        Tells apart numbers of one quantity, such as lesions or bins; 0 where there is one.
-    value
-        The number.
+    ``index`` tells apart numbers of one quantity, such as lesions or bins; 0 where there is one.
     """
 
     RESULTS: ClassVar[tuple[str, ...]] = ("value",)
@@ -74,24 +60,7 @@ def measured(
     training_sigma: float,
     seed: int,
 ) -> list[Measurement]:
-    """Measure a network at one slice in one scenario.
-
-    Parameters
-    ----------
-    measure
-        What to do.
-    scan
-        A batch of one.
-    scenario
-        Name of the scenario.
-    method, training_sigma, seed
-        What the rows say of the network and of the draws.
-
-    Returns
-    -------
-    list of Measurement
-        The rows.
-    """
+    """Measure a network at one slice, a batch of one, in one scenario."""
     blank = Measurement(
         method=method,
         training_sigma=float(training_sigma),
@@ -124,22 +93,8 @@ def collect(
 ) -> list[Measurement]:
     """Measure a network at many slices in many scenarios; an interrupted run resumes.
 
-    Parameters
-    ----------
-    measure, method, training_sigma, seed
-        See `measured`.
-    scans
-        Scans, each a batch of one.
-    scenarios
-        Names of the scenarios, at least one.
-    partial
-        CSV file that is rewritten after every slice. Slices that it holds are taken from it: it
-        must be of the same code, weights and settings.
-
-    Returns
-    -------
-    list of Measurement
-        Slice by slice, scenario by scenario; slices of an earlier run first.
+    Slices that the CSV file ``partial`` holds come first and are not measured again: it must be of
+    the same code, weights and settings. It is rewritten after every slice. See `measured`.
     """
     if not scenarios:
         raise ValueError("scenarios must hold at least one name, got none")

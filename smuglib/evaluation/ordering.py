@@ -85,11 +85,15 @@ def ordering(
     Returns
     -------
     pandas.DataFrame
-        One row per group of ``by`` and pair of rungs, with those columns, ``weaker``,
-        ``stronger``, the mean ``difference`` of the metric, weaker minus stronger, over the slices
-        that both have (positive: in order), ``low`` and ``high`` of its bootstrap interval over
-        subjects (NaN for fewer than two), ``n_slices``, ``n_subjects``, and ``broken``: the
-        interval lies wholly below zero. Pairs without a common slice give no row.
+        One row per group of ``by`` and pair of rungs with common slices: ``weaker``, ``stronger``,
+        the mean ``difference`` of the metric, weaker minus stronger (positive: in order), ``low``
+        and ``high`` of its interval (NaN for fewer than two subjects), ``n_slices``,
+        ``n_subjects``, and ``broken``: the interval lies wholly below zero.
+
+    Raises
+    ------
+    ValueError
+        If a column is missing, or a rung has several rows for one slice: select those to compare.
     """
     for name in (metric, "rung", *by, *PAIR):
         checks.one_of("column", name, map(str, records.columns))
@@ -122,20 +126,10 @@ def ordering(
 
 
 def shortfalls(order: pd.DataFrame, rung: str = "adaptive") -> dict[str, float]:
-    """Return how far a rung's search falls short, beyond the chance of the subjects drawn.
+    """Return how far a rung's search falls short in an `ordering`, beyond chance.
 
-    Parameters
-    ----------
-    order
-        What `ordering` returned.
-    rung
-        An attack.
-
-    Returns
-    -------
-    dict
-        By rung that did more damage although it knows no more: the largest mean difference.
-        A longer search counts for its level too, for it knows the same.
+    By rung that did more damage although it knows no more: the largest mean difference. A longer
+    search counts for its level too, for it knows the same.
     """
     found: dict[str, float] = {}
     for weaker in order.loc[(order["stronger"] == rung) & order["broken"], "weaker"].unique():

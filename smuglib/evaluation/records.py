@@ -60,14 +60,10 @@ def write(
     kind: type[RecordType],
     provenance: dict[str, Any] | None = None,
 ) -> None:
-    """Write rows to a CSV file, whole or not at all.
+    """Write rows to a CSV file, whole or not at all, and its folder.
 
     Parameters
     ----------
-    path
-        The CSV file; its folder is created.
-    rows, kind
-        The rows, and their class.
     provenance
         Values that `json.dumps` accepts, for the JSON file beside it (see
         `smuglib.provenance.describe`). Without it no JSON file is written, and the rows can
@@ -89,21 +85,17 @@ def write(
 
 
 def read(path: Path | str, kind: type[RecordType], *, verify: bool = True) -> pd.DataFrame:
-    """Read and check rows.
+    """Read a CSV file that `write` wrote, one line a row, and check it.
 
-    Parameters
-    ----------
-    path
-        A CSV file that `write` wrote.
-    kind
-        The class of its rows.
-    verify
-        Compare the file with the hash in the JSON file beside it.
+    ``verify`` compares the file with the hash in the JSON file beside it.
 
-    Returns
-    -------
-    pandas.DataFrame
-        One line a row, with the columns and types of its class.
+    Raises
+    ------
+    FileNotFoundError
+        If the CSV file, or with ``verify`` its JSON file, is missing.
+    ValueError
+        If the file is truncated or edited, lacks a column, has an unknown one, or holds a value
+        of the wrong type.
     """
     path = Path(path)
     if not path.is_file():
@@ -120,20 +112,7 @@ def read(path: Path | str, kind: type[RecordType], *, verify: bool = True) -> pd
 
 
 def rows_of(frame: pd.DataFrame, kind: type[RecordType]) -> list[RecordType]:
-    """Return the rows of a table that `read` returned.
-
-    Parameters
-    ----------
-    frame
-        One line a row.
-    kind
-        Their class.
-
-    Returns
-    -------
-    list
-        The rows, in the order of the table.
-    """
+    """Return the rows of a table that `read` returned, in its order."""
     return [
         kind(**{str(name): value for name, value in row.items()})
         for row in frame.to_dict("records")
@@ -141,17 +120,14 @@ def rows_of(frame: pd.DataFrame, kind: type[RecordType]) -> list[RecordType]:
 
 
 def read_provenance(path: Path | str) -> dict[str, Any]:
-    """Read the provenance of a file of rows.
+    """Read what was given to `write` for a CSV file, and the file's number of rows and hash.
 
-    Parameters
-    ----------
-    path
-        The CSV file.
-
-    Returns
-    -------
-    dict
-        What was given to `write`, and the number of rows and hash of the CSV file.
+    Raises
+    ------
+    FileNotFoundError
+        If the JSON file is missing.
+    ValueError
+        If it is no whole JSON file of this module.
     """
     path = Path(path).with_suffix(".json")
     if not path.is_file():

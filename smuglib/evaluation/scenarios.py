@@ -38,6 +38,11 @@ class Scenario:
         measured with, as the published code does.
     precision
         Arithmetic of the attack's ascent (see `smuglib.attacks.Attack`); scores are in float32.
+
+    Examples
+    --------
+    >>> Scenario("weak", "adaptive", epsilon=1 / 255, attack_steps=2).attack.n_steps
+    2
     """
 
     name: str
@@ -104,20 +109,10 @@ def table_scenarios(
     ----------
     epsilon
         Strength of the random noise (its σ) and of the image-domain attacks; the poster's 1/255.
-    epsilon_kspace_l2
-        Relative ℓ2 strength of the attack on the measured samples.
-    epsilon_kspace_linf
-        Absolute ℓ∞ strength of the attack on the measured samples.
-    attack_steps, attack_samples
-        Steps of PGD, and noise samples of an adaptive attack's gradient.
-    precision
-        Arithmetic of the ascents (see `smuglib.attacks.Attack`).
-
-    Returns
-    -------
-    tuple of Scenario
-        ``clean``, ``noise``, ``transfer_published``, ``transfer``, ``adaptive_image``,
-        ``adaptive_kspace_l2`` and ``adaptive_kspace_linf``.
+    epsilon_kspace_l2, epsilon_kspace_linf
+        Relative ℓ2 and absolute ℓ∞ strength of the attacks on the measured samples.
+    attack_steps, attack_samples, precision
+        See `Scenario`.
     """
     steps: dict[str, Any] = {"attack_steps": attack_steps, "attack_samples": attack_samples}
     steps["precision"] = precision
@@ -175,7 +170,7 @@ def scenarios(
     strong_steps: int = LADDER["adaptive_strong"].n_steps,
     precision: str = "bfloat16",
 ) -> tuple[Scenario, ...]:
-    """Return the scenarios of a sweep.
+    """Return the scenarios of a sweep, no two alike.
 
     Parameters
     ----------
@@ -184,17 +179,10 @@ def scenarios(
     epsilon
         Strength of the image-domain attacks where it is not what varies, in units of the scan's
         scale.
-    attack_steps, attack_samples
-        Steps of gradient ascent, and noise samples of an adaptive attack's gradient.
+    attack_steps, attack_samples, precision
+        See `Scenario`.
     strong_steps
         Steps of the strong attacks; ``plateau`` takes twice as many.
-    precision
-        Arithmetic of the ascent (see `smuglib.attacks.Attack`).
-
-    Returns
-    -------
-    tuple of Scenario
-        No two alike.
     """
     checks.one_of("sweep", sweep, AXES)
     few: dict[str, Any] = {"attack_samples": attack_samples, "precision": precision}

@@ -27,39 +27,24 @@ class Score(evaluation_records.Record):
 
     Parameters
     ----------
-    method
-        Name of the method, such as ``"smug"``, ``"zero_filled"`` or ``"tv"``.
     training_sigma
         Standard deviation of the noise in training, on each part.
-    placement, sigma, n_samples
-        Smoothing at test time; σ and the number of samples are 0 without it.
-    n_steps
-        Unrolling steps at test time.
-    scenario, rung
-        Name of the scenario, and its rung of the ladder of attacks (``"clean"`` without attack).
+    placement, sigma, n_samples, n_steps
+        Smoothing and unrolling at test time; σ and the number of samples are 0 without smoothing.
     epsilon, domain, norm
         Strength and geometry of the perturbation; ``"none"`` without attack. ε is in units of
         the scan's scale, or relative to ``||y||_2`` for ``"l2"`` in ``"kspace"``.
-    attack_steps, attack_restarts, attack_samples
-        Steps, runs and noise samples of the gradient; 0 where the attack has none.
-    attack_precision
-        Arithmetic of the ascent; ``"none"`` without one.
-    sampling_rate
-        Fraction of k-space that the mask samples.
-    consistency_rate
-        That of the mask in data consistency; it differs where masks are mismatched.
-    split, subject, slice
-        The scan.
-    psnr, ssim, nmse
-        Quality of the reconstruction (see `smuglib.metrics`); PSNR in dB.
-    ssim_published
-        SSIM by the poster's published code.
+    attack_steps, attack_restarts, attack_samples, attack_precision
+        Settings of the ascent (see `Scenario`); 0 and ``"none"`` where the attack has none.
+    sampling_rate, consistency_rate
+        Fraction of k-space in the mask that measured, and in that of data consistency.
+    psnr, ssim, nmse, ssim_published
+        Quality of the reconstruction (see `smuglib.metrics`), PSNR in dB; the last is the SSIM of
+        the poster's published code.
     psnr_zero_filled, ssim_zero_filled
         Quality of the zero-filled image that the method was given, perturbation included.
     weights_sha256
         Hash of the weights file; ``"none"`` for a method without weights.
-    commit, versions, device
-        Code, packages and device that made the row.
     """
 
     RESULTS: ClassVar[tuple[str, ...]] = RESULTS
@@ -119,26 +104,17 @@ def update(
     weights: Mapping[str, str],
     provenance: dict[str, Any],
 ) -> pd.DataFrame:
-    """Write records into a file that may hold others already.
+    """Write records into a file that may hold others; return all, the new ones first.
 
-    Rows of the same settings are replaced, and rows of a method's other weights are dropped:
-    they are outdated. Rows of methods that are not named in ``weights`` are left alone.
+    Rows of the same settings are replaced, and rows of a method's other weights are dropped: they
+    are outdated. ``weights`` are the hashes of the current ones, by method; other methods are left
+    alone.
 
-    Parameters
-    ----------
-    path
-        The CSV file; it need not exist.
-    records
-        The new rows.
-    weights
-        Hash of the current weights file, by method.
-    provenance
-        See `smuglib.evaluation.records.write`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        What the file holds now, the new rows first.
+    Raises
+    ------
+    ValueError
+        If the file is damaged, a new row is of other weights than those named, a result is NaN,
+        or two new rows have the same identity; nothing is written then.
     """
     new = list(records)
     for row in new:
@@ -171,20 +147,7 @@ RATE_TOLERANCE = 0.02
 
 
 def select(block: pd.DataFrame, scenario: Scenario) -> pd.DataFrame:
-    """Return the records of one scenario at its strength and with its attack's settings.
-
-    Parameters
-    ----------
-    block
-        Records.
-    scenario
-        What was asked for.
-
-    Returns
-    -------
-    pandas.DataFrame
-        The matching rows; none if the scenario was not evaluated so.
-    """
+    """Return the records of one scenario at its strength and with its attack's settings."""
     attack = scenario.attack
     chosen = block["scenario"] == scenario.name
     chosen &= np.isclose(block["epsilon"], scenario.epsilon, rtol=1e-6, atol=0)

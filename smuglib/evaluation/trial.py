@@ -25,16 +25,10 @@ def reconstruct(
     seed: int = 0,
     A: SenseOperator | Step | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Put one scan through a scenario.
+    """Put one scan, a batch of one at the scenario's sampling rate, through a scenario.
 
     Parameters
     ----------
-    net
-        The method.
-    scan
-        A batch of one, already of the scenario's sampling rate, on the network's device.
-    scenario
-        What to do to it.
     A
         What the method is called with, if it is not the scan's operator or the method's step on
         it (see `smuglib.models.reconstruction.operand`).
@@ -65,17 +59,8 @@ def perturbed(
 ) -> Tensor:
     """Return the zero-filled image that a scenario gives a method, perturbation included.
 
-    Parameters
-    ----------
-    net, scan, scenario, A, seed
-        See `reconstruct`.
-    objective
-        What the attacker maximizes; by default the squared error.
-
-    Returns
-    -------
-    Tensor
-        Complex, ``[1, height, width]``.
+    The attacker maximizes ``objective``, by default the squared error; see `reconstruct`. The
+    result is complex, ``[1, height, width]``.
     """
     if scenario.attack is None:
         return operator_of(A).adjoint(scan.kspace)

@@ -1,9 +1,8 @@
 r"""Small lesions of known contrast, and how much of that contrast a reconstruction keeps.
 
-An average over a slice says little about a detail. A lesion is a disc with a soft edge, in which
-the magnitude of the tissue is changed by a known factor and its phase is not. A scan is linear in
-the image, so lesions are inserted into the measured data: ``y' = y + A (t' - t)``, with coils,
-mask and noise as they were.
+A lesion is a disc with a soft edge, in which the magnitude of the tissue is changed by a known
+factor and its phase is not. A scan is linear in the image, so lesions are inserted into the
+measured data: ``y' = y + A (t' - t)``, with coils, mask and noise as they were.
 
 The *contrast* ``c(v)`` of an image v at a lesion is the mean of ``|v|`` in the disc minus that in
 an annulus around it. Let x' and x be the reconstructions of the scan with lesions and of the same
@@ -15,11 +14,10 @@ scan without them, under the same perturbation and the same noise of the smoothi
     = \underbrace{\frac{c(x') - c(x)}{c(t') - c(t)}}_{\text{recovery}}
     + \underbrace{\frac{c(x) - c(t)}{c(t') - c(t)}}_{\text{false}} .
 
-The *recovery* is what the lesion adds to the image: 1 if fully kept, 0 if erased. It is the
-primary measure, because anatomy cancels in it, and with it every artefact that would be there
-without the lesion. What is lost of it is information. The *false* contrast is what the
-reconstruction shows where there is no lesion, in units of the lesion's: as large as 1, an
-artefact looks like a lesion or hides one. The *apparent* contrast is what a reader sees.
+The *recovery*, 1 if fully kept and 0 if erased, is the primary measure: anatomy cancels in it,
+and with it every artefact that would be there without the lesion. The *false* contrast is what
+stands where there is no lesion: as large as 1, an artefact looks like a lesion or hides one. The
+*apparent* contrast is what a reader sees.
 """
 
 from smuglib.analysis.lesions.aims import AIMS, objective

@@ -17,17 +17,10 @@ AIMS = ("error", "erase", "create")
 def objective(planted: Planted, aim: str, *, lesion: int = 0) -> Callable[[Tensor], Tensor] | None:
     """Return what an attacker with an aim maximizes, a function of the reconstruction.
 
-    Parameters
-    ----------
-    planted
-        The scans.
-    aim
-        ``"erase"``: minus the contrast at the lesion, in the lesion's own direction (a dark
-        lesion is erased by making it brighter). ``"create"``: that contrast itself. Both are
-        linear in the magnitudes, so an attacker goes on past the goal where its budget allows.
-        ``"error"``: no objective of its own, None.
-    lesion
-        Index of the lesion, or of its place.
+    ``"erase"`` is minus the contrast at the lesion, in the lesion's own direction (a dark lesion is
+    erased by making it brighter), ``"create"`` that contrast itself, ``"error"`` None: no objective
+    of its own. The first two are linear in the magnitudes, so an attacker goes on past the goal
+    where its budget allows. ``lesion`` is the index of the lesion, or of its place.
     """
     if checks.one_of("aim", aim, AIMS) == "error":
         return None

@@ -19,8 +19,7 @@ def contrast_recovery(planted: Planted, x: Tensor, free: Tensor) -> Tensor:
     It is the second term of :eq:`eq-recovery` of the book.
 
     ``x`` and ``free`` are made under the same perturbation (in absolute units) and the same
-    smoothing noise. A reference made of clean data would count artefacts of the attack as lost or
-    gained contrast, and one with an attack of its own would bring a second set of them.
+    smoothing noise; else artefacts of the attacks count as lost or gained contrast.
     """
     return (_seen(planted, x) - _shown(planted, "free", free)) / _truth(planted)
 
@@ -28,18 +27,16 @@ def contrast_recovery(planted: Planted, x: Tensor, free: Tensor) -> Tensor:
 def false_contrast(planted: Planted, free: Tensor) -> Tensor:
     """Return the contrast that a reconstruction shows without the lesions, minus the target's.
 
-    It is the last term of :eq:`eq-recovery` of the book, 0 where the surroundings are reconstructed
-    without error.
+    :eq:`eq-recovery` of the book.
     """
     absent = _contrast(planted, planted.free.target)
     return (_shown(planted, "free", free) - absent) / _truth(planted)
 
 
 def apparent_contrast(planted: Planted, x: Tensor) -> Tensor:
-    """Return the contrast that a reader sees, minus that of the anatomy.
+    """Return the contrast that a reader sees, minus the anatomy's: recovery plus false.
 
-    It is the first term of :eq:`eq-recovery` of the book, and needs no second reconstruction; it is
-    the sum of `contrast_recovery` and `false_contrast`.
+    :eq:`eq-recovery` of the book.
     """
     return (_seen(planted, x) - _contrast(planted, planted.free.target)) / _truth(planted)
 

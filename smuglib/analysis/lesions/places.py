@@ -25,19 +25,22 @@ def draw(
     """Draw lesions well inside tissue, none of which touches the surroundings of another.
 
     Every pixel up to the outer edge of a lesion's annulus lies in the image and has a magnitude of
-    at least ``tissue * max |t|``. Among the places left, each is equally likely. The first of more
-    lesions are those of fewer.
+    at least ``tissue * max |t|``; each such place is equally likely. The first of more lesions are
+    those of fewer.
 
     Parameters
     ----------
     target
         The image to place them in, complex, ``[1, height, width]``.
-    n_lesions
-        How many, >= 1.
     radius, contrast, edge
         See `Lesion`.
     tissue
         Least magnitude around a lesion, relative to the image's largest, in (0, 1].
+
+    Raises
+    ------
+    ValueError
+        If there is no room for so many lesions.
 
     Examples
     --------

@@ -15,17 +15,7 @@ from smuglib.data.scan import Scan
 
 @dataclass(frozen=True, eq=False)
 class Planted:
-    """A scan with lesions, beside the same scan without them.
-
-    Parameters
-    ----------
-    scan
-        The scan with lesions, in units of its own zero-filled image.
-    free
-        The scan without them, in units of its own.
-    lesions
-        What was inserted.
-    """
+    """A scan with lesions and the same scan free of them, each scaled by its zero-filled image."""
 
     scan: Scan
     free: Scan
@@ -52,10 +42,9 @@ class Planted:
 def plant(scan: Scan, lesions: Sequence[Lesion]) -> Planted:
     """Insert lesions, whose centres lie in the image, into a scan, a batch of one.
 
-    Image and data are changed in the scan's units, where the noise is what it was, and divided by
-    the largest magnitude of the new zero-filled image: a scanner that sees the lesion scales by
-    what it sees. The two scans of the result may thus differ a little in their units. Where
-    lesions overlap, their changes multiply.
+    They are changed in the scan's units, where the noise is what it was, and divided by the largest
+    magnitude of the new zero-filled image: a scanner that sees the lesion scales by what it sees.
+    Where lesions overlap, their changes multiply.
     """
     if len(scan) != 1:
         raise ValueError(f"a scan must be a batch of one, got a batch of {len(scan)}")
@@ -78,9 +67,8 @@ def plant(scan: Scan, lesions: Sequence[Lesion]) -> Planted:
 def footprint(planted: Planted, lesion: int = 0) -> float:
     """Return what a lesion alone adds to the measurement, ``||A (t' - t)||_2 / ||y||_2``.
 
-    y is without lesions and t' with this one. A perturbation of that size, in a ball around the
-    measurement without the lesion, is one that the lesion itself would cause: no reconstruction can
-    tell them apart.
+    y is without lesions and t' with this one. The lesion itself would cause a perturbation of that
+    size: no reconstruction can tell them apart.
     """
     alone = plant(planted.free, [planted.lesions[lesion]])
     added = alone.factor * alone.scan.kspace - planted.free.kspace

@@ -12,18 +12,18 @@ from smuglib import checks
 
 @dataclass(frozen=True)
 class Lesion:
-    """A disc with a soft edge.
+    """A disc with a soft edge; lengths are in pixels.
 
     Parameters
     ----------
     row, column
-        Its centre in pixels.
+        Its centre.
     radius
-        Distance in pixels at which the change has fallen to a half, > 0.
+        Distance at which the change has fallen to a half, > 0.
     contrast
         Relative change of the magnitude inside, > -1 and not 0: 0.2 is 20 % brighter.
     edge
-        Standard deviation in pixels of the blur of its edge, > 0.
+        Standard deviation of the blur of its edge, > 0.
     """
 
     row: int
