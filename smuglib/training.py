@@ -26,7 +26,6 @@ from smuglib.models.weights import read_tensors, save_tensors
 WARM_UP = 0.1
 """Fraction of the updates in which the learning rate rises to its peak."""
 
-
 NORM_MEMORY = 0.98
 """Weight of the past in the running mean of gradient norms, about 50 updates."""
 

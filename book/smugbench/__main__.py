@@ -17,7 +17,6 @@ from smuglib import checks
 
 Results = Iterator[tuple[list[Cost], list[str]]]
 
-
 Section = Callable[[Case, Mapping[str, Peer], bool], Results]
 
 
@@ -29,9 +28,7 @@ def _solves(case: Case, found: Mapping[str, Peer], quick: bool) -> Results:
 
 QUICK = ("SMUG forward", "SMUG training step, few samples", "SMUG adaptive attack step")
 
-
 SMUG = (*QUICK, "SMUG training step")
-
 
 OTHERS = [
     f"{name} {step}"

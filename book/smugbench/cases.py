@@ -14,13 +14,11 @@ from smuglib.random import complex_normal, generator
 TARGET_RESIDUAL = 1e-6
 """Relative residual that every solver must reach before its time counts."""
 
-
 TOLERANCES = (1e-6, 7e-7, 5e-7, 3e-7, 2e-7)
 """Tolerances that an iterative solver is tried with, until its true residual reaches the target.
 
 The residual that conjugate gradients update drifts from the true one by rounding.
 """
-
 
 SIGMA = 0.05
 """Noise on the denoised images of different samples, on each part."""

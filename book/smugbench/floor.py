@@ -25,7 +25,6 @@ from smuglib.random import complex_normal, generator
 
 SECTION = "floor"
 
-
 BARE, KEPT = "bare denoiser", "bare denoiser, graphs kept"
 
 

@@ -22,12 +22,9 @@ from smugbench.timing import Work
 
 SECTION = "memory"
 
-
 WARM_UP = Case(height=32, width=32, n_coils=2, n_samples=1, n_steps=1)
 
-
 SOLVE = "solve, 10 right-hand sides"
-
 
 _STATUS, _RESET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 

@@ -23,12 +23,9 @@ from smuglib.methods import METHODS
 
 SECTION = "networks"
 
-
 Step = Callable[[Implementation], Tensor]
 
-
 LABELS = {"smug": "SMUG", "smug_v0": "SMUGv0", "rs_e2e": "RS-E2E"}
-
 
 TRAINING_SAMPLES = 2
 """Noise samples in training at the default profile."""

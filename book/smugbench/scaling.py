@@ -17,7 +17,6 @@ from smuglib.consistency.linewise import Solver
 
 SECTION = "scaling"
 
-
 AXES: dict[str, tuple[int, ...]] = {
     "n_samples": (1, 3, 10, 20),
     "n_steps": (2, 4, 8, 16),

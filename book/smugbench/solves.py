@@ -17,16 +17,12 @@ from smuglib.consistency.linewise import line_matrices
 
 SECTION = "solves"
 
-
 SIZES = ((128, 128, 8), (320, 320, 15))
 """Height, width and coils of the default profile, and of the poster."""
 
-
 LINEWISE, COUNTED = "smuglib, line-wise", "smuglib, line-wise, factorized anew"
 
-
 CG = "smuglib, CG"
-
 
 STEPS, PER_STEP = 8, 4
 """Solves of one reconstruction with few samples (32 right-hand sides, four at a time)."""

@@ -33,10 +33,8 @@ from smuglib.attacks.ladder import Attack
 MOMENTUM = 0.25
 """Share 1 - α of the step before in a step of Auto-PGD."""
 
-
 PROGRESS = 0.75
 """Share of the steps between two checkpoints that must improve, or the length is halved."""
-
 
 Errors = Callable[[Tensor, torch.Generator], Tensor]
 

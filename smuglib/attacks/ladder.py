@@ -25,27 +25,19 @@ from smuglib.attacks.balls import Norm
 
 Kind = Literal["gaussian", "uniform", "pgd"]
 
-
 Domain = Literal["image", "range", "kspace"]
-
 
 Keep = Literal["last", "best"]
 
-
 StepRule = Literal["fixed", "adaptive"]
-
 
 Gradient = Literal["exact", "cut"]
 
-
 Through = Literal["smoothing", "around"]
-
 
 Precision = Literal["float32", "bfloat16"]
 
-
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
-
 
 _NAMES = {
     "kind": Kind,

@@ -14,7 +14,6 @@ from torch import Tensor
 LEAF = 32
 """Width at which LAPACK takes over, for shorter products are no faster."""
 
-
 MAX_CONDITION = 50.0
 """Condition number up to which blocks are as accurate as LAPACK, to a factor of about 2."""
 

@@ -138,7 +138,6 @@ class LinewiseSolver:
 MEMORY_BUDGET = 4 * 2**30
 """Bytes of factors that are kept in all, and that ``solver="auto"`` allows for one operator."""
 
-
 # Ordered by use, the least recent first. A solver holds no reference to its operator, or neither
 # would ever be freed.
 _solvers: WeakKeyDictionary[SenseOperator, LinewiseSolver] = WeakKeyDictionary()

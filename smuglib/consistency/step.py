@@ -27,7 +27,6 @@ from smuglib.operators.sense import SenseOperator
 
 SolverName = Literal["auto", "linewise", "cg", "cg_coupled"]
 
-
 SOLVERS: tuple[SolverName, ...] = get_args(SolverName)
 
 

@@ -22,7 +22,6 @@ from smuglib.random import generator
 # template are 180 x 145, so a subject fills about 85 % of the longer side.
 FIELD_OF_VIEW = (210.0, 175.0)
 
-
 # A subject's deformation moves no point further than this through the plane, in millimetres:
 # what separates the splits' slice bands (see `smuglib.data.splits`).
 MAX_THROUGH_PLANE = 1.5

@@ -35,7 +35,6 @@ from smuglib.files import replacing, sha256
 FORMAT = 1
 """Version of a file's layout."""
 
-
 SIMULATOR = (
     "checks",
     "data/anatomy",
@@ -53,10 +52,8 @@ SIMULATOR = (
 )
 """Modules that determine the bits of a scan."""
 
-
 PACKAGES = ("nilearn", "numpy", "scipy", "torch")
 """Packages that determine the bits of a scan, the template's included."""
-
 
 REST = 3600.0
 """Seconds since its last use for which a file is not removed."""

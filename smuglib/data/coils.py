@@ -11,7 +11,6 @@ from smuglib.data.fields import Array
 # The array's ring around the head and the reach of a loop, in millimetres.
 RING_RADII = (135.0, 120.0)
 
-
 LOOP_REACH = 70.0
 
 

@@ -15,11 +15,9 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
-
 # The head's box around the centre of the field of view, (z, y, x): half lengths in millimetres,
 # with room for every grid that `pixel_grid` makes of it.
 HALF_BOX = (60.0, 120.0, 120.0)
-
 
 # Mean over a period of the sum of squares of cubic B-splines: the variance left of unit ones.
 SPLINE_VARIANCE = 151 / 315

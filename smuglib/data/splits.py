@@ -21,7 +21,6 @@ BANDS = {
     "val": ((65, 93, 121), 3),
 }
 
-
 # Subjects are numbered in groups; each gives so many slices before the next group begins.
 GROUPS = {"train": (100, 4), "val": (20, 3), "test": (20, 3)}
 

@@ -20,14 +20,11 @@ from smuglib.evaluation.scores import select
 SLICE = ["split", "subject", "slice"]
 """Columns that name a slice."""
 
-
 PAIR = [*SLICE, "seed"]
 """Columns that make rows of two methods a pair."""
 
-
 VARIANT = ["method", "training_sigma", "placement"]
 """Columns that name what is compared."""
-
 
 Variant = tuple[str, float, str]
 

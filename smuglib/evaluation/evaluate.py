@@ -28,7 +28,6 @@ from smuglib.operators.sense import SenseOperator
 
 Rescan = Callable[[Scan, float], Scan]
 
-
 Keep = Callable[[Score, Tensor], None]
 
 

@@ -46,7 +46,6 @@ class Measurement(records.Record):
 Values = dict[str, Sequence[float]]
 """Numbers by quantity; those of one quantity are numbered from 0 on."""
 
-
 Measure = Callable[[Scan, str], Values]
 """Measures one network at a slice in a scenario."""
 

@@ -31,7 +31,6 @@ LEVELS = {
 longer search. Rungs of one level are not compared.
 """
 
-
 THREAT = (
     "method",
     "weights_sha256",
@@ -47,7 +46,6 @@ THREAT = (
     "epsilon",
 )
 """Columns in which rows must agree to be compared."""
-
 
 _RESULTS = (
     "weaker",

@@ -140,22 +140,17 @@ AXES = {
 }
 """Sweeps, and the column of the records that each one varies."""
 
-
 STRENGTHS = tuple(value / 255 for value in (0.5, 1, 2, 4))
 """Around the poster's 1/255, in units of the scan's scale."""
-
 
 KSPACE_STRENGTHS = (0.005, 0.02)
 """Relative to ``||y||_2``."""
 
-
 SAMPLING_RATES = (0.125, 0.5)
 """Accelerations 8 and 2, both directions from the 4 of the training."""
 
-
 UNROLLING_STEPS = (1, 2, 4, 16)
 """Around the 8 of the training."""
-
 
 NOISE_SAMPLES = (1, 2, 5, 20)
 """Around the 10 of the profiles."""

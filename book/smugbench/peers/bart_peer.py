@@ -25,9 +25,7 @@ from smugbench.timing import Work
 
 MAX_ITER = 50
 
-
 _N_DIMENSIONS = 16
-
 
 _program = shutil.which("bart")
 

@@ -15,9 +15,7 @@ from smuglib.evaluation import Interval
 
 ON_IMAGES = ("transfer_published", "transfer", "adaptive_image")
 
-
 ON_SAMPLES = ("adaptive_kspace_l2", "adaptive_kspace_linf")
-
 
 SHOWN = "adaptive_image"
 """The attack whose numbers stand for those on images."""

@@ -21,22 +21,17 @@ from smuglib.methods import METHODS
 UPDATES_FRACTION = 0.3
 """Updates of a control's fine-tuning, as a fraction of the profile's."""
 
-
 SIGMAS = (0.01, 0.02, 0.05, 0.1)
 """Noise levels of the sweep over σ."""
-
 
 WEIGHTS = (0.1, 10.0)
 """Reconstruction weights λ_ℓ beside the profile's 1."""
 
-
 JITTER = 0.02
 """Noise of the jittered MoDL, from the trials that preceded this book."""
 
-
 SLOW = 1e-4
 """The poster's learning rate, since at the profiles' the stability loss to D(t) diverges."""
-
 
 REFERENCES = {
     "target": "target",
@@ -45,9 +40,7 @@ REFERENCES = {
 }
 """References of the stability loss, with their names in a table."""
 
-
 BASE_SIGMA = 0.05
-
 
 SCENARIOS = ("clean", "adaptive_image", "adaptive_kspace_l2")
 """Scenarios of `smuglib.evaluation.table_scenarios` that every control goes through."""

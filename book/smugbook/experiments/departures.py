@@ -90,7 +90,6 @@ class Departure:
 
 _BOTH = ("clean", "transfer")
 
-
 DEPARTURES = {
     departure.name: departure
     for departure in (

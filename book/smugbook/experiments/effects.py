@@ -18,7 +18,6 @@ SUMMARY = ["departure", "method", "training_sigma", "scenario", "mean", "low", "
 SUMMARY += ["n_slices", "n_subjects"]
 """Columns of all tables of this module."""
 
-
 Measure = Callable[[pd.DataFrame, pd.DataFrame, str], pd.DataFrame]
 """Compares records with a departure and without, and knows what to call it: see `psnr_change`."""
 

@@ -31,7 +31,6 @@ from smuglib.models import UnrolledNetwork
 
 DOMAINS = ("image", "kspace")
 
-
 SCENARIOS = {
     "clean": "error",
     **dict.fromkeys(DOMAINS, "error"),

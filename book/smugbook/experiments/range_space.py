@@ -27,7 +27,6 @@ from smuglib.models import UnrolledNetwork
 EDGES = {"below_1e_4": 1e-4, "below_1e_3": 1e-3, "below_1e_2": 1e-2, "below_1e_1": 1e-1}
 """Fields of `RangeShare`, and the eigenvalues below which they count the energy of δ."""
 
-
 FLOOR = Attack().floor
 """Smallest eigenvalue that counts as within reach, that of attacks in the range of ``A^H``."""
 

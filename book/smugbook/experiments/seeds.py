@@ -12,7 +12,6 @@ from smuglib.evaluation import Interval, Scenario, compare
 Changes = dict[str, Interval]
 """Paired differences of PSNR in dB, by name of the scenario."""
 
-
 REFERENCE = "MoDL"
 """What methods are compared with."""
 

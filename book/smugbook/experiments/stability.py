@@ -24,7 +24,6 @@ from smuglib.models import UnrolledNetwork
 EDGES = (1e-4, 1e-3, 1e-2, 3e-2, 0.1, 0.3, 0.6)
 """Borders between the bins of eigenvalues of ``A^H A``."""
 
-
 BOUND = "bound"
 
 

@@ -25,7 +25,6 @@ from smuglib.models.precision import tf32
 
 Study = LesionStudy | StabilityStudy | TransferStudy
 
-
 STUDIES: dict[str, type[Study]] = {
     "harm": LesionStudy,
     "stability": StabilityStudy,

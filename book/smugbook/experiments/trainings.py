@@ -27,10 +27,8 @@ from smuglib.training import Plan, Training
 Example = tuple[Tensor, SenseOperator, Tensor]
 """Zero-filled image ``[batch, height, width]``, operator, and target of the same shape."""
 
-
 Whole = tuple[Tensor, Tensor, Tensor, Tensor]
 """Zero-filled image, maps, mask and target of one slice."""
-
 
 MAX_BYTES = 2**30
 """Most memory for the slices that a training keeps on its device, 800 of 128 x 128 with 8 coils."""

@@ -20,7 +20,6 @@ from smugbook.figures.style import OKABE_ITO, new
 PANEL_WIDTH = 2.1
 """Width in inches of one panel of a comparison, where there are few."""
 
-
 FIGURE_WIDTH = 8.0
 """Width in inches that many panels share; a page shows them so wide that text stays legible."""
 

@@ -24,7 +24,6 @@ OKABE_ITO = {
     "purple": "#CC79A7",
 }
 
-
 _LINES: dict[str, tuple[str, Any, str]] = {
     "zero_filled": ("black", ":", "x"),
     "tv": ("green", (0, (3, 1, 1, 1, 1, 1)), "v"),
@@ -34,13 +33,11 @@ _LINES: dict[str, tuple[str, Any, str]] = {
     "smug": ("blue", "-", "D"),
 }
 
-
 SERIES: tuple[dict[str, Any], ...] = tuple(
     {"color": OKABE_ITO[colour], "linestyle": line, "marker": marker}
     for colour, line, marker in reversed(_LINES.values())
 )
 """Styles of lines that stand for no method, to be used in order."""
-
 
 _STYLE: dict[Any, Any] = {
     "figure.dpi": 110,

@@ -15,9 +15,7 @@ from typing import Any
 
 KINDS = {"bool": bool, "int": int, "float": float, "str": str, "list": list}
 
-
 _LIMIT = re.compile(r"(?<!\S)(>=?) (-?\d+(?:\.\d+)?)")
-
 
 _INTERVAL = re.compile(r"\bin ([(\[])(-?\d[\d.]*), (-?\d[\d.]*)([)\]])")
 

@@ -14,12 +14,9 @@ from smuglib.methods import METHODS
 
 _COUNT = checks.integer
 
-
 _COUNT_OR_ZERO = partial(checks.integer, minimum=0)
 
-
 _METHOD = partial(checks.one_of, allowed=METHODS)
-
 
 _SCENARIO = partial(checks.one_of, allowed=labels.SCENARIO_LABELS)
 
@@ -61,7 +58,6 @@ RANGES: dict[str, Callable[[str, object], object]] = {
     "view": _SCENARIO,
 }
 """Check of each name; that of a list's name is for every element."""
-
 
 SIZES = {"coil": "n_coils", "index": "n_test"}
 """Names of indices, and the field of a profile that they stay below."""

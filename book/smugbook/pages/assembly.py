@@ -18,16 +18,13 @@ from smuglib.files import write_text
 AS_WRITTEN = "as_written"
 """Folder of the assembled book for notebooks without outputs, which its pages offer."""
 
-
 NO_PAGES = ("*.ipynb", ".ipynb_checkpoints", "smugbook", "smugbench", "shipped", "*.egg-info")
 """What lies in ``book/`` beside pages, or is gathered with its outputs."""
 
 CARD = "_static/card.png"
 """Where the pages find the picture that `smugbook.explorers.static.card` draws."""
 
-
 _BOX = re.compile(r"(^```\{admonition\} Rerun.*?)(\n```)", re.DOTALL | re.MULTILINE)
-
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 """What a notebook shows of a widget while its kernel lives."""

@@ -22,10 +22,8 @@ from smuglib.files import sha256
 BOOK_PACKAGES = ("jupyter-book", "sphinx", "myst-nb", "papermill", "snakemake")
 """What the book is built with, beside what results depend on."""
 
-
 RUN_LABELS = {"pretrained": "denoiser", "departures": "departures", **METHOD_LABELS}
 """Names of runs, as files have them, in words."""
-
 
 SETTING_LABELS = {
     "pretrained=False": "no pre-training",

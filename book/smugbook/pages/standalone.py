@@ -25,12 +25,9 @@ from smuglib.files import write_text
 TEXTS = ("conventions", "glossary", "references")
 """Pages of text that go with every notebook, for citations and terms lead there."""
 
-
 _LABELS = re.compile(r"^\(([\w-]+)\)=|\$\$ *\(([\w-]+)\)", re.MULTILINE)
 
-
 _LINK = re.compile(r"(?<!!)\[([^\]]*)\]\(([\w./-]+?)(?:\.ipynb|\.md)?(#[\w-]+)?\)")
-
 
 _ROLE = re.compile(r"\{(eq|ref|numref|doc)\}`(?:[^`<]*<)?([\w./-]+)>?`")
 

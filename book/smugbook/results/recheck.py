@@ -21,25 +21,19 @@ from smuglib.evaluation import Record, Scenario, Score, evaluate, scores, select
 KEYS = ["method", "training_sigma", "scenario", "slice"]
 """What is computed at once: all numbers of a method at a slice in a scenario."""
 
-
 TOLERANCE_PSNR = 0.05
 """Largest difference of a PSNR, in dB, that another processor may cause."""
-
 
 TOLERANCE = 0.02
 """Largest difference of another quantity, relative to its root mean square."""
 
-
 Again = Callable[[pd.DataFrame], Sequence[Record]]
 """Computes drawn records again."""
-
 
 Tolerances = Callable[[pd.DataFrame], "pd.Series[float]"]
 """Says how much each of the drawn records may differ."""
 
-
 SUFFIXES = ("_recorded", "_recomputed")
-
 
 SCORES = [*KEYS, *(f"{name}{suffix}" for name in ("psnr", "ssim") for suffix in SUFFIXES)]
 """Columns to show of records that were computed again."""

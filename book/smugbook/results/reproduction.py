@@ -9,10 +9,8 @@ import pandas as pd
 MEASURES = ("psnr", "ssim", "nmse", "value")
 """Columns whose names begin so are measured; they may differ."""
 
-
 PROVENANCE = ("commit", "versions", "device", "time", "weights", "provenance")
 """Columns whose names begin so tell how a row was made; they may differ."""
-
 
 GROUPS = ("method", "training_sigma", "scenario", "quantity")
 

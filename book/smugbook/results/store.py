@@ -179,7 +179,6 @@ def read_block(store: Store, sigma: float, methods: Sequence[str] = tuple(METHOD
 
 Method = UnrolledNetwork | ZeroFilled | TotalVariation
 
-
 BASELINES: dict[str, Callable[[], Method]] = {
     "zero_filled": ZeroFilled,
     "tv": TotalVariation,

@@ -13,14 +13,12 @@ METHOD_LABELS = {
     "smug": "SMUG",
 }
 
-
 PLACEMENT_LABELS = {
     "none": "none (MoDL)",
     "end_to_end": "end to end (RS-E2E)",
     "step": "whole step (SMUGv0)",
     "denoiser": "denoiser (SMUG)",
 }
-
 
 SCENARIO_LABELS = {
     "clean": "clean",
@@ -32,7 +30,6 @@ SCENARIO_LABELS = {
     "adaptive_kspace_linf": "adaptive k-space attack (ℓ∞)",
 }
 """Names of the scenarios of `smuglib.evaluation.table_scenarios`."""
-
 
 RUNG_LABELS = {
     "clean": "clean",
@@ -48,7 +45,6 @@ RUNG_LABELS = {
     "adaptive_kspace_linf": "adaptive, on the samples (ℓ∞)",
 }
 """Rungs of the ladder at one strength, from the weakest, by scenario."""
-
 
 SWEEP_LABELS = {
     "strength_random": "random point of the ball",
@@ -69,7 +65,6 @@ SWEEP_LABELS = {
 }
 """Names of the scenarios of `smuglib.evaluation.scenarios`."""
 
-
 SHORT_RUNG_LABELS = {
     "random_uniform": "random point of the ball",
     "random_gaussian": "random",
@@ -79,7 +74,6 @@ SHORT_RUNG_LABELS = {
     "kspace": "adaptive",
 }
 """Names of the rungs of `smuglib.attacks.ladder`, in tables that name the domain beside them."""
-
 
 HARM_LABELS = {
     "clean": "clean",
@@ -92,10 +86,8 @@ HARM_LABELS = {
 }
 """Names of the scenarios of `smugbook.experiments.harm`."""
 
-
 INPUT_LABELS = {"image": "of z", "kspace": "of y"}
 """Names of the inputs that `smugbook.experiments.stability` changes."""
-
 
 QUANTITY_LABELS = {
     "psnr": "PSNR",
@@ -124,7 +116,6 @@ QUANTITY_LABELS = {
 }
 """Names of the quantities of `smugbook.experiments.harm` and `smugbook.experiments.stability`."""
 
-
 COLUMN_LABELS = {
     "training_sigma": "σ",
     "sigma": "σ",
@@ -144,7 +135,6 @@ COLUMN_LABELS = {
     "n_subjects": "subjects",
 }
 """Headings of columns; others stand with their underscores as spaces."""
-
 
 VALUE_LABELS: Mapping[str, Mapping[str, str]] = {
     "method": METHOD_LABELS,

@@ -5,9 +5,7 @@ from __future__ import annotations
 POSTER_SIGMA = 0.01
 """The poster's noise of pre-training and smoothing."""
 
-
 POSTER_CITATION = f"The poster's Table 1 (fastMRI, 320 × 320, σ = {POSTER_SIGMA:g})"
-
 
 POSTER: dict[str, dict[str, dict[str, tuple[float, float]]]] = {
     "modl": {

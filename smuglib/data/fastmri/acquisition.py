@@ -41,7 +41,6 @@ from smuglib.random import generator
 
 SOURCES = ("retrospective", "file")
 
-
 MIN_SIZE = 32
 
 

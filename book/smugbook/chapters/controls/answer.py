@@ -17,9 +17,7 @@ from smuglib.evaluation import Interval
 ATTACK = "adaptive_image"
 """The scenario that conclusions about protection are drawn from."""
 
-
 _WHERE = f"under the {SCENARIO_LABELS[ATTACK]}"
-
 
 Seeds = Mapping[str, float]
 

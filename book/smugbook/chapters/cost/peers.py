@@ -8,18 +8,13 @@ import pandas as pd
 
 OWN, BFLOAT16 = "smuglib", "smuglib, bfloat16"
 
-
 LINEWISE, COUNTED = "smuglib, line-wise", "smuglib, line-wise, factorized anew"
-
 
 CG = "smuglib, CG"
 
-
 PEERS = ("deepinv", "sigpy", "BART")
 
-
 PEER_LOOP = "deepinv loop, stock layers"
-
 
 LARGEST_OVERHEAD = 1.15
 """Cost of a step that counts as on the floor, in units of its bare denoiser calls."""

@@ -15,7 +15,6 @@ from smugbook.words.verdicts import join_names
 AXES = {"n_samples": "samples", "n_steps": "steps", "size": "width", "n_coils": "coils"}
 """What the section on scaling varies, with the column of the records that holds it."""
 
-
 GROWTH = (
     (0.25, "flat"),
     (0.75, "less than linear"),

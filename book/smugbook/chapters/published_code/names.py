@@ -20,14 +20,12 @@ LABELS = {
 }
 """Departures that are there or not, in tables; those with a value have a rule in `label`."""
 
-
 REFERENCES = {
     "target": "label",
     "denoised": "denoised target",
     "denoised_detached": "denoised target, no gradient",
 }
 """References of the stability loss."""
-
 
 PHRASES = {
     "cut": "the cut gradient",

@@ -19,7 +19,6 @@ HEADS = {
 }
 """Quantities at a lesion, and their headings; contrasts are shares of the lesion's own."""
 
-
 _text = partial(format_interval, unit="", sign=False)
 
 

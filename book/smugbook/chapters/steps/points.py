@@ -17,7 +17,6 @@ from smuglib.evaluation.scenarios import AXES
 TOY = "smoke"
 """The profile that is for tests, whose runs take seconds."""
 
-
 SETTINGS = ["sampling_rate", "consistency_rate", "n_steps", "n_samples"]
 """Columns in which a perturbed record and its clean one agree."""
 

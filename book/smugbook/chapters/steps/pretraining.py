@@ -15,7 +15,6 @@ from smuglib.metrics import psnr
 
 TRAINED = "σ itself"
 
-
 STRENGTHS = {
     "zero noise": 0.0,
     "a fifth of σ": 0.2,

@@ -16,9 +16,7 @@ from smuglib.evaluation.comparisons import intervals, paired_differences
 SMALL = 0.1
 """Eigenvalues of ``A^H A`` below it are directions that the scanner hardly measures."""
 
-
 INPUTS = {"image": "of the zero-filled image", "kspace": "of the samples"}
-
 
 QUANTITIES = {
     "norm": "largest factor, any small change",

@@ -15,7 +15,6 @@ from smuglib.evaluation import Interval, Scenario, compare, select
 SMOOTHED = tuple(name for name in RANKING if name != "modl")
 """Methods that are compared with MoDL."""
 
-
 Blocks = Mapping[float, pd.DataFrame]
 
 

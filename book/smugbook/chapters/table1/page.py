@@ -19,10 +19,8 @@ from smuglib.methods import METHODS
 DIGITS = {"psnr": 2, "ssim": 3}
 """Decimals of each metric."""
 
-
 BASELINES = {"zero_filled": "Zero-filled", "tv": "Total variation (TV)"}
 """What the first block calls the methods that were not trained."""
-
 
 NOT_TOLD_APART = "†"
 """Stands behind a difference whose interval holds zero."""

@@ -20,7 +20,6 @@ COLUMNS = (
 )
 """Scenarios of Table 1, the poster's three accuracies, and three attacks that it lacks."""
 
-
 METRICS = ("psnr", "ssim")
 """Columns of results that the table shows."""
 

@@ -20,9 +20,7 @@ from smuglib.evaluation.claims import Claim, Evidence
 ATTACKS = ("transfer_published", "transfer", "adaptive_image", "adaptive_kspace_l2")
 """Attacks under which robustness is judged, from the published code's to the realistic one."""
 
-
 SWITCHED_OFF = "SMUG’s weights, smoothing off"
-
 
 JITTERED = f"MoDL, jitter {controls.JITTER:g}"
 """Names of two controls (see `smugbook.experiments.controls.controls_of`)."""

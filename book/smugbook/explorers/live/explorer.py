@@ -19,7 +19,6 @@ STILL = (
     "JupyterLab with “make lab” and run it.</em></p>"
 )
 
-
 PATIENCE = 120.0
 """Seconds that the first display waits for its picture."""
 

@@ -20,14 +20,11 @@ from torch import Tensor
 
 Pixels = np.ndarray[Any, np.dtype[np.uint8]]
 
-
 PANEL = "12em"
 """Width of an image."""
 
-
 AS_IT_IS = 'class="dark-light"'
 """Keeps the book's dark theme from dimming an image, whose levels mean something."""
-
 
 _COLOURS: Pixels = np.round(matplotlib.colormaps["inferno"](np.arange(256))[:, :3] * 255).astype(
     np.uint8

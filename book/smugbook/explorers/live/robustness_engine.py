@@ -31,17 +31,13 @@ from smuglib.models.reconstruction import n_steps_of, smoothing_of
 VIEWS = tuple(SCENARIO_LABELS)
 """Scenarios that can be asked for; see `smuglib.evaluation.table_scenarios`."""
 
-
 ATTACKS = VIEWS[2:]
-
 
 RELATIVE = "adaptive_kspace_l2"
 """The view whose ε is relative to ``||y||_2``; all others have it in units of the scan's scale."""
 
-
 PREVIEW_SAMPLES = 2
 """Noise samples of the preview that comes before a smoothed reconstruction."""
-
 
 KEPT_BYTES = 512 * 2**20
 """Memory for scans with the factors of their operators; another 64 MiB hold results."""

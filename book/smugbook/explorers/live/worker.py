@@ -75,15 +75,11 @@ def following(net: nn.Module, watch: Watch, total: int) -> Iterator[None]:
 
 Request = TypeVar("Request")
 
-
 Result = TypeVar("Result")
-
 
 Asked = TypeVar("Asked", contravariant=True)
 
-
 Answer = TypeVar("Answer", covariant=True)
-
 
 Shown = TypeVar("Shown", contravariant=True)
 

@@ -15,12 +15,9 @@ from smuglib.files import replacing
 SIZE = (1200, 630)
 """Width and height in pixels, as services that show links expect them."""
 
-
 _DOTS = 100
 
-
 _BEHIND, _TEXT = "#14181c", "#ffffff"
-
 
 _TITLE = "SMUG: robust MRI reconstruction\nby smoothed unrolling"
 

@@ -33,7 +33,6 @@ from smuglib.methods import METHODS
 VIEWS = ("clean", "noise", "adaptive_image")
 """Scenarios that a reader chooses from; see `smuglib.evaluation.table_scenarios`."""
 
-
 KINDS = ("image", "error")
 """What is drawn of a reconstruction, its magnitude or that of its difference to the target."""
 

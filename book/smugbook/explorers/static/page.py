@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 FOLDER = "_static/explorer"
 """Where pages find images, relative to their own folder."""
 
-
 _KIND_LABELS = {"image": "Reconstruction", "error": "Error map"}
 
 

@@ -16,10 +16,8 @@ from smuglib.files import replacing
 
 Sheet = np.ndarray[Any, np.dtype[np.uint8]]
 
-
 STEP = 3
 """Levels are multiples of it; 86 are as many as an eye tells apart, and files shrink by a third."""
-
 
 COLOURS: Sheet = np.round(matplotlib.colormaps["inferno"](np.arange(256))[:, :3] * 255).astype(
     np.uint8
