@@ -20,7 +20,7 @@ from smugbench.implementation import VARIANTS, Setup
 from smugbench.networks import TRAINING_SAMPLES
 from smugbench.rows import Cost, row
 from smugbench.timing import Work, interleaved
-from smuglib.attacks.pgd import frozen
+from smuglib.models.reconstruction import frozen
 from smuglib.random import complex_normal, generator
 
 SECTION = "floor"

@@ -12,10 +12,10 @@ from torch import Tensor, nn
 
 from smugbench.cases import Case
 from smuglib import losses, models
-from smuglib.attacks.pgd import frozen
 from smuglib.data import Scan
 from smuglib.methods import Placement
 from smuglib.models import Trace, UnrolledNetwork
+from smuglib.models.reconstruction import frozen
 from smuglib.random import generator
 from smuglib.smoothing import Smoothing
 

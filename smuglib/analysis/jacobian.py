@@ -10,8 +10,8 @@ from torch import Tensor
 from smuglib import random
 from smuglib.analysis import lanczos
 from smuglib.analysis.linearization import Linearization, reconstruction, support_of
-from smuglib.attacks.pgd import frozen
 from smuglib.consistency.step import DataConsistency
+from smuglib.models.reconstruction import frozen
 from smuglib.models.unrolled import UnrolledNetwork
 from smuglib.operators.sense import SenseOperator
 

@@ -10,8 +10,8 @@ from smuglib.analysis.linearization import reconstruction, support_of
 from smuglib.attacks.ascent import climb
 from smuglib.attacks.balls import Ball, Norm
 from smuglib.attacks.ladder import Attack
-from smuglib.attacks.pgd import frozen
 from smuglib.consistency.step import DataConsistency
+from smuglib.models.reconstruction import frozen
 from smuglib.models.unrolled import UnrolledNetwork
 from smuglib.operators.sense import SenseOperator
 

@@ -16,13 +16,12 @@ Units are those of the scan, whose zero-filled image has a largest magnitude of 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from smuglib import checks
 from smuglib.attacks.ascent import Errors, climb
@@ -31,7 +30,7 @@ from smuglib.attacks.ladder import LADDER, Attack
 from smuglib.consistency.range_space import RangeSpace
 from smuglib.consistency.step import CutStep, Step, operator_of
 from smuglib.models.denoisers import arithmetic
-from smuglib.models.reconstruction import Reconstruction, bind, operand
+from smuglib.models.reconstruction import Reconstruction, bind, frozen, module_of, operand
 from smuglib.operators.sense import SenseOperator
 
 Objective = Callable[[Tensor], Tensor]
@@ -175,8 +174,7 @@ def run(
     Returns
     -------
     Tensor
-        The zero-filled images to reconstruct from, ``[batch, height, width]``: ``A^H y + δ`` or
-        ``A^H (y + δ)``.
+        What to reconstruct from, ``[batch, height, width]``: ``A^H y + δ`` or ``A^H (y + δ)``.
 
     Examples
     --------
@@ -197,27 +195,6 @@ def run(
     settings = epsilon, unrolling_steps, objective, generator
     attacked = _perturbed(attack, net, start, A, target, *settings)
     return operator.adjoint(attacked) if attack.domain == "kspace" else attacked
-
-
-@contextmanager
-def frozen(net: Reconstruction) -> Iterator[None]:
-    """Let no parameter gather a gradient: convolutions then keep no input for one.
-
-    Parameters that learned before learn again afterwards.
-    """
-    learned = [p for p in _module(net).parameters() if p.requires_grad]
-    for parameter in learned:
-        parameter.requires_grad_(False)
-    try:
-        yield
-    finally:
-        for parameter in learned:
-            parameter.requires_grad_(True)
-
-
-def _module(net: Reconstruction) -> nn.Module:
-    """Return the network; for a function, a module without parameters."""
-    return net if isinstance(net, nn.Module) else nn.Module()
 
 
 def _chosen(
@@ -258,7 +235,7 @@ def _perturbed(
     if attack.kind != "pgd":
         draw = ball.gaussian if attack.kind == "gaussian" else ball.uniform
         return start + draw(generator)
-    with frozen(net), arithmetic(_module(net), attack.precision):
+    with frozen(net), arithmetic(module_of(net), attack.precision):
         warm = None
         if attack.warm_start:
             transfer = replace(

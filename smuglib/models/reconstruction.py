@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from inspect import signature
 from typing import Any, Protocol
 
@@ -96,6 +97,27 @@ def bind(net: Reconstruction, A: SenseOperator | Step, **settings: Any) -> Bound
         return checks.same_shape("what the method returns", x, "z", z)
 
     return reconstruct
+
+
+@contextmanager
+def frozen(net: Reconstruction) -> Iterator[None]:
+    """Let no parameter gather a gradient: convolutions then keep no input for one.
+
+    Parameters that learned before learn again afterwards.
+    """
+    learned = [p for p in module_of(net).parameters() if p.requires_grad]
+    for parameter in learned:
+        parameter.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for parameter in learned:
+            parameter.requires_grad_(True)
+
+
+def module_of(net: Reconstruction) -> nn.Module:
+    """Return the network; for a function, a module without parameters."""
+    return net if isinstance(net, nn.Module) else nn.Module()
 
 
 def smoothing_of(net: Reconstruction) -> Smoothing:

@@ -1,6 +1,7 @@
-"""Where weights, logs and records of a profile lie: shipped with the library, or just built.
+"""Where weights, logs and records of a profile lie: shipped, or just built.
 
-Both folders have one layout: ``weights/<run>.safetensors``, ``logs/<run>.csv`` with its
+Shipped weights lie with the library, all else that is shipped beside this package; a build has one
+folder. The layout is the same: ``weights/<run>.safetensors``, ``logs/<run>.csv`` with its
 ``logs/<run>.json``, and ``records/<run>.csv``. A run is named by method and noise, such as
 ``smug_s0.05``; pre-trainings are ``pretrained_s0.05``.
 """
