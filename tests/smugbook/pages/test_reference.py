@@ -118,10 +118,22 @@ def test_the_first_example_of_reconstruction_runs(capsys):
     assert float(re.findall(r"\d+\.\d+", capsys.readouterr().out)[0]) > 25
 
 
+def named(name: str) -> object:
+    module, _, attribute = name.rpartition(".")
+    return getattr(import_module(module), attribute)
+
+
 def test_every_page_says_what_to_start_with():
+    start = re.compile(r"\*\*\{py:obj\}`([\w.]+)(?: <([\w.]+)>)?`\*\*")
     for page in (ROOT / "book").glob("api_*.md"):
-        starts = re.findall(r"\*\*\{py:obj\}`([\w.]+)`\*\*", page.read_text(encoding="utf-8"))
+        starts = start.findall(page.read_text(encoding="utf-8"))
         assert len(starts) >= 3, page.name
-        for name in starts:
-            module, _, found = name.rpartition(".")
-            assert hasattr(import_module(module), found), f"{page.name} names {name}"
+        for name, target in starts:
+            target = target or name
+            assert named(name) is named(target), f"{page.name} names {name}"
+            # The reference documents a name in the module that defines it, and links only there.
+            assert target.rpartition(".")[0] in modules(), f"{page.name} has no target {target}"
+            home = getattr(named(target), "__module__", None)
+            assert home in (None, target.rpartition(".")[0]) or not hasattr(
+                named(target), "__qualname__"
+            ), f"{target} is documented in {home}"
