@@ -11,6 +11,17 @@ from pathlib import Path
 from uuid import uuid4
 
 
+class UnreadableFileError(ValueError):
+    """A file is damaged, or is not what it is read as: its path, and the reason.
+
+    It is the one error for whatever a file's content can be wrong in, of every kind of file.
+    """
+
+    def __init__(self, path: Path | str, reason: str) -> None:
+        super().__init__(f"{path} cannot be read: {reason}")
+        self.path, self.reason = Path(path), reason
+
+
 @contextmanager
 def replacing(path: Path | str) -> Iterator[Path]:
     """Give a temporary path that takes the place of ``path`` when the block ends well.
