@@ -18,6 +18,7 @@ from pathlib import Path
 
 from smugbook import profiles
 from smugbook.experiments import controls
+from smugbook.notebooks import forks
 from smugbook.notebooks import run as notebooks
 from smugbook.pages.assembly import NO_PAGES, chapter_names
 from smugbook.results import sources
@@ -78,6 +79,10 @@ LONG_FIRST = 1
 
 RUN = f"{sys.executable} -m smugbook"
 BUILD_BOOK = f"{Path(sys.executable).parent}/jupyter-book build -W --keep-going --all"
+
+
+onstart:
+    forks.start()
 
 
 wildcard_constraints:
