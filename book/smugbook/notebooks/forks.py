@@ -1,34 +1,25 @@
-"""One process that has imported everything, and forks for each command and each kernel.
+"""Commands and kernels in forks of one process that has imported everything: `smugbook.standby`.
 
 Importing torch, pandas and matplotlib takes longer than most chapters of a small profile, and a
-chapter does it twice. While a workflow runs, this process stands by; `forward` hands a command to
+chapter does it twice. While a workflow runs, that process stands by; `forward` hands a command to
 it and stays in the command's place: it passes signals on, ends with the command's exit code, and
 takes the command with it when it is killed.
 """
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
 import select
-import selectors
-import shutil
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from pathlib import Path
 
 VARIABLE = "SMUGBOOK_FORKS"
 """Environment variable with the socket of the process, if one stands by."""
-
-PRELOADED = ("torch", "pandas", "matplotlib.pyplot", "scipy.stats", "papermill", "ipywidgets")
-PRELOADED += ("ipykernel.kernelapp", "smugbook.cli", "smugbook.figures", "smugbook.results")
-PRELOADED += ("smugbook.results.recheck", "smugbook.experiments.study", "smugbook.tables.studies")
 
 PASSED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -38,7 +29,7 @@ def start() -> None:
     # Elsewhere, forking a process that has loaded torch is not safe.
     if sys.platform != "linux" or VARIABLE in os.environ:
         return
-    command = [sys.executable, "-m", "smugbook.notebooks.forks"]
+    command = [sys.executable, "-m", "smugbook.standby"]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     os.environ[VARIABLE] = process.stdout.readline().strip()
@@ -50,9 +41,14 @@ def forward(path: str, kind: str, arguments: Sequence[str]) -> int | None:
     try:
         connection.connect(path)
     except OSError:
+        connection.close()
         return None
-    request = {"kind": kind, "arguments": list(arguments)}
-    request |= {"folder": str(Path.cwd()), "environment": dict(os.environ)}
+    request = {
+        "kind": kind,
+        "arguments": list(arguments),
+        "folder": str(Path.cwd()),
+        "environment": dict(os.environ),
+    }
     body = json.dumps(request).encode()
     socket.send_fds(connection, [len(body).to_bytes(8, "big")], [0, 1, 2])
     connection.sendall(body)
@@ -65,139 +61,5 @@ def forward(path: str, kind: str, arguments: Sequence[str]) -> int | None:
     return answer[0] if answer else 1
 
 
-class _Standby:
-    """The process: its socket, and what runs in its forks."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.path = folder / "socket"
-        self.listener = socket.socket(socket.AF_UNIX)
-        self.listener.bind(str(self.path))
-        self.listener.listen(64)
-        self.selector = selectors.DefaultSelector()
-        self.running: dict[int, socket.socket] = {}
-        self._write_kernel()
-
-    def _write_kernel(self) -> None:
-        """Put a kernel before the installed one of the same name; it lies where jobs look first."""
-        argv = [sys.executable, "-m", "smugbook.notebooks.forks", str(self.path)]
-        argv += ["-f", "{connection_file}"]
-        spec = {"argv": argv, "display_name": "Python 3 (ipykernel)", "language": "python"}
-        place = self.folder / "kernels" / "python3"
-        place.mkdir(parents=True)
-        (place / "kernel.json").write_text(json.dumps(spec), encoding="utf-8")
-
-    def serve(self) -> None:
-        """Fork whenever asked, until the standard input ends."""
-        self.selector.register(self.listener, selectors.EVENT_READ, self._fork)
-        self.selector.register(0, selectors.EVENT_READ, self._stop)
-        while True:
-            for key, _ in self.selector.select():
-                call: Callable[[], None] = key.data
-                call()
-
-    def _stop(self) -> None:
-        for pid in self.running:
-            os.kill(pid, signal.SIGTERM)
-        raise SystemExit
-
-    def _fork(self) -> None:
-        connection, _ = self.listener.accept()
-        size, descriptors, _, _ = socket.recv_fds(connection, 8, 3)
-        with connection.makefile("rb") as stream:
-            request = json.loads(stream.read(int.from_bytes(size, "big")))
-        pid = os.fork()
-        if pid == 0:
-            self.selector.close()
-            self.listener.close()
-            _run(request, descriptors, self.folder)
-        for descriptor in descriptors:
-            os.close(descriptor)
-        self.running[pid] = connection
-        ended = os.pidfd_open(pid)
-        self.selector.register(ended, selectors.EVENT_READ, lambda: self._end(pid, ended))
-        self.selector.register(connection, selectors.EVENT_READ, lambda: self._signal(pid))
-
-    def _signal(self, pid: int) -> None:
-        received = self.running[pid].recv(1)
-        os.kill(pid, received[0] if received else signal.SIGKILL)
-        if not received:
-            self.selector.unregister(self.running[pid])
-
-    def _end(self, pid: int, ended: int) -> None:
-        self.selector.unregister(ended)
-        os.close(ended)
-        connection = self.running.pop(pid)
-        with suppress(KeyError):
-            self.selector.unregister(connection)
-        code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-        with suppress(OSError):  # who asked may have been killed
-            connection.sendall(bytes([code if code >= 0 else 128 - code]))
-        connection.close()
-
-
-def _run(request: dict[str, object], descriptors: Sequence[int], kernels: Path) -> None:
-    """Become the command, in a session of its own; never returns."""
-    code = 1
-    try:
-        os.setsid()
-        for target, descriptor in enumerate(descriptors):
-            os.dup2(descriptor, target)
-            os.close(descriptor)
-        for number in (*PASSED_ON, signal.SIGCHLD):
-            signal.signal(number, signal.SIG_DFL)
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        code = _become(**request, kernels=kernels)  # type: ignore[arg-type]
-    except SystemExit as error:
-        code = error.code if isinstance(error.code, int) else int(error.code is not None)
-    except BaseException:
-        sys.excepthook(*sys.exc_info())  # type: ignore[arg-type]
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
-
-
-def _become(
-    kind: str, arguments: list[str], folder: str, environment: dict[str, str], kernels: Path
-) -> int:
-    import torch
-
-    os.environ.clear()
-    os.environ.update(environment)
-    os.chdir(folder)
-    if environment.get("OMP_NUM_THREADS", "").isdecimal():
-        torch.set_num_threads(int(environment["OMP_NUM_THREADS"]))
-    if kind == "kernel":
-        from ipykernel import kernelapp
-
-        # It ends with its parent, which is not who asked for it.
-        parent = f"--IPKernelApp.parent_handle={os.getppid()}"
-        kernelapp.launch_new_instance(argv=[*arguments, parent])
-        return 0
-    from smugbook.cli import main
-
-    places = (str(kernels), os.environ.get("JUPYTER_PATH", ""))
-    os.environ["JUPYTER_PATH"] = os.pathsep.join(filter(None, places))
-    return main(arguments)
-
-
-def _stand_by() -> None:
-    folder = Path(tempfile.mkdtemp(prefix="smugbook-"))
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # Kernels draw into the page; matplotlib chooses when it is imported.
-    os.environ["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"
-    try:
-        standby = _Standby(folder)
-        print(standby.path, flush=True)
-        for name in PRELOADED:
-            importlib.import_module(name)
-        standby.serve()
-    finally:
-        shutil.rmtree(folder)
-
-
 if __name__ == "__main__":
-    if sys.argv[1:]:
-        raise SystemExit(forward(sys.argv[1], "kernel", sys.argv[2:]))
-    _stand_by()
+    raise SystemExit(forward(sys.argv[1], "kernel", sys.argv[2:]))
