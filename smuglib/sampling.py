@@ -6,6 +6,8 @@ whole columns of k-space.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -60,15 +62,16 @@ def cartesian_mask(
             f"center_fraction {center_fraction} asks for {n_center} ACS columns, but sampling_rate "
             f"{sampling_rate} allows {n_sampled} of {width}"
         )
-    columns = torch.arange(width, dtype=torch.float64)
+    real: dict[str, Any] = {"dtype": torch.float64, "device": "cpu"}
+    columns = torch.arange(width, **real)
     distance = (columns - width // 2) / width
-    chance = 1 / (1 + (8 * distance) ** 2) if density == "variable" else torch.ones(width).double()
+    chance = 1 / (1 + (8 * distance) ** 2) if density == "variable" else torch.ones(width, **real)
     # Exponential clocks: keeping the columns that ring first is drawing without replacement with
     # these chances, and makes the masks of one seed nested over the sampling rate.
-    clocks = torch.empty(width, dtype=torch.float64).exponential_(generator=generator) / chance
+    clocks = torch.empty(width, **real).exponential_(generator=generator) / chance
     first = width // 2 - n_center // 2
     clocks[first : first + n_center] = -1.0
-    mask = torch.zeros(width, dtype=torch.bool)
+    mask = torch.zeros(width, dtype=torch.bool, device="cpu")
     mask[clocks.argsort(stable=True)[:n_sampled]] = True
     return mask.reshape(1, 1, 1, width)
 

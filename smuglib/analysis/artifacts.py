@@ -52,6 +52,9 @@ def detail(x: Tensor, target: Tensor) -> Detail:
 def _fine(x: Tensor) -> Tensor:
     """Return the part of the spectrum of images above `FINE`."""
     height, width = x.shape[-2:]
-    rows, columns = (torch.fft.fftshift(torch.fft.fftfreq(size)) for size in (height, width))
+    rows, columns = (
+        torch.fft.fftshift(torch.fft.fftfreq(size, dtype=torch.float32, device="cpu"))
+        for size in (height, width)
+    )
     radius = (rows[:, None].square() + columns.square()).sqrt()
     return fft2c(x) * (radius >= FINE).to(x.device)

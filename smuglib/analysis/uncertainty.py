@@ -126,7 +126,7 @@ def attainable_correlation(predicted: Tensor, mask: Tensor, *, generator: torch.
     varies, the less it can order them. A spread estimated from few samples varies more than the
     truth, which makes this an upper bound.
     """
-    like = torch.zeros((), dtype=torch.complex128)
+    like = torch.zeros((), dtype=torch.complex128, device="cpu")
     noise = complex_normal(predicted.shape, 0.5**0.5, generator, like).abs()
     return rank_correlation(predicted, predicted.detach().cpu() * noise, mask)
 

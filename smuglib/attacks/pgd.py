@@ -207,6 +207,7 @@ def _chosen(
     return replace(attack, **given)
 
 
+@torch.inference_mode(False)
 def _perturbed(
     attack: Attack,
     net: Reconstruction,
@@ -225,7 +226,8 @@ def _perturbed(
         checks.integer("unrolling_steps", unrolling_steps)
     A = operand(net, A)
     operator = operator_of(A)
-    start, target = start.detach(), target.detach()
+    # Copies: no gradient passes tensors of an inference mode.
+    start, target = (t.clone() if t.is_inference() else t.detach() for t in (start, target))
     _check_inputs(attack, start, target, operator)
     wanted = _squared_error(target) if objective is None else objective
     errors = _errors(attack, net, start, A, wanted, unrolling_steps)

@@ -3,12 +3,13 @@
 from smuglib.consistency.conjugate_gradients import CGSolver, ConvergenceWarning
 from smuglib.consistency.linewise import LinewiseSolver
 from smuglib.consistency.range_space import RangeSpace
-from smuglib.consistency.step import DataConsistency
+from smuglib.consistency.step import DataConsistency, PrecisionWarning
 
 __all__ = [
     "CGSolver",
     "ConvergenceWarning",
     "DataConsistency",
     "LinewiseSolver",
+    "PrecisionWarning",
     "RangeSpace",
 ]

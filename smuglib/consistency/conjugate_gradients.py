@@ -54,6 +54,18 @@ class CGSolver:
 
     def solve(self, rhs: Tensor, lam: Tensor) -> Tensor:
         """Iterate until every image has converged; see `Solver.solve`."""
+        # By a power of two, which rounds nothing: squares of very large or small images would
+        # leave the range of their dtype.
+        scale = self._scale(rhs)
+        return self._iterate(rhs * scale, lam) / scale
+
+    def _scale(self, rhs: Tensor) -> Tensor:
+        axes = (0, 1, -2, -1) if self.coupled else (-2, -1)
+        largest = torch.view_as_real(rhs.resolve_conj()).abs().amax(-1).amax(axes, keepdim=True)
+        exponent = torch.frexp(largest.where(largest.isfinite(), 1.0)).exponent
+        return torch.ldexp(torch.ones_like(largest), -exponent)
+
+    def _iterate(self, rhs: Tensor, lam: Tensor) -> Tensor:
         residual, direction = rhs.clone(), rhs.clone()
         energy = self._inner(residual, residual)
         # An image that is not finite must not come out as the zeros the iteration starts from.
@@ -79,7 +91,7 @@ class CGSolver:
                 f"conjugate gradients stopped at max_iter={self.max_iter} with a relative residual "
                 f"of {self.tol * reached.item():.1e} (tol={self.tol:.1e})",
                 ConvergenceWarning,
-                stacklevel=2,
+                stacklevel=3,
             )
         return x
 

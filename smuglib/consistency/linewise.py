@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from threading import RLock
 from typing import Protocol
 from weakref import WeakKeyDictionary
 
@@ -10,6 +11,7 @@ from torch import Tensor
 
 from smuglib.consistency.inverse import hermitian_inverse
 from smuglib.operators.fourier import fftc, ifftc
+from smuglib.operators.normal import ordinary_tensors
 from smuglib.operators.sense import SenseOperator
 
 CPU_CHUNK_BYTES, GPU_CHUNK_BYTES = 4 * 2**20, 256 * 2**20
@@ -75,14 +77,16 @@ class LinewiseSolver:
 
     def __init__(self, A: SenseOperator) -> None:
         self._lines = A.maps.permute(0, 2, 3, 1)
-        self._circulant = _circulant(A)
+        with ordinary_tensors():
+            self._circulant = _circulant(A)
+        self._bound = A.norm_bound
         self._inverse: tuple[float, Tensor] | None = None
         self._eigen: tuple[Tensor, Tensor] | None = None
 
     @property
     def n_bytes(self) -> int:
         """Memory of the factors computed so far."""
-        held = [self._inverse[1]] if self._inverse else []
+        held = (self._inverse or ())[1:]
         return sum(factor.nbytes for factor in (*held, *(self._eigen or ())))
 
     def solve(self, rhs: Tensor, lam: Tensor) -> Tensor:
@@ -102,24 +106,25 @@ class LinewiseSolver:
 
         They are Hermitian, ``[batch, height, width, width]``.
         """
-        if self._inverse is None or self._inverse[0] != lam:
-            self._inverse = None
-            self._inverse = lam, self._inverted(lam)
-        return self._inverse[1]
+        # Read once: another thread may ask for another lam in between.
+        held = self._inverse
+        if held is None or held[0] != lam:
+            held = self._inverse = None
+            with ordinary_tensors():
+                held = self._inverse = lam, self._inverted(lam)
+        return held[1]
 
     def _inverted(self, lam: float) -> Tensor:
         """Form and invert the matrices, so many at a time that they stay in the cache."""
         batch, height, width, _ = self._lines.shape
         inverse = self._lines.new_empty(batch, height, width, width)
         budget = GPU_CHUNK_BYTES if inverse.is_cuda else CPU_CHUNK_BYTES
-        # ||A^H A|| is at most the largest sum of squared coil sensitivities.
-        bound = self._lines.abs().square().sum(-1).amax().item()
         n_lines = max(1, budget // (batch * width**2 * inverse.element_size()))
         for top in range(0, height, n_lines):
             chunk = _gram(self._lines[:, top : top + n_lines], self._circulant)
             chunk.diagonal(dim1=-2, dim2=-1).add_(lam)
             try:
-                inverse[:, top : top + n_lines] = hermitian_inverse(chunk, 1 + bound / lam)
+                inverse[:, top : top + n_lines] = hermitian_inverse(chunk, 1 + self._bound / lam)
             except torch.linalg.LinAlgError:  # type: ignore[attr-defined]
                 raise ValueError(
                     f"lam={lam:g} is too small for {inverse.dtype}: A^H A + lam I is singular to "
@@ -129,10 +134,12 @@ class LinewiseSolver:
 
     def eigen(self) -> tuple[Tensor, Tensor]:
         """Return eigenvalues ``[batch, height, width]`` and eigenvectors of every row."""
-        if self._eigen is None:
-            values, vectors = torch.linalg.eigh(_gram(self._lines, self._circulant))
-            self._eigen = values.clamp_min(0), vectors
-        return self._eigen
+        held = self._eigen
+        if held is None:
+            with ordinary_tensors():
+                values, vectors = torch.linalg.eigh(_gram(self._lines, self._circulant))
+                held = self._eigen = values.clamp_min(0), vectors
+        return held
 
 
 MEMORY_BUDGET = 4 * 2**30
@@ -141,6 +148,7 @@ MEMORY_BUDGET = 4 * 2**30
 # Ordered by use, the least recent first. A solver holds no reference to its operator, or neither
 # would ever be freed.
 _solvers: WeakKeyDictionary[SenseOperator, LinewiseSolver] = WeakKeyDictionary()
+_lock = RLock()
 
 
 def obstacle(A: SenseOperator) -> str | None:
@@ -160,17 +168,19 @@ def linewise(A: SenseOperator) -> LinewiseSolver:
     Its factors are kept while the operator lives, unless newer ones need the room: beyond
     `MEMORY_BUDGET` the least recently used are dropped, and computed again when next needed.
     """
-    solver = _solvers.pop(A, None) or LinewiseSolver(A)
-    _solvers[A] = solver
-    excess = kept_bytes() - MEMORY_BUDGET
-    for operator, old in list(_solvers.items()):
-        if excess <= 0 or old is solver:
-            break
-        excess -= old.n_bytes
-        del _solvers[operator]
-    return solver
+    with _lock:
+        solver = _solvers.pop(A, None) or LinewiseSolver(A)
+        _solvers[A] = solver
+        excess = kept_bytes() - MEMORY_BUDGET
+        for operator, old in list(_solvers.items()):
+            if excess <= 0 or old is solver:
+                break
+            excess -= old.n_bytes
+            del _solvers[operator]
+        return solver
 
 
 def kept_bytes() -> int:
     """Return the memory of all factors that are kept, in bytes."""
-    return sum(solver.n_bytes for solver in _solvers.values())
+    with _lock:
+        return sum(solver.n_bytes for solver in list(_solvers.values()))

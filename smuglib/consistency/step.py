@@ -13,8 +13,9 @@ same solver and is itself differentiable.
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
-from typing import Literal, Protocol, get_args, runtime_checkable
+from typing import Any, Literal, Protocol, cast, get_args, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -28,6 +29,13 @@ from smuglib.operators.sense import SenseOperator
 SolverName = Literal["auto", "linewise", "cg", "cg_coupled"]
 
 SOLVERS: tuple[SolverName, ...] = get_args(SolverName)
+
+ACCURACY = 1e-2
+"""Relative error of a solution that goes without a warning."""
+
+
+class PrecisionWarning(UserWarning):
+    """A solution may be less accurate than `ACCURACY`."""
 
 
 @runtime_checkable
@@ -50,18 +58,41 @@ class _Solve(torch.autograd.Function):
     """``x = P r`` with the derivative that stands at the head of this module."""
 
     @staticmethod
-    def forward(ctx, rhs, lam, solver):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN205
-        x = solver.solve(rhs, lam)
-        ctx.solver = solver
-        ctx.save_for_backward(x, lam)
-        return x
+    def forward(rhs: Tensor, lam: Tensor, solver: Solver) -> Tensor:
+        return solver.solve(rhs, lam)
 
     @staticmethod
-    def backward(ctx, grad_x):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN205
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:  # noqa: ANN401
+        _, lam, ctx.solver = inputs
+        ctx.save_for_backward(output, lam)
+        ctx.save_for_forward(output, lam)
+
+    @staticmethod
+    def backward(ctx: Any, grad_x: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
         x, lam = ctx.saved_tensors
         grad_rhs = _Solve.apply(grad_x, lam, ctx.solver)
         grad_lam = -(grad_rhs.conj() * x).real.sum() if ctx.needs_input_grad[1] else None
         return grad_rhs, grad_lam, None
+
+    @staticmethod
+    def jvp(ctx: Any, rhs: Tensor | None, lam: Tensor | None, _: None) -> Tensor:  # noqa: ANN401
+        x, weight = ctx.saved_tensors
+        change = torch.zeros_like(x) if rhs is None else rhs
+        change = change if lam is None else change - lam * x
+        return cast(Tensor, _Solve.apply(change, weight, ctx.solver))
+
+    @staticmethod
+    def vmap(
+        info: Any,  # noqa: ANN401
+        in_dims: tuple[int | None, ...],
+        rhs: Tensor,
+        lam: Tensor,
+        solver: Solver,
+    ) -> tuple[Tensor, int]:
+        rows = [lam] * info.batch_size if in_dims[1] is None else lam.unbind(in_dims[1])
+        images = [rhs] * info.batch_size if in_dims[0] is None else rhs.unbind(in_dims[0])
+        solved = [_Solve.apply(r, weight, solver) for r, weight in zip(images, rows, strict=True)]
+        return torch.stack(solved), 0
 
 
 class DataConsistency:
@@ -119,6 +150,7 @@ class DataConsistency:
         self.solver, self.reason = (
             _choose(A, expected_solves) if solver == "auto" else (solver, "asked for")
         )
+        _warn_of_condition(A, self.lam.item(), 0.0 if self.solver == "linewise" else tol)
         self._solver: Solver = (
             linewise.linewise(A)
             if self.solver == "linewise"
@@ -206,6 +238,20 @@ class MismatchedStep:
         return self.believed.apply(z, d)
 
 
+def _warn_of_condition(A: SenseOperator, lam: float, tol: float) -> None:
+    """Warn where rounding, or the tolerance, may cost more than `ACCURACY` of the solution."""
+    condition = 1 + A.norm_bound / lam
+    error = condition * max(tol, torch.finfo(A.maps.dtype).eps)
+    if error > max(ACCURACY, 10 * tol):  # a tolerance so large was chosen to be
+        warnings.warn(
+            f"lam={lam:g} gives A^H A + lam I a condition number of up to {condition:.1e}: in "
+            f"{A.maps.dtype} the solution may be off by {min(error, 1):.1%}; use a larger lam, or "
+            "complex128 maps and a small tol",
+            PrecisionWarning,
+            stacklevel=3,
+        )
+
+
 def _checked_lam(lam: float | Tensor, A: SenseOperator) -> Tensor:
     if isinstance(lam, Tensor):
         if lam.ndim != 0 or lam.is_complex():
@@ -216,7 +262,7 @@ def _checked_lam(lam: float | Tensor, A: SenseOperator) -> Tensor:
         return lam
     value = checks.positive("lam", lam)
     # On the CPU: solvers read its value at each call, and would have to wait for a GPU.
-    return torch.tensor(value, dtype=A.maps.real.dtype)
+    return torch.tensor(value, dtype=A.maps.real.dtype, device="cpu")
 
 
 def _choose(A: SenseOperator, expected_solves: int | None) -> tuple[SolverName, str]:

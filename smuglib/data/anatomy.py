@@ -71,7 +71,8 @@ def subject(seed: int, split: str, number: int) -> Subject:
     rng = generator(seed, "brain", split, number, "anatomy")
 
     def uniform(low: float, high: float) -> float:
-        return low + (high - low) * torch.rand((), generator=rng, dtype=torch.float64).item()
+        draw = torch.rand((), generator=rng, dtype=torch.float64, device="cpu")
+        return low + (high - low) * draw.item()
 
     angle, shear = uniform(-0.1, 0.1), uniform(-0.05, 0.05)
     rotation = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
@@ -107,7 +108,8 @@ def image(
     magnitude = fine_magnitude.reshape(height, 2, width, 2).mean(axis=(1, 3))
     y, x = pixel_grid(height, width, *FIELD_OF_VIEW)
     z = plane - CENTER[0]
-    grain = gaussian_filter(torch.randn(height, width, generator=rng).double().numpy(), 0.6)
+    draws = torch.randn(height, width, generator=rng, dtype=torch.float32, device="cpu")
+    grain = gaussian_filter(draws.double().numpy(), 0.6)
     magnitude = magnitude * (1 + person.texture * grain / grain.std())
     magnitude = magnitude * np.exp(person.bias.plane(z, y, x))
     phasor = np.exp(1j * person.phase.plane(z, y, x))

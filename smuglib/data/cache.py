@@ -121,8 +121,8 @@ def packed(scan: Scan, name: str) -> bytes:
         "maps": scan.maps,
         "mask": scan.mask,
         "target": scan.target,
-        "scale": torch.tensor(scan.scale, dtype=torch.float64),
-        "subject": torch.tensor(scan.subject),
+        "scale": torch.tensor(scan.scale, dtype=torch.float64, device="cpu"),
+        "subject": torch.tensor(scan.subject, device="cpu"),
     }
     return safetensors.save({**tensors, "digest": _digest(tensors, name)})
 
@@ -150,7 +150,7 @@ def _digest(tensors: dict[str, Tensor], name: str) -> Tensor:
     for label, tensor in sorted(tensors.items()):
         found.update(f"{label} {tensor.dtype} {tuple(tensor.shape)}".encode())
         found.update(tensor.numpy().data)
-    return torch.tensor(list(found.digest()), dtype=torch.uint8)
+    return torch.tensor(list(found.digest()), dtype=torch.uint8, device="cpu")
 
 
 def configured() -> BoundedFolder | None:

@@ -26,7 +26,7 @@ def coil_maps(
     The plane's height ``z``, rows ``y`` and columns ``x`` are in millimetres from the centre of the
     head; ``rng`` is the CPU generator of the loops' positions and phases: one state is one array.
     """
-    draws = torch.rand(n_coils, 6, generator=rng, dtype=torch.float64).numpy() * 2 - 1
+    draws = torch.rand(n_coils, 6, generator=rng, dtype=torch.float64, device="cpu").numpy() * 2 - 1
     jitter, height, reach, offset, slope_y, slope_x = draws.T[:, :, None, None]
     first = np.pi * jitter[:1]
     angle = first + 2 * np.pi / n_coils * (np.arange(n_coils)[:, None, None] + 0.2 * jitter)

@@ -42,7 +42,7 @@ class RandomField:
     def draw(cls, spacing: float, std: float, generator: torch.Generator) -> RandomField:
         """Draw a field of standard deviation ``std`` at each point, knots ``spacing`` mm apart."""
         shape = [2 * _half_knots(half, spacing) + 1 for half in HALF_BOX]
-        draws = torch.randn(shape, generator=generator, dtype=torch.float64).numpy()
+        draws = torch.randn(shape, generator=generator, dtype=torch.float64, device="cpu").numpy()
         return cls(draws * std / SPLINE_VARIANCE**1.5, spacing)
 
     def plane(self, z: float, y: Array, x: Array) -> Array:

@@ -117,8 +117,11 @@ def collate(scans: Sequence[Scan]) -> Scan:
     masks = [scan.mask.expand(len(scan), -1, -1, -1) for scan in scans]
 
     def joined(name: str, dtype: torch.dtype) -> Tensor:
-        values = [getattr(scan, name) for scan in scans]
-        return torch.cat([torch.as_tensor(value, dtype=dtype).reshape(-1) for value in values])
+        parts = []
+        for value in (getattr(scan, name) for scan in scans):
+            device = getattr(value, "device", "cpu")
+            parts.append(torch.as_tensor(value, dtype=dtype, device=device).reshape(-1))
+        return torch.cat(parts)
 
     return Scan(
         kspace=torch.cat([scan.kspace for scan in scans]),

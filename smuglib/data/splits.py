@@ -52,6 +52,6 @@ def locate(split: str, index: int, seed: int = 0) -> Location:
     number = group * n_subjects + member
     starts, height = BANDS[split]
     rng = generator(seed, "brain", split, number, "planes")
-    rows = torch.stack([torch.randperm(height, generator=rng) for _ in starts])
+    rows = torch.stack([torch.randperm(height, generator=rng, device="cpu") for _ in starts])
     band = (turn + number) % len(starts)
     return Location(number, starts[band] + int(rows[band, turn // len(starts)]))

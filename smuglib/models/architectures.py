@@ -26,6 +26,11 @@ def _emulates(x: Tensor) -> bool:
     return not (library and torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
+def _is_transformed() -> bool:
+    """Whether `torch.compile` or `torch.func` looks into the layers: torch's are open to them."""
+    return torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active()
+
+
 def _rounded(x: Tensor) -> Tensor:
     """Return the nearest bfloat16, in float32."""
     return x.bfloat16().float()
@@ -34,11 +39,16 @@ def _rounded(x: Tensor) -> Tensor:
 class Conv2d(nn.Conv2d):
     """A convolution that keeps no input where only the input's gradient is wanted."""
 
+    def __init__(self, inputs: int, outputs: int, size: int, **settings: Any) -> None:  # noqa: ANN401
+        # Whatever torch's defaults are set to, weights and their draws are the same.
+        fixed = {"device": "cpu", "dtype": torch.float32}
+        super().__init__(inputs, outputs, size, **{**fixed, **settings})
+
     def forward(self, x: Tensor) -> Tensor:
         """Convolve a real tensor, ``[n, in_channels, height, width]``."""
         learns = any(parameter.requires_grad for parameter in self.parameters())
         wanted = torch.is_grad_enabled() and x.requires_grad and not learns
-        if torch.compiler.is_compiling():
+        if _is_transformed():
             return super().forward(x)
         if _emulates(x):
             bias = None if self.bias is None else _rounded(self.bias)
@@ -47,10 +57,16 @@ class Conv2d(nn.Conv2d):
         return self._convolve(x, self.weight, self.bias, wanted)
 
     def _convolve(self, x: Tensor, weight: Tensor, bias: Tensor | None, wanted: bool) -> Tensor:
-        if not wanted:
+        if not wanted or not self._is_plain:
             return self._conv_forward(x, weight, bias)
-        stride, padding = self.stride[0], int(self.padding[0])
-        return _FrozenConvolution.apply(x, weight, bias, stride, padding)
+        frozen: Tensor = _FrozenConvolution.apply(x, weight, bias, self.stride, self.padding)
+        return frozen
+
+    @property
+    def _is_plain(self) -> bool:
+        """Whether `_FrozenConvolution` knows this convolution; torch does all others."""
+        zeros = self.padding_mode == "zeros" and not isinstance(self.padding, str)
+        return zeros and self.groups == 1 and set(self.dilation) == {1}
 
 
 class _FrozenConvolution(torch.autograd.Function):
@@ -62,8 +78,8 @@ class _FrozenConvolution(torch.autograd.Function):
         x: Tensor,
         weight: Tensor,
         bias: Tensor | None,
-        stride: int,
-        padding: int,
+        stride: tuple[int, int],
+        padding: tuple[int, int],
     ) -> Tensor:
         ctx.save_for_backward(weight)
         ctx.stride, ctx.padding, ctx.shape, ctx.dtype = stride, padding, x.shape, x.dtype
@@ -73,8 +89,10 @@ class _FrozenConvolution(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
         (weight,) = ctx.saved_tensors
         reached = [
-            (size - 1) * ctx.stride - 2 * ctx.padding + kernel
-            for size, kernel in zip(grad.shape[-2:], weight.shape[-2:], strict=True)
+            (size - 1) * stride - 2 * padding + kernel
+            for size, stride, padding, kernel in zip(
+                grad.shape[-2:], ctx.stride, ctx.padding, weight.shape[-2:], strict=True
+            )
         ]
         rest = [size - short for size, short in zip(ctx.shape[-2:], reached, strict=True)]
         grad_x = functional.conv_transpose2d(
@@ -91,12 +109,12 @@ class SlopedReLU(nn.PReLU):
     """
 
     def __init__(self) -> None:
-        super().__init__(num_parameters=1)
+        super().__init__(num_parameters=1, device="cpu", dtype=torch.float32)
 
     def forward(self, x: Tensor) -> Tensor:
         """Apply the activation to a real tensor of any shape."""
         # On a GPU the slope's value would have to be waited for, and torch's kernel is fast.
-        if x.is_cuda or torch.compiler.is_compiling():
+        if x.is_cuda or _is_transformed():
             return super().forward(x)
         if torch.is_grad_enabled() and self.weight.requires_grad:
             return _LearnedSlope.apply(x, self.weight)

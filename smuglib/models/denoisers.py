@@ -47,6 +47,7 @@ class Denoiser(nn.Module):
         self.stride = stride
         self.architecture = architecture
         self.precision = "float32"
+        self.compiled = False
         self._run: Callable[[Tensor], Tensor] | None = None
 
     def accelerate(self, *, precision: str = "float32", compiled: bool = False) -> Denoiser:
@@ -62,14 +63,23 @@ class Denoiser(nn.Module):
             compiler on a CPU.
         """
         self.precision = checks.one_of("precision", precision, ("float32", "bfloat16"))
-        checks.boolean("compiled", compiled)
+        self.compiled = checks.boolean("compiled", compiled)
         self._run = torch.compile(self.body.__call__) if compiled else None
         return self
+
+    def __getstate__(self) -> dict[str, object]:
+        # What is compiled is bound to the weights of this network: a copy compiles its own.
+        return {**self.__dict__, "_run": None}
+
+    def __setstate__(self, state: dict[str, object]) -> None:
+        super().__setstate__(state)
+        self.accelerate(precision=self.precision, compiled=self.compiled)
 
     def forward(self, x: Tensor) -> Tensor:
         """Denoise complex images, ``[..., height, width]``, in units of the scan's scale.
 
-        Both sides must exceed half a stride: the padding reflects the image.
+        Both sides must exceed half a stride: the padding reflects the image. Convolutions compute
+        in the dtype of their weights, whatever that of the images.
         """
         if not x.is_complex():
             raise TypeError(f"x must be complex (complex64 or complex128), got {x.dtype}")
@@ -85,7 +95,9 @@ class Denoiser(nn.Module):
         padded = functional.pad(channels, padding, mode="reflect") if any(padding) else channels
         # Convolutions run fastest on channels-last memory, and that is the memory order of a
         # complex image: packing costs no copy.
-        residual = self._residual(padded.contiguous(memory_format=torch.channels_last))
+        weights = next(self.body.parameters(), padded)
+        padded = padded.to(weights.dtype, memory_format=torch.channels_last)
+        residual = self._residual(padded)
         residual = residual[..., :height, :width].permute(0, 2, 3, 1).to(x.real.dtype).contiguous()
         return x + torch.view_as_complex(residual).reshape(x.shape)
 

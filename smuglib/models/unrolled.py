@@ -79,6 +79,11 @@ class UnrolledNetwork(nn.Module):
         super().__init__()
         self.denoiser = denoiser
         self.n_steps = checks.integer("n_steps", n_steps)
+        if isinstance(lam, Tensor) and lam.requires_grad:
+            raise TypeError(
+                "lam must be a number, got a tensor that learns: hand it to the step, as in "
+                "net(z, DataConsistency(A, lam))"
+            )
         self.lam = checks.positive("lam", lam)
         self.smoothing = Smoothing("none") if smoothing is None else _checked_smoothing(smoothing)
         self.checkpoint = checks.boolean("checkpoint", checkpoint)

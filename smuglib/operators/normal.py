@@ -8,11 +8,21 @@ it is computed piece by piece, each piece small enough to stay in the processor'
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 from torch import Tensor
 
 PIECE_BYTES = 2 * 2**20
 """Coil images of one piece on a CPU, in bytes; about the size of a core's second-level cache."""
+
+
+@contextmanager
+def ordinary_tensors() -> Iterator[None]:
+    """Compute what is kept for later calls: no graph, and no tensor of an inference mode."""
+    with torch.inference_mode(False), torch.no_grad():
+        yield
 
 
 class NormalOperator:
@@ -30,9 +40,10 @@ class NormalOperator:
     def __init__(self, maps: Tensor, mask: Tensor) -> None:
         self._maps = maps
         self._axes = (-1,) if mask.shape[-2] == 1 else (-2, -1)
-        shifted = torch.fft.ifftshift(mask, dim=self._axes)
-        # A real factor for each of the two parts spares a product of complex numbers.
-        self._mask = shifted.to(maps.real.dtype).unsqueeze(-1)
+        with ordinary_tensors():
+            shifted = torch.fft.ifftshift(mask, dim=self._axes)
+            # A real factor for each of the two parts spares a product of complex numbers.
+            self._mask = shifted.to(maps.real.dtype).unsqueeze(-1)
 
     def __call__(self, x: Tensor) -> Tensor:
         """Apply the operator to images ``[batch, sample, height, width]``; gradients pass."""

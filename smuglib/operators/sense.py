@@ -38,8 +38,11 @@ class SenseOperator:
     """
 
     def __init__(self, maps: Tensor, mask: Tensor) -> None:
-        self.maps = checks.complex_tensor("maps", maps, n_axes=(4,))
-        self.mask = _checked_mask(mask, maps)
+        checks.complex_tensor("maps", maps, n_axes=(4,))
+        with torch.inference_mode(False):  # no gradient passes tensors of an inference mode
+            self.maps = maps.clone() if maps.is_inference() else maps
+            mask = _checked_mask(mask, maps)
+            self.mask = mask.clone() if mask.is_inference() else mask
 
     @property
     def n_coils(self) -> int:
@@ -111,6 +114,11 @@ class SenseOperator:
         samples = x if x.ndim == 4 else x.unsqueeze(1)
         image = self.normal_operator(samples)
         return image if x.ndim == 4 else image.squeeze(1)
+
+    @cached_property
+    def norm_bound(self) -> float:
+        """Upper bound of the eigenvalues of ``A^H A``: the largest ``sum_c |S_c|^2``."""
+        return self.maps.detach().abs().square().sum(1).amax().item()
 
     @cached_property
     def normal_operator(self) -> NormalOperator:

@@ -38,6 +38,7 @@ NO_CALL = {
     "Objective",
     "Reconstruction",
     "ConvergenceWarning",
+    "PrecisionWarning",
     "Trace",
     "ssim_published",
 }

@@ -63,7 +63,7 @@ def draw(
                 f"there is room for {len(found)} lesions of radius {radius:g} pixels here, "
                 f"not for n_lesions = {n_lesions}"
             )
-        chosen = int(torch.randint(len(places), (), generator=generator))
+        chosen = int(torch.randint(len(places), (), generator=generator, device="cpu"))
         row, column = places[chosen].tolist()
         found.append(replace(model, row=row, column=column))
         apart = (places - places[chosen]).double().norm(dim=1) > model.outer + model.inner

@@ -51,7 +51,7 @@ def plant(scan: Scan, lesions: Sequence[Lesion]) -> Planted:
     if not lesions:
         raise ValueError("lesions must hold at least one lesion, got none")
     height, width = scan.target.shape[-2:]
-    changes = torch.ones(height, width, dtype=torch.float64)
+    changes = torch.ones(height, width, dtype=torch.float64, device="cpu")
     for lesion in lesions:
         if lesion.row >= height or lesion.column >= width:
             raise ValueError(f"lesions must lie in an image of {height} x {width}, got {lesion}")

@@ -71,6 +71,6 @@ class Lesion:
         return (r >= self.inner) & (r <= self.outer)
 
     def _distance(self, height: int, width: int) -> Tensor:
-        rows = torch.arange(height, dtype=torch.float64) - self.row
-        columns = torch.arange(width, dtype=torch.float64) - self.column
+        rows = torch.arange(height, dtype=torch.float64, device="cpu") - self.row
+        columns = torch.arange(width, dtype=torch.float64, device="cpu") - self.column
         return torch.hypot(rows[:, None], columns)

@@ -27,7 +27,7 @@ def acquired_band(columns: Tensor, width: int) -> Tensor:
     """
     # Integer cross products compare the frequencies (i - W // 2) / W and (j - w // 2) / w exactly.
     measured = (columns.nonzero().flatten() - len(columns) // 2) * width
-    frequency = (torch.arange(width) - width // 2) * len(columns)
+    frequency = (torch.arange(width, device="cpu") - width // 2) * len(columns)
     return (frequency >= measured.min()) & (frequency <= measured.max())
 
 
