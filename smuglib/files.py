@@ -133,9 +133,9 @@ def write_json(path: Path | str, value: object) -> None:
     write_bytes(path, _json(value))
 
 
-def write_sealed_json(path: Path | str, value: Mapping[str, Any]) -> None:
-    """Write a JSON file as `write_json` does, with a seal."""
-    write_bytes(path, sealed(_json({**value, "seal": SEAL})))
+def sealed_json(value: Mapping[str, Any]) -> bytes:
+    """Return the content of a JSON file as `write_json` writes it, with a seal."""
+    return sealed(_json({**value, "seal": SEAL}))
 
 
 def read_json(path: Path | str) -> dict[str, Any]:

@@ -93,8 +93,8 @@ def collect(
     """Measure a network at many slices in many scenarios; an interrupted run resumes.
 
     Slices that the CSV file ``partial`` holds come first and are not measured again: it must be of
-    the same code, weights and settings. It is rewritten after every slice, and if it is damaged, all
-    is measured again, with a warning. See `measured`.
+    the same code, weights and settings. It is rewritten after every slice; if it is damaged, all is
+    measured again, with a warning. See `measured`.
     """
     if not scenarios:
         raise ValueError("scenarios must hold at least one name, got none")

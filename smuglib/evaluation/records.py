@@ -134,10 +134,10 @@ def _write(
         both = {**new, "previous": _pair(path)[1]}
     except (FileNotFoundError, UnreadableFileError):
         both = new
-    files.write_sealed_json(path.with_suffix(".json"), both)
+    files.write_bytes(path.with_suffix(".json"), files.sealed_json(both))
     files.write_bytes(path, content)
     if both != new:
-        files.write_sealed_json(path.with_suffix(".json"), new)
+        files.write_bytes(path.with_suffix(".json"), files.sealed_json(new))
 
 
 def read(path: Path | str, kind: type[RecordType], *, verify: bool = True) -> pd.DataFrame:
