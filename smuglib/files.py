@@ -25,7 +25,7 @@ PATIENCE = 1.0
 SEAL = "seal-sha256-" + "0" * 64
 """Stands in a file where `sealed` puts the hash."""
 
-DAMAGED = "it is damaged: its content is not what its own hash says"
+DAMAGED = "it is damaged: its content is not what its own hash says; fetch it, or make it, anew"
 """Why a file is not read whose seal is broken."""
 
 
