@@ -101,6 +101,18 @@ def project_root(start: Path | None = None) -> Path:
     return next((folder for folder in folders if (folder / "_toc.yml").is_file()), start)
 
 
+def written(number: float) -> str:
+    """Write a number for the name of a file: shortly, but no two numbers alike.
+
+    Examples
+    --------
+    >>> written(0.10), written(0.05000001)
+    ('0.1', '0.05000001')
+    """
+    short = f"{number:g}"
+    return short if float(short) == number else repr(float(number))
+
+
 def sealed(content: bytes) -> bytes:
     """Put the hash of a file's content into it, in the place of its `SEAL`."""
     prefix = SEAL.encode()[:-64]

@@ -74,7 +74,7 @@ def evaluations(folder: Path | str) -> pd.DataFrame:
 
 def weights(folder: Path | str) -> pd.DataFrame:
     """List the weights of a store."""
-    paths = sorted(Path(folder).rglob("weights/*.safetensors"))
+    paths = sorted(Path(folder).rglob("weights/[!.]*.safetensors"))
     sizes = {path: round(path.stat().st_size / 1e6, 2) for path in paths}
     rows = {_name(folder, p): {"MB": size, "SHA-256": sha256(p)[:16]} for p, size in sizes.items()}
     return _table(rows, "weights", ("MB", "SHA-256"))
@@ -152,7 +152,7 @@ def _day(text: str) -> str:
 
 
 def _origins(folder: Path | str, kind: str) -> Iterable[tuple[Path, dict[str, Any]]]:
-    for path in sorted(Path(folder).rglob(f"{kind}/*.json")):
+    for path in sorted(Path(folder).rglob(f"{kind}/[!.]*.json")):
         yield path, json.loads(path.read_text(encoding="utf-8"))
 
 

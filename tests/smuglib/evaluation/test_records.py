@@ -15,7 +15,7 @@ import pytest
 
 from smuglib import files
 from smuglib.evaluation import records
-from tests.crashes import crashes
+from tests.crashes import crashes, kills
 from tests.damage import damaged
 
 
