@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import shutil
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -15,11 +16,12 @@ import pytest
 import torch
 from torch import nn
 
-from smuglib import files
+from smuglib import files, provenance
 from smuglib.models import denoisers
 from smuglib.models.weights import read_tensors
 from smuglib.random import complex_normal, generator
 from smuglib.training import NORM_MEMORY, Plan, Training, one_cycle
+from tests.crashes import crashes
 
 PLAN = Plan(updates=8, learning_rate=1e-2, clip_factor=2.0, n_validations=4, settings={"seed": 7})
 STATES = ("state", "state.previous")
@@ -296,6 +298,26 @@ def test_a_kill_between_the_files_of_a_checkpoint_is_repaired(tmp_path, monkeypa
     assert resumed.seen[0] == 2
     assert equal(whole.weights("best.safetensors"), resumed.weights("best.safetensors"))
     assert equal(whole.weights(), resumed.weights())
+
+
+@pytest.mark.filterwarnings("ignore:.* did not fit the state")
+def test_a_crash_at_any_point_of_a_training_changes_no_bit(tmp_path, monkeypatch):
+    monkeypatch.setattr(provenance, "describe", lambda device: {"time": "then"})
+    plan, folder = replace(PLAN, updates=2, n_validations=2), tmp_path / "run"
+    Run(tmp_path / "whole", plan).training.run()
+    kept = ("best.safetensors", "last.safetensors")
+    expected = [files.sha256(tmp_path / "whole" / name) for name in kept]
+
+    def prepare():
+        shutil.rmtree(folder, ignore_errors=True)
+
+    stops = []
+    for stop in crashes(prepare, lambda: Run(folder, plan).training.run()):
+        stops.append(stop)
+        Run(folder, plan).training.run()
+        assert [files.sha256(folder / name) for name in kept] == expected
+    # Twice the state and four files, each written, synced, renamed, synced; one state set aside.
+    assert len(stops) == 2 * 5 * 4 + 1
 
 
 @pytest.mark.parametrize("name", RESULTS)
