@@ -111,6 +111,19 @@ def test_a_reader_finds_one_pair_or_the_other_while_it_is_written(tmp_path):
     assert set(seen) <= {tuple(OLD), tuple(NEW)}
 
 
+def test_a_pair_that_is_replaced_between_its_files_is_read_again(tmp_path, monkeypatch):
+    path, read_json = tmp_path / "a.csv", files.read_json
+    prepare(path)
+
+    def overtaken(beside):
+        monkeypatch.setattr(files, "read_json", read_json)
+        records.write(path, NEW, Row, {"made": "new"})
+        return read_json(beside)
+
+    monkeypatch.setattr(files, "read_json", overtaken)
+    assert held(path) == (NEW, "new")
+
+
 def write_from_three_processes(path):
     children = []
     for name in "abc":
