@@ -197,8 +197,12 @@ def _content(path: Path) -> bytes:
     return files.read_text_bytes(path)
 
 
-def _pair(path: Path) -> tuple[bytes, dict[str, Any]]:
-    """Read a CSV file, and of the provenances in its JSON file the one that is the CSV file's."""
+def _pair(path: Path, before: tuple[object, ...] = ()) -> tuple[bytes, dict[str, Any]]:
+    """Read a CSV file, and of the provenances in its JSON file the one that is the CSV file's.
+
+    Two that do not fit are read again, until they are those ``before``: another process may have
+    replaced one after the other was read.
+    """
     beside = path.with_suffix(".json")
     content = _content(path)
     if not beside.is_file():
@@ -212,9 +216,8 @@ def _pair(path: Path) -> tuple[bytes, dict[str, Any]]:
     for provenance in (found, previous):
         if isinstance(provenance, dict) and provenance.get("sha256") == digest:
             return content, provenance
-    if _content(path) != content:
-        # Another process has written both meanwhile.
-        return _pair(path)
+    if before != (content, found):
+        return _pair(path, (content, found))
     n_rows = max(content.count(b"\n") - 1, 0)
     raise UnreadableFileError(
         path,
