@@ -216,8 +216,9 @@ def _pair(path: Path, before: tuple[object, ...] = ()) -> tuple[bytes, dict[str,
     for provenance in (found, previous):
         if isinstance(provenance, dict) and provenance.get("sha256") == digest:
             return content, provenance
-    if before != (content, found):
-        return _pair(path, (content, found))
+    misfit = (digest, repr(found))
+    if before != misfit:
+        return _pair(path, misfit)
     n_rows = max(content.count(b"\n") - 1, 0)
     raise UnreadableFileError(
         path,
