@@ -3,7 +3,8 @@
     snakemake shipped_book                        the book, from the shipped weights and records
     snakemake reproduce --config profile=smoke    everything from the simulator on, into build/smoke
 
-Every step is a notebook that `python -m smugbook notebook` executes. Steps depend on manifests of
+Every step is a notebook that `python -m smugbook notebook` executes, in a fork of one process that
+has imported everything (`smugbook.standby`). Steps depend on manifests of
 SHA-256 hashes rather than on weights, on the code cells of their notebook rather than its file,
 and on the modules of the library that they import; prose and plots retrain nothing. Trainings
 keep their checkpoints in build/<profile>/checkpoints, which no rule declares, since Snakemake
@@ -18,6 +19,7 @@ from pathlib import Path
 
 from smugbook import profiles
 from smugbook.experiments import controls
+from smugbook.notebooks import forks
 from smugbook.notebooks import run as notebooks
 from smugbook.pages.assembly import NO_PAGES, chapter_names
 from smugbook.results import sources
@@ -36,26 +38,27 @@ LAST = "how_it_was_made"  # reads how long the other chapters took
 LEVELS = [f"{sigma:g}" for sigma in SIGMAS]
 STUDIED = LEVELS[:1]
 """Noise levels with sweeps and studies, which cost as much as an evaluation each."""
-CODE_LEVEL = f"{min(SIGMAS):g}"
-"""The published code's noise level, at which its departures are evaluated."""
 SHIPPED = "book/shipped/default"
 SHIPPED_WEIGHTS = "smuglib/shipped/default"
 EVERY_SCENARIO = ", ".join(scenario.name for scenario in scenarios.table_scenarios())
 EVERY_SWEEP = ", ".join(scenarios.AXES)
 EXPLORER = f"explorer/s{LEVELS[0]}"
 
-# The smoke profile proves that everything runs; it need not find anything. Table 1 alone keeps the
-# steps of its attacks, which the chapters look for.
+# The smoke profile proves that everything runs; it need not find anything. One noise level and a
+# control of each kind do; Table 1 alone keeps the steps of its attacks, which the chapters look for.
+ONE = {"sigmas": STUDIED[0]}
 FEW = {
     "smoke": {
         "04_evaluation": {"n_slices": 2, "sweep_steps": 1},
         "05_harm": {"n_slices": 2, "attack_steps": 2},
-        "06_departures": {"n_slices": 2},
+        "06_departures": {"n_slices": 2, "sigma": STUDIED[0]},
         "07_stability": {"n_slices": 2},
         "08_transfer": {"n_slices": 2, "attack_steps": 2},
         "explorer": {"epsilons": "1/255,2/255", "sampling-rates": "0.25,0.5"},
+        **{chapter: ONE for chapter in PAGES if "sigmas" in notebooks.parameters(f"book/{chapter}.ipynb")},
     }
 }
+FEW_QUESTIONS = ("seed", "smoothing", "budget", "reference")
 
 
 def few(name, profile):
@@ -63,12 +66,22 @@ def few(name, profile):
     return FEW.get(profile, {}).get(name, {})
 
 
+def levels(profile):
+    """Noise levels of the methods."""
+    return STUDIED if profile in FEW else LEVELS
+
+
+def code_level(profile):
+    """The published code's noise level, at which its departures are evaluated."""
+    return min(levels(profile), key=float)
+
+
 def controls_of(profile):
-    """Controls of a profile; at the smoke profile one a question, at a noise level of the methods."""
+    """Controls of a profile; at the smoke profile one each of a few questions."""
     every = controls.controls_of(profiles.get(profile))
     if profile not in FEW:
         return every
-    return [*{one.question: one for one in every if f"{one.sigma:g}" in LEVELS}.values()]
+    return [*{one.question: one for one in every if one.question in FEW_QUESTIONS}.values()]
 
 
 LABELS = {control.label: control for control in controls_of(PROFILE)}
@@ -78,6 +91,10 @@ LONG_FIRST = 1
 
 RUN = f"{sys.executable} -m smugbook"
 BUILD_BOOK = f"{Path(sys.executable).parent}/jupyter-book build -W --keep-going --all"
+
+
+onstart:
+    forks.start()
 
 
 wildcard_constraints:
@@ -105,7 +122,7 @@ def options(name, **values):
 
 def step_page(name, profile):
     """Executed notebook that stands in the book for a step: SMUG at the first noise level."""
-    runs = {"02_pretraining": f"s{LEVELS[0]}", "06_departures": f"s{CODE_LEVEL}"}
+    runs = {"02_pretraining": f"s{LEVELS[0]}", "06_departures": f"s{code_level(profile)}"}
     run = runs.get(name, f"smug_s{LEVELS[0]}")
     stem = name.partition("_")[2] if name.partition("_")[2] in STUDIES else name
     return f"build/{profile}/notebooks/{stem}_{run}.ipynb"
@@ -410,10 +427,11 @@ rule chapter:
         explorer=lambda wildcards: (
             f"build/{wildcards.profile}/{EXPLORER}" if wildcards.chapter == "30_explorer" else []
         ),
-        records=expand(
-            "build/{{profile}}/manifests/records_{method}_s{sigma}.sha256",
+        records=lambda wildcards: expand(
+            "build/{profile}/manifests/records_{method}_s{sigma}.sha256",
+            profile=wildcards.profile,
             method=METHODS,
-            sigma=LEVELS,
+            sigma=levels(wildcards.profile),
         ),
         controls=lambda wildcards: [
             f"build/{wildcards.profile}/variants/{c.label}/records/{c.method}_s{c.sigma:g}.csv"
@@ -427,7 +445,7 @@ rule chapter:
             sigma=STUDIED,
         ),
         departures=lambda wildcards: (
-            [f"build/{wildcards.profile}/manifests/departures_s{CODE_LEVEL}.sha256"]
+            [f"build/{wildcards.profile}/manifests/departures_s{code_level(wildcards.profile)}.sha256"]
             if wildcards.chapter == "24_published_code"
             else []
         ),

@@ -11,12 +11,16 @@ import shlex
 import sys
 from pathlib import Path
 
-from smugbook.notebooks import combinations
+from smugbook.notebooks import combinations, forks
 from smugbook.notebooks.run import code_hash
 from smugbook.results import sources
 
 PLAN = json.loads(Path(config["plan"]).read_text(encoding="utf-8"))
 RUN = f"{sys.executable} -m smugbook"
+
+
+onstart:
+    forks.start()
 
 
 wildcard_constraints:

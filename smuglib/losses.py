@@ -2,7 +2,8 @@
 
 Squared norms are means over pixels and over the batch, of ``|.|^2``: the poster's sums divided by
 one constant, so that the weights between terms are the poster's. Images are complex,
-``[batch, height, width]``, in units of the scan's scale; every loss is a real scalar.
+``[batch, height, width]``, in units of the scan's scale; every loss is a real scalar. D is the
+``denoiser``, t the fully sampled ``target``, and x_N the reconstruction ``x``.
 """
 
 from __future__ import annotations
@@ -41,10 +42,8 @@ def pretraining_loss(
 
     Parameters
     ----------
-    denoiser, target
-        The network D, and fully sampled images t.
-    sigma, generator, n_samples
-        Standard deviation of the noise on each part, its source, and its samples per image.
+    sigma, n_samples
+        Standard deviation of the noise on each part, and its samples per image.
 
     Examples
     --------
@@ -83,8 +82,6 @@ def unrolled_stability(
     ----------
     trace
         What the network recorded in its forward pass, smoothed at the denoiser or the step.
-    denoiser, target
-        The network D, and fully sampled images t.
     reference
         ``"denoised"``: D(t), with its gradient, as the poster writes; ``"denoised_detached"``:
         D(t) held constant; ``"target"``: t itself, as the poster's published code has it.
@@ -124,12 +121,10 @@ def finetuning_loss(
 
     Parameters
     ----------
-    x, target
-        Reconstruction and fully sampled images.
-    trace, denoiser
-        Where a trace is given, the unrolled stability loss is added.
-    reconstruction_weight, reference
-        λ_ℓ > 0, and the reference of the unrolled stability loss.
+    trace, denoiser, reference
+        Where a trace is given, `unrolled_stability` of the three is added.
+    reconstruction_weight
+        λ_ℓ > 0.
 
     Examples
     --------

@@ -10,14 +10,20 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from smugbook.notebooks import combinations, contents, run
+from smugbook.notebooks import combinations, contents, forks, run
 from smugbook.notebooks.parameters import Parameter
 from smuglib.files import project_root, write_text
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command."""
+    arguments = sys.argv[1:] if arguments is None else arguments
     options = _parser().parse_args(arguments)
+    standby = os.environ.pop(forks.VARIABLE, None)
+    if standby and options.command in (_chapter, _notebook):
+        code = forks.forward(standby, "command", arguments)
+        if code is not None:
+            return code
     command: Callable[[argparse.Namespace], None] = options.command
     try:
         command(options)

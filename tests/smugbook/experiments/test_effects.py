@@ -9,7 +9,7 @@ from smugbook.experiments import effects
 from smugbook.results import Store
 from smuglib.evaluation import Scenario, evaluate, scores
 from smuglib.models import ZeroFilled
-from tests.smuglib.evaluation.test_evaluate import scan
+from tests.scans import scan
 
 CLEAN = Scenario("clean")
 

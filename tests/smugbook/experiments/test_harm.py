@@ -9,8 +9,8 @@ from smugbook.experiments import lesion_trial
 from smugbook.experiments.harm import SCENARIOS, LesionStudy
 from smuglib import metrics
 from smuglib.analysis import uncertainty
+from tests.lesions import scan
 from tests.scans import network
-from tests.smuglib.analysis.test_lesions import scan
 
 STUDY = LesionStudy(n_lesions=2, attack_steps=2, n_samples=2, n_bins=4, epsilon=0.01, seed=3)
 

@@ -13,8 +13,7 @@ from smuglib import metrics, random
 from smuglib.analysis import Spectrum
 from smuglib.consistency import DataConsistency
 from smuglib.evaluation import Scenario, trial
-from tests.scans import network
-from tests.smuglib.evaluation.test_evaluate import scan
+from tests.scans import network, scan
 
 IMAGE = Scenario("transfer", "transfer", 0.02, attack_steps=2)
 KSPACE = Scenario("kspace", "kspace", 0.05, attack_steps=2, attack_samples=1)

@@ -10,25 +10,14 @@ import torch
 
 from smuglib import attacks
 from smuglib.attacks import LADDER, Attack, ascent
-from smuglib.attacks.balls import Ball
 from smuglib.consistency import DataConsistency
 from smuglib.methods import METHODS
 from smuglib.models import UnrolledNetwork
 from smuglib.random import complex_normal, generator
-from smuglib.smoothing import Smoothing
+from tests.attacked import EPSILON, error, parts
 from tests.scans import measurement, network
 
-EPSILON = 1 / 255
 ULP = 1.2e-7  # images have magnitudes up to 1: z + δ - z is δ to one rounding of float32
-
-
-def parts(x):
-    return torch.view_as_real(x)
-
-
-def error(net, z, A, target, **options):
-    with torch.no_grad():
-        return (net(z, A, **options) - target).abs().square().sum((1, 2))
 
 
 def image(**settings):
@@ -137,17 +126,6 @@ def test_around_and_through_agree_without_smoothing():
     assert torch.equal(through, around)
 
 
-def test_transfer_attack_is_the_attack_on_the_network_without_smoothing():
-    y, A, target = measurement(batch=1)
-    smoothed, plain = network("smug"), network("modl")
-    options = {"epsilon": EPSILON, "generator": None}
-    results = []
-    for net, rung in ((smoothed, "transfer"), (plain, "adaptive")):
-        options["generator"] = generator(2)
-        results.append(attacks.run(rung, net, y, A, target, **options))
-    assert torch.equal(*results)
-
-
 # --- the ball -----------------------------------------------------------------------------------
 
 
@@ -191,47 +169,6 @@ def test_kspace_perturbation_stays_in_its_ball_and_on_the_samples(norm):
     assert (size > 0.9 * 0.02).all()
 
 
-@pytest.mark.parametrize("norm", ["linf", "l2"])
-def test_projection_is_exact_and_idempotent(norm):
-    center = torch.zeros(2, 3, 4, dtype=torch.complex128)
-    ball = Ball(norm, torch.tensor([0.1, 2.0], dtype=torch.float64), center)
-    far = complex_normal(center.shape, 5.0, generator(0), center)
-    near = ball.project(far)
-    assert torch.equal(ball.project(ball.uniform(generator(1))), ball.uniform(generator(1)))
-    torch.testing.assert_close(ball.project(near), near, rtol=1e-15, atol=0)
-    if norm == "linf":
-        assert torch.equal(parts(near)[0], parts(far)[0].clamp(-0.1, 0.1))
-    else:
-        lengths = near.flatten(1).norm(dim=1)
-        torch.testing.assert_close(lengths, ball.radius)
-        scaled = far[0] / far[0].norm() * 0.1
-        torch.testing.assert_close(near[0], scaled)
-
-
-def test_uniform_draws_fill_the_ball():
-    center = torch.zeros(4000, 2, dtype=torch.complex128)
-    radius = torch.full((4000,), 3.0).double()
-    cube = parts(Ball("linf", radius, center).uniform(generator(0)))
-    assert cube.abs().max() <= 3
-    assert cube.std().item() == pytest.approx(3 / 3**0.5, rel=0.02)
-    lengths = Ball("l2", radius, center).uniform(generator(0)).norm(dim=1)
-    assert lengths.max() <= 3 * (1 + 1e-12)
-    # In a ball of 4 real dimensions the mean distance from the centre is 4/5 of the radius.
-    assert lengths.mean().item() == pytest.approx(2.4, rel=0.02)
-
-
-def test_gaussian_noise_has_the_size_of_the_ball():
-    center = torch.zeros(2, 64, 64, dtype=torch.complex64)
-    support = torch.zeros(1, 1, 64, dtype=torch.bool)
-    support[..., :8] = True
-    noise = Ball("linf", torch.tensor([0.1, 0.2]), center, support).gaussian(generator(0))
-    assert (noise[..., 8:] == 0).all()
-    deviations = parts(noise[..., :8]).flatten(1).std(1)
-    torch.testing.assert_close(deviations, torch.tensor([0.1, 0.2]), rtol=0.1, atol=0)
-    noise = Ball("l2", torch.tensor([0.1, 0.2]), center, support).gaussian(generator(0))
-    torch.testing.assert_close(noise.flatten(1).norm(dim=1), torch.tensor([0.1, 0.2]))
-
-
 def test_zero_epsilon_returns_the_input():
     y, A, target = measurement(batch=1)
     net, g = network("smug"), generator(0)
@@ -242,100 +179,14 @@ def test_zero_epsilon_returns_the_input():
         assert torch.equal(attacks.run(rung, net, y, A, target, epsilon=0.0, generator=g), z)
 
 
-# --- damage -------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("rung", "method"),
-    [
-        ("transfer", "modl"),
-        ("adaptive", "modl"),
-        ("adaptive_strong", "modl"),
-        ("adaptive_strong", "smug"),
-        ("kspace", "modl"),
-        (Attack(domain="range"), "modl"),
-    ],
-    ids=lambda value: "range" if isinstance(value, Attack) else value,
-)
-def test_damage_grows_with_epsilon_until_collapse(rung, method):
-    y, A, target = measurement(batch=2)
-    net = network(method)
-    z = A.adjoint(y)
-    scale = 10 if rung == "kspace" else 1
-
-    def scored(attacked):
-        return error(net, attacked, A, target, generator=generator(1), n_samples=16)
-
-    damage = [scored(z)]
-    for epsilon in (0.002, 0.008, 0.03, 0.3):
-        attacked = attacks.run(
-            rung, net, y, A, target, epsilon=scale * epsilon, generator=generator(0)
-        )
-        damage.append(scored(attacked))
-    for weaker, stronger in zip(damage, damage[1:], strict=False):
-        assert (stronger > weaker).all()
-    # Collapse: the error is larger than the image.
-    assert (damage[-1] > target.abs().square().sum((1, 2))).all()
-
-
-def test_the_ladder_is_a_ladder():
-    y, A, target = measurement(batch=2)
-    net = network("modl", n_steps=8)
-    damage = {}
-    for rung in ("random_uniform", "transfer_published", "transfer", "adaptive_strong"):
-        attacked = attacks.run(rung, net, y, A, target, epsilon=0.01, generator=generator(0))
-        damage[rung] = error(net, attacked, A, target)
-    assert (damage["transfer_published"] > damage["random_uniform"]).all()
-    assert (damage["transfer"] > damage["transfer_published"]).all()
-    assert (damage["adaptive_strong"] > damage["transfer"]).all()
-
-
-class Rippled(torch.nn.Module):
-    """A denoiser with ripples so fine that noise averages them away, but not their gradient."""
-
-    def forward(self, x):
-        parts = torch.view_as_real(x.resolve_conj())
-        return 0.9 * x + torch.view_as_complex(0.02 * torch.sin(300 * parts))
-
-
-def test_adaptive_rungs_see_through_a_smoothing_that_misleads_the_transfer():
-    """The un-smoothed gradient is that of the ripples, six times the slope of what is left."""
-    y, A, target = measurement(batch=2)
-    net = UnrolledNetwork(Rippled(), n_steps=2, smoothing=Smoothing("denoiser", 0.05, 8))
-    damage = {}
-    for rung in ("random_uniform", "transfer", "adaptive", "adaptive_strong"):
-        attacked = attacks.run(rung, net, y, A, target, epsilon=0.02, generator=generator(0))
-        damage[rung] = error(net, attacked, A, target, generator=generator(1), n_samples=64)
-    assert (damage["transfer"] > damage["random_uniform"]).all()
-    assert (damage["adaptive"] > 1.2 * damage["transfer"]).all()
-    # Both reach about the same corner of the cube; which is judged under the ascent's own noise.
-    assert (damage["adaptive_strong"] > 0.995 * damage["adaptive"]).all()
-
-
-@pytest.mark.parametrize("domain", ["image", "kspace"])
-def test_a_warm_start_is_at_least_the_transfer_attack(domain):
-    """Without noise it is exact: the transfer rung's own perturbation is among the candidates."""
-    y, A, target = measurement(batch=3)
-    net = network("modl", n_steps=4)
-    transfer, strong = (
-        replace(LADDER[rung], domain=domain, norm="l2") for rung in ("transfer", "adaptive_strong")
-    )
-    still = replace(strong, n_steps=1, n_restarts=1, step_fraction=1e-9)
-    weaker, equal, stronger = (
-        error(
-            net, attacks.run(a, net, y, A, target, epsilon=0.1, generator=generator(0)), A, target
-        )
-        for a in (transfer, still, strong)
-    )
-    torch.testing.assert_close(equal, weaker, rtol=1e-5, atol=0)
-    assert (stronger > weaker * (1 + 1e-4)).all()
-
-
 class Wavy(torch.nn.Module):
     """A denoiser whose error oscillates along the ascent, so that the last iterate is not best."""
 
     def forward(self, x):
         return x * torch.cos(20 * x.abs().square().sum((-2, -1), keepdim=True))
+
+
+# --- damage -------------------------------------------------------------------------------------
 
 
 def test_best_iterate_is_at_least_the_last():
@@ -410,46 +261,6 @@ def test_every_option_changes_the_result(option):
     assert not torch.equal(plain, changed)
 
 
-@pytest.mark.parametrize(
-    ("keep", "step_rule"), [("last", "fixed"), ("best", "fixed"), ("best", "adaptive")]
-)
-@pytest.mark.parametrize("norm", ["linf", "l2"])
-@pytest.mark.parametrize("domain", ["image", "kspace"])
-def test_an_attack_does_not_depend_on_the_batch(domain, norm, keep, step_rule):
-    y, A, target = measurement(batch=2, dtype=torch.complex128)
-    y, target = (
-        y * torch.tensor([1, 3])[:, None, None, None],
-        target * torch.tensor([1, 3])[:, None, None],
-    )
-    net = network("modl", dtype=torch.complex128)
-    attack = Attack(
-        domain=domain, norm=norm, keep=keep, step_rule=step_rule, random_start=False, n_steps=6
-    )
-
-    def attacked(chosen):
-        alone = type(A)(A.maps[chosen], A.mask)
-        return attacks.run(
-            attack, net, y[chosen], alone, target[chosen], epsilon=0.01, generator=generator(0)
-        )
-
-    together = attacked(slice(0, 2))
-    apart = torch.cat([attacked(slice(0, 1)), attacked(slice(1, 2))])
-    torch.testing.assert_close(together, apart, rtol=1e-9, atol=1e-12)
-
-
-@pytest.mark.parametrize("rung", list(LADDER))
-@pytest.mark.parametrize("method", ["modl", "smug"])
-def test_the_same_seed_twice_is_bitwise_equal(rung, method):
-    y, A, target = measurement(batch=2)
-    attack = replace(LADDER[rung], n_steps=2)
-    results = [
-        attacks.run(attack, network(method), y, A, target, epsilon=0.01, generator=generator(seed))
-        for seed in (0, 0, 1)
-    ]
-    assert torch.equal(results[0], results[1])
-    assert not torch.equal(results[0], results[2])
-
-
 @pytest.mark.parametrize("training", [True, False])
 def test_the_network_is_left_as_it_was(training):
     y, A, target = measurement(batch=1)
@@ -518,14 +329,14 @@ def test_a_factored_step_gives_the_same_attack():
     assert torch.equal(*results)
 
 
-# --- refusals -----------------------------------------------------------------------------------
-
-
 class Constant(torch.nn.Module):
     """A denoiser that hides its gradient, as a non-differentiable defence does."""
 
     def forward(self, x):
         return x.detach()
+
+
+# --- refusals -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("factor", [0.0, float("nan")])
@@ -571,29 +382,6 @@ def test_bad_settings(door, option, message):
         door(network(), start, A, target, generator=generator(0), **options)
 
 
-@pytest.mark.parametrize(
-    ("settings", "message"),
-    [
-        ({"n_steps": 0}, "n_steps must be an integer >= 1"),
-        ({"step_fraction": 0.0}, "step_fraction must be > 0"),
-        ({"norm": "l1"}, "norm must be one of 'linf', 'l2'"),
-        ({"n_restarts": 0}, "n_restarts must be"),
-        ({"keep": "first"}, "keep must be one of"),
-        ({"step_rule": "armijo"}, "step_rule must be one of"),
-        ({"step_rule": "adaptive"}, "keep must be 'best' with step_rule 'adaptive'"),
-        ({"gradient": "half"}, "gradient must be one of"),
-        ({"through": "under"}, "through must be one of"),
-        ({"n_samples": 0}, "n_samples must be"),
-        ({"random_start": 1}, "random_start must be True or False"),
-        ({"kind": "x"}, "kind must be one of"),
-        ({"domain": "x"}, "domain must be one of"),
-    ],
-)
-def test_bad_attacks(settings, message):
-    with pytest.raises(ValueError, match=message):
-        Attack(**settings)
-
-
 def test_bad_tensors():
     y, A, target = measurement(batch=1)
     net, z, g = network(), A.adjoint(y), generator(0)
@@ -609,45 +397,3 @@ def test_bad_tensors():
         attacks.pgd(net, z, A, target, generator=None)
     with pytest.raises(TypeError, match="A must be"):
         attacks.pgd(net, z, "A", target, generator=g)
-
-
-def test_unknown_rung():
-    y, A, target = measurement(batch=1)
-    with pytest.raises(ValueError, match="rung must be one of 'random_gaussian'"):
-        attacks.run("stairs", network(), y, A, target, epsilon=0.01, generator=generator(0))
-
-
-def test_published_rung_switches_the_smoothing_off():
-    y, A, target = measurement(batch=1)
-    net = network("smug")
-    seen = []
-    net.register_forward_pre_hook(
-        lambda module, args, kwargs: seen.append(kwargs["smoothing"]), with_kwargs=True
-    )
-    attacks.run("transfer_published", net, y, A, target, epsilon=0.01, generator=generator(0))
-    assert seen == [Smoothing("none")] * 10
-
-
-# --- another objective --------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("domain", ["image", "kspace"])
-def test_an_attack_climbs_the_objective_that_it_is_given(domain):
-    y, A, target = measurement()
-    net, rung = network("smug"), replace(LADDER["adaptive"], domain=domain, norm="l2", n_steps=6)
-
-    def attacked(objective=None):
-        options = {"epsilon": 0.05, "generator": generator(0), "objective": objective}
-        return attacks.run(rung, net, y, A, target, **options)
-
-    def corner(x):
-        return x[:, 0, 0].real
-
-    def seen(z):
-        return corner(net(z, A, generator=generator(1)).detach()).item()
-
-    clean = seen(A.adjoint(y))
-    assert seen(attacked(corner)) > clean + 0.01
-    assert seen(attacked(lambda x: -corner(x))) < clean - 0.01
-    squared = attacked(lambda x: parts(x - target).square().sum((1, 2, 3)))
-    assert torch.equal(squared, attacked())

@@ -13,30 +13,10 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.ndimage import map_coordinates
 
 from smuglib import data
 from smuglib.data import anatomy, simulator, splits
-from smuglib.data.coils import coil_maps
-from smuglib.data.fields import RandomField, pixel_grid
-from smuglib.data.simulator import simulate
-from smuglib.data.template import sees_tissue, template
-from smuglib.random import generator
-from tests import simulator_reference
-
-SMALL = {"height": 64, "width": 64, "n_coils": 4}
-SPLITS = ("train", "val", "test")
-TENSORS = ("kspace", "maps", "mask", "target")
-
-
-def same(first: data.Scan, second: data.Scan) -> bool:
-    return first.scale == second.scale and all(
-        torch.equal(getattr(first, name), getattr(second, name)) for name in TENSORS
-    )
-
-
-def planes(split: str, n: int = 300) -> set[int]:
-    return {splits.locate(split, index).plane for index in range(n)}
+from tests.brains import SMALL, SPLITS, TENSORS, same
 
 
 def test_shapes_and_dtypes():
@@ -132,44 +112,6 @@ def test_zero_filled_error_is_that_of_a_fourfold_undersampled_brain():
     assert 22 < np.mean(errors) < 27
 
 
-def test_splits_share_neither_planes_nor_subjects():
-    for first, second in (("train", "val"), ("train", "test"), ("val", "test")):
-        gap = min(abs(a - b) for a in planes(first) for b in planes(second))
-        # Linear interpolation reads one more voxel on either side of a displaced plane.
-        assert gap > 2 * anatomy.MAX_THROUGH_PLANE
-        reach = anatomy.MAX_THROUGH_PLANE
-        touched = [
-            {z for p in planes(s) for z in range(math.floor(p - reach), math.ceil(p + reach) + 1)}
-            for s in (first, second)
-        ]
-        assert not touched[0] & touched[1]
-        assert not np.allclose(
-            anatomy.subject(0, first, 0).affine, anatomy.subject(0, second, 0).affine
-        )
-
-
-def test_deformations_stay_within_their_band():
-    y, x = pixel_grid(40, 40, *anatomy.FIELD_OF_VIEW)
-    for number in range(10):
-        points = anatomy.template_points(anatomy.subject(0, "train", number), 80, y, x)
-        assert np.abs(points[0] - 80).max() <= anatomy.MAX_THROUGH_PLANE
-
-
-def test_sixty_test_slices_are_three_planes_of_each_of_twenty_subjects():
-    found = [splits.locate("test", index) for index in range(60)]
-    assert len(set(found)) == 60
-    assert sorted(place.subject for place in found) == sorted(list(range(20)) * 3)
-    assert len({place.subject for place in found[:20]}) == 20
-    assert splits.locate("test", 60).subject == 20
-
-
-@given(st.integers(0, 2000), st.sampled_from(SPLITS), st.integers(0, 3))
-def test_a_slice_is_found_without_counting_the_others(index, split, seed):
-    place = splits.locate(split, index, seed)
-    assert place == splits.locate(split, index, seed)
-    assert place.plane in planes(split)
-
-
 def test_subjects_differ():
     images = [data.brain("test", index, **SMALL).target[0].abs() for index in (0, 3, 6, 9)]
     assert len({splits.locate("test", index).subject for index in (0, 3, 6, 9)}) == 4
@@ -187,21 +129,6 @@ def test_slices_of_a_subject_share_its_coils_up_to_height():
     other = data.brain("test", 1, **SMALL)
     near = (first.maps - second.maps).norm()
     assert 0 < near < 0.5 * (first.maps - other.maps).norm()
-
-
-def test_coil_maps_are_smooth_and_distinct():
-    y, x = pixel_grid(64, 64, *anatomy.FIELD_OF_VIEW)
-    maps = coil_maps(8, 0.0, y, x, generator(0, "coils"))
-    assert np.abs(np.diff(maps, axis=1)).max() < 0.15
-    correlation = np.abs(np.corrcoef(maps.reshape(8, -1)))
-    assert (correlation - np.eye(8)).max() < 0.9
-
-
-def test_random_field_has_its_standard_deviation():
-    y, x = pixel_grid(100, 100, 200.0, 200.0)
-    values = RandomField.draw(8.0, 2.0, generator(0, "field")).plane(0.0, y, x)
-    assert values.std() == pytest.approx(2.0, rel=0.15)
-    assert np.abs(np.diff(values, axis=0)).max() < 3.0
 
 
 @pytest.mark.parametrize(
@@ -264,85 +191,6 @@ def test_dataset_refuses_what_it_does_not_know():
     for index in (-1, 2):
         with pytest.raises(IndexError, match=r"index must lie in \[0, 2\)"):
             dataset[index]
-
-
-def test_collate_joins_scans_and_shares_their_mask():
-    scans = [data.brain("test", index, **SMALL) for index in range(3)]
-    batch = data.collate([data.collate(scans[:2]), scans[2]])
-    assert len(batch) == 3 and batch.mask.shape == (1, 1, 1, 64)
-    for index, scan in enumerate(scans):
-        assert torch.equal(batch.kspace[index], scan.kspace[0])
-        assert torch.equal(batch.target[index], scan.target[0])
-        assert batch.scale[index].item() == pytest.approx(scan.scale)
-        assert (batch.subject[index], batch.slice_index[index]) == (scan.subject, index)
-    peaks = batch.operator.adjoint(batch.kspace).abs().flatten(1).amax(1)
-    torch.testing.assert_close(peaks, torch.ones(3))
-
-
-def test_collate_keeps_masks_that_differ():
-    scans = [data.brain("test", 0, mask_seed=seed, **SMALL) for seed in (0, 1)]
-    batch = data.collate(scans)
-    assert torch.equal(batch.mask, torch.cat([scan.mask for scan in scans]))
-    assert torch.equal(batch.operator.forward(batch.target) == 0, batch.kspace == 0)
-
-
-def test_collate_refuses_what_does_not_fit():
-    scan = data.brain("test", 0, **SMALL)
-    with pytest.raises(ValueError, match="at least one scan"):
-        data.collate([])
-    with pytest.raises(ValueError, match="share split and shape"):
-        data.collate([scan, data.brain("val", 0, **SMALL)])
-    with pytest.raises(ValueError, match="share split and shape"):
-        data.collate([scan, data.brain("test", 0, height=32, width=64, n_coils=4)])
-
-
-def test_scan_moves_and_refuses_parts_that_do_not_fit():
-    scan = data.brain("test", 0, **SMALL)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    moved = scan.to(device)
-    assert all(getattr(moved, name).device.type == device for name in TENSORS)
-    assert same(scan, moved.to("cpu"))
-    parts = {field.name: getattr(scan, field.name) for field in fields(scan)}
-    with pytest.raises(ValueError, match="target must have shape"):
-        data.Scan(**{**parts, "target": scan.target[:, :32]})
-    with pytest.raises(ValueError, match="kspace must have the shape of maps"):
-        data.Scan(**{**parts, "kspace": scan.kspace[:, :1]})
-
-
-@pytest.mark.parametrize(
-    ("split", "index", "protocol"),
-    [
-        ("train", 5, {"height": 64, "width": 64, "n_coils": 4}),
-        ("val", 3, {"height": 96, "width": 80, "n_coils": 5}),
-        ("test", 41, {"height": 40, "width": 72, "n_coils": 2, "sampling_rate": 0.5, "seed": 3}),
-        ("train", 37, {"height": 128, "width": 128, "n_coils": 3, "noise": 0.02}),
-    ],
-)
-def test_a_scan_is_that_of_the_slow_simulator(split, index, protocol):
-    settings = simulator.Protocol(**protocol)
-    found = simulate(settings, split, index)
-    kspace, maps, target, scale = simulator_reference.scan(settings, split, index)
-    assert found.scale == pytest.approx(scale, rel=1e-6)
-    for name, value in (("kspace", kspace), ("maps", maps), ("target", target)):
-        largest = np.abs(value).max()
-        assert np.abs(getattr(found, name)[0].numpy() - value).max() <= 1e-6 * largest, name
-
-
-@pytest.mark.parametrize("plane", [2, 44, 80, 123])
-def test_no_tissue_lies_where_none_is_seen(plane):
-    rng = np.random.default_rng(plane)
-    y, x = rng.uniform(-5, 240, 20_000), rng.uniform(-5, 200, 20_000)
-    z = plane + rng.uniform(-1.5, 1.5, 20_000)
-    seen = sees_tissue(plane, 1.5, y, x)
-    found = sum(map_coordinates(v, np.stack([z, y, x]), order=1) for v in template())
-    assert (found[~seen] == 0).all()
-    assert (found[seen] > 0).mean() > (0.8 if plane > 2 else 0)
-
-
-def test_unsampled_kspace_is_plus_zero():
-    scan = simulate(simulator.Protocol(**SMALL), "test", 0)
-    unsampled = torch.view_as_real(scan.kspace[..., ~scan.mask.flatten()])
-    assert (unsampled == 0).all() and not unsampled.signbit().any()
 
 
 def test_the_memory_of_a_dataset_is_bounded():

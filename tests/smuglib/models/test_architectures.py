@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from smuglib.models import architectures
 from smuglib.models.architectures import Conv2d, SlopedReLU
 from smuglib.random import generator
 
@@ -138,3 +139,37 @@ def test_frozen_convolution_follows_autocast():
         gradients.append(torch.autograd.grad(y.float().sum(), x)[0])
     assert gradients[0].dtype == torch.float32
     torch.testing.assert_close(*gradients, rtol=0.02, atol=0.02)
+
+
+@pytest.mark.parametrize("learned", [False, True])
+@pytest.mark.parametrize(("size", "stride", "shape"), CONVOLUTIONS)
+def test_a_processor_without_bfloat16_rounds_the_same(size, stride, shape, learned, monkeypatch):
+    """Expected: rounded operands multiplied in float64, and the sum rounded once."""
+    monkeypatch.setattr(architectures, "_emulates", lambda x: torch.is_autocast_enabled("cpu"))
+    module, _ = convolutions(size, stride, learned=learned)
+    module.float()
+    exact, _ = convolutions(size, stride, learned=learned)
+    with torch.no_grad():
+        for parameter in exact.parameters():
+            parameter.copy_(parameter.float().bfloat16())
+    x = torch.randn(2, 2, *shape, generator=generator(0, "x"))
+    results = []
+    for network, image in ((module, x), (exact, x.bfloat16().double())):
+        image = image.requires_grad_(True)
+        with torch.autocast("cpu", torch.bfloat16, enabled=network is module):
+            y = network(image)
+        results.append((y.double(), torch.autograd.grad(y.float().sum(), image)[0].double()))
+    assert y.dtype == torch.float64 and results[0][0].isfinite().all()
+    # A bfloat16 has 8 bits: half a unit of its last place, and float32's error of the sum.
+    for ours, theirs in zip(*results, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=2**-8, atol=1e-6)
+
+
+def test_only_a_processor_without_bfloat16_rounds_by_itself():
+    x = torch.ones(1)
+    assert not architectures._emulates(x)
+    with torch.autocast("cpu", torch.float16):
+        assert not architectures._emulates(x)
+    with torch.autocast("cpu", torch.bfloat16):
+        native = torch.ops.mkldnn._is_mkldnn_bf16_supported()
+        assert architectures._emulates(x) != native

@@ -8,7 +8,7 @@ import pytest
 from smugbook.chapters.controls import tables
 from smugbook.experiments import seeds
 from smuglib.evaluation import Interval
-from tests.smugbook.chapters.test_table1 import SCENARIOS, block
+from tests.table1 import SCENARIOS, block
 
 BLOCK = block()
 FRAMES = {

@@ -11,7 +11,7 @@ from smugbook.chapters.what_we_know import claims as what_we_know_claims
 from smugbook.chapters.what_we_know import evidence
 from smuglib.evaluation import Interval, claims, compare, table_scenarios
 from smuglib.evaluation.claims import Claim, Evidence
-from tests.smugbook.chapters.test_table1 import GAINS, block
+from tests.table1 import GAINS, block
 
 SCENARIOS = table_scenarios()
 ABOVE, BELOW, AROUND = Interval(1, 0.5, 1.5), Interval(-1, -1.5, -0.5), Interval(0.1, -0.4, 0.6)

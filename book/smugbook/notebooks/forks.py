@@ -1,0 +1,65 @@
+"""Commands and kernels in forks of one process that has imported everything: `smugbook.standby`.
+
+Importing torch, pandas and matplotlib takes longer than most chapters of a small profile, and a
+chapter does it twice. While a workflow runs, that process stands by; `forward` hands a command to
+it and stays in the command's place: it passes signals on, ends with the command's exit code, and
+takes the command with it when it is killed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+VARIABLE = "SMUGBOOK_FORKS"
+"""Environment variable with the socket of the process, if one stands by."""
+
+PASSED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def start() -> None:
+    """Let a process stand by until this one ends, for the commands that this one starts."""
+    # Elsewhere, forking a process that has loaded torch is not safe.
+    if sys.platform != "linux" or VARIABLE in os.environ:
+        return
+    command = [sys.executable, "-m", "smugbook.standby"]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    os.environ[VARIABLE] = process.stdout.readline().strip()
+
+
+def forward(path: str, kind: str, arguments: Sequence[str]) -> int | None:
+    """Run ``kind``, command or kernel, in a fork; None if nobody stands by at the socket."""
+    parent, connection = os.getppid(), socket.socket(socket.AF_UNIX)
+    try:
+        connection.connect(path)
+    except OSError:
+        connection.close()
+        return None
+    request = {
+        "kind": kind,
+        "arguments": list(arguments),
+        "folder": str(Path.cwd()),
+        "environment": dict(os.environ),
+    }
+    body = json.dumps(request).encode()
+    socket.send_fds(connection, [len(body).to_bytes(8, "big")], [0, 1, 2])
+    connection.sendall(body)
+    for number in PASSED_ON:
+        signal.signal(number, lambda received, _: connection.sendall(bytes([received])))
+    while not select.select([connection], [], [], 1.0)[0]:
+        if os.getppid() != parent:
+            return 1
+    answer = connection.recv(1)
+    return answer[0] if answer else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(forward(sys.argv[1], "kernel", sys.argv[2:]))

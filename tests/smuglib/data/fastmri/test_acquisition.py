@@ -1,0 +1,159 @@
+"""A slice of a volume as a scan: the crop, the mask, the protocol, clear errors."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+import torch
+
+from smuglib.data import simulator
+from smuglib.data.fastmri.acquisition import FastMRIProtocol, load_slice
+from smuglib.data.fastmri.espirit import Espirit
+from smuglib.data.fastmri.field_of_view import crop_field_of_view
+from smuglib.data.fastmri.volume import Volume
+from smuglib.operators import SenseOperator
+from tests.fastmri_files import (
+    COLUMNS,
+    HEIGHT,
+    N_COILS,
+    SMALL,
+    WIDTH,
+    relative,
+    same,
+    scanned,
+    truth,
+    write,
+)
+
+pytest.importorskip("h5py", reason="needs the extra 'fastmri'")
+pytest.importorskip("sigpy", reason="needs the extra 'fastmri'")
+
+
+def test_shapes_dtypes_and_notes(scan):
+    assert scan.kspace.shape == scan.maps.shape == (1, N_COILS, HEIGHT, WIDTH)
+    assert scan.mask.shape == (1, 1, 1, WIDTH)
+    assert scan.target.shape == (1, HEIGHT, WIDTH)
+    assert {t.dtype for t in (scan.kspace, scan.maps, scan.target)} == {torch.complex64}
+    assert (scan.split, scan.slice_index) == ("test", 0)
+
+
+def test_the_zero_filled_image_has_maximum_one_and_unsampled_columns_are_zero(scan):
+    assert scan.operator.adjoint(scan.kspace).abs().max().item() == pytest.approx(1)
+    assert torch.equal(scan.kspace.abs().sum((0, 1, 2)) > 0, scan.mask.flatten())
+
+
+def test_cropped_kspace_is_the_forward_model_of_the_cropped_problem(scan):
+    maps, image = truth()
+    expected = SenseOperator(maps, scan.mask).forward(image)
+    assert relative(scan.kspace * scan.scale, expected) < 1e-5
+
+
+def test_width_none_keeps_the_measured_columns(path):
+    kept = load_slice(path, 0, **{**SMALL, "width": None})
+    assert kept.kspace.shape[-2:] == (HEIGHT, COLUMNS)
+    raw = crop_field_of_view(scanned(0), HEIGHT, -2) * kept.mask
+    torch.testing.assert_close(kept.kspace * kept.scale, raw)
+
+
+def test_columns_filled_with_zeros_are_not_samples(tmp_path):
+    kspace = scanned(0)
+    kspace[..., :6] = 0
+    kspace[..., -3:] = 0
+    path = write(tmp_path / "padded.h5", kspace)
+    full = {**SMALL, "sampling_rate": 1.0}
+    kept = load_slice(path, 0, **{**full, "width": None})
+    assert kept.mask.flatten().nonzero().flatten().tolist() == list(range(6, COLUMNS - 3))
+    # Columns 6 to 56 of 60 are the frequencies -24/60 to 26/60: -19/48 to 20/48 lie within.
+    cropped = load_slice(path, 0, **full)
+    assert cropped.mask.flatten().nonzero().flatten().tolist() == list(range(5, 45))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"sampling_rate": 0.6},
+        {"height": 48},
+        {"width": 40},
+        {"center_fraction": 0.4},
+        {"mask_seed": 1},
+        {"espirit": Espirit(crop=0.5)},
+    ],
+)
+def test_every_option_changes_the_scan(path, scan, change):
+    assert not same(scan, load_slice(path, 0, **{**SMALL, **change}))
+
+
+def test_the_same_arguments_give_the_same_bits(path, scan):
+    assert same(scan, load_slice(Volume.open(path), 0, **SMALL))
+
+
+def test_the_mask_is_that_of_the_embedded_set(scan):
+    assert torch.equal(scan.mask, simulator.Protocol(**SMALL).mask())
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"height": 16}, "height must be an integer >= 32"),
+        ({"width": 0}, "width must be an integer >= 32"),
+        ({"n_coils": 1}, "n_coils must be an integer >= 2"),
+        ({"mask_seed": -1}, "mask_seed must be"),
+        ({"sampling_rate": 0.01}, "sampling_rate 0.01 allows|center_fraction"),
+        ({"source": "both"}, "source must be one of 'retrospective', 'file'"),
+        ({"source": "file"}, "width must be None with source 'file'"),
+    ],
+)
+def test_protocol_refuses_the_impossible(change, message):
+    with pytest.raises(ValueError, match=message):
+        FastMRIProtocol(**change)
+
+
+def test_protocol_that_a_volume_does_not_fit(path):
+    with pytest.raises(ValueError, match=r"volume\.h5 does not fit.*4 coils, n_coils asks for 8"):
+        load_slice(path, 0, **SMALL, n_coils=8)
+    with pytest.raises(ValueError, match="fewer than the 320 x 320"):
+        load_slice(path, 0)
+
+
+def test_file_with_its_own_mask(tmp_path):
+    mask = simulator.Protocol(
+        height=32, width=COLUMNS, sampling_rate=0.5, center_fraction=0.3
+    ).mask()
+    path = write(tmp_path / "test.h5", scanned(0) * mask, mask=mask.flatten())
+    scan = load_slice(path, 0, height=HEIGHT, width=None, source="file")
+    assert torch.equal(scan.mask, mask)
+    assert scan.operator.adjoint(scan.kspace).abs().max().item() == pytest.approx(1)
+    assert scan.target.isnan().all()
+    with pytest.raises(ValueError, match=r"test\.h5 is undersampled, 30 of 60 columns"):
+        load_slice(path, 0, **SMALL)
+    full = write(tmp_path / "full.h5", scanned(0), mask=mask.flatten())
+    complete = load_slice(full, 0, height=HEIGHT, width=None, source="file")
+    assert torch.equal(complete.kspace, scan.kspace)
+    assert complete.target.isfinite().all()
+
+
+def test_mask_that_is_missing_or_does_not_fit(path, tmp_path):
+    with pytest.raises(ValueError, match="lacks 'mask', which source 'file' asks for"):
+        load_slice(path, 0, height=HEIGHT, width=None, source="file")
+    odd = write(tmp_path / "odd.h5", scanned(0), mask=torch.ones(COLUMNS - 1).bool())
+    with pytest.raises(ValueError, match=r"mask of .*odd\.h5 must have shape \(60,\), got \(59,\)"):
+        Volume.open(odd).mask()
+
+
+def test_missing_file(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"no file .*absent\.h5: expected a fastMRI multi"):
+        load_slice(tmp_path / "absent.h5", 0)
+
+
+@pytest.mark.parametrize("index", [-1, 2])
+def test_slice_index_out_of_range(path, index):
+    with pytest.raises(IndexError, match=rf"volume\.h5 must lie in \[0, 2\), got {index}"):
+        load_slice(path, index, **SMALL)
+
+
+@pytest.mark.parametrize("package", ["h5py", "sigpy.mri.app"])
+def test_missing_package_names_the_extra(path, monkeypatch, package):
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(ImportError, match=r"pip install 'smuglib\[fastmri\]'"):
+        load_slice(path, 0, **SMALL)
