@@ -148,9 +148,7 @@ def test_a_damaged_log_is_refused(tmp_path):
     kept.read_log("smug", 0.05)
     for content in damaged(whole, n_cuts=20):
         log.write_bytes(content)
-        with pytest.raises(
-            UnreadableFileError, match=r"smug_s0\.05\.csv cannot be read: it is dam"
-        ):
+        with pytest.raises(UnreadableFileError, match=r"smug_s0\.05\.csv cannot be read"):
             kept.read_log("smug", 0.05)
 
 
