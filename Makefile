@@ -71,6 +71,7 @@ ship:
 	    if [ -d "$$variant$$part" ]; then mkdir -p "$$target" && cp -r "$$variant$$part" "$$target/"; fi; \
 	  done; \
 	done
+	find book/shipped/$(PROFILE) smuglib/shipped/$(PROFILE) -name '.*' -type f -delete
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -1,14 +1,32 @@
-"""Files on disk: written whole or not at all, and identified by their hash."""
+"""Files on disk: whole or not at all, one writer at a time, and told from damaged ones.
+
+A file that carries a seal holds the hash of its own content, so that whoever reads it knows whether
+it is what was written.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+import re
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
+
+from filelock import FileLock, Timeout
+
+PATIENCE = 1.0
+"""Seconds that `locked` waits before it says so."""
+
+SEAL = "seal-sha256-" + "0" * 64
+"""Stands in a file where `sealed` puts the hash."""
+
+DAMAGED = "it is damaged: its content is not what its own hash says; fetch it, or make it, anew"
+"""Why a file is not read whose seal is broken."""
 
 
 class UnreadableFileError(ValueError):
@@ -27,7 +45,8 @@ def replacing(path: Path | str) -> Iterator[Path]:
     """Give a temporary path that takes the place of ``path`` when the block ends well.
 
     If the block raises, ``path`` stays as it was and the temporary file is removed. It lies beside
-    ``path``, in a folder that is created, with the same suffix.
+    ``path``, in a folder that is created, with the same suffix. Not even a power loss leaves half a
+    file: what was written is on the disk before the name is.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -35,9 +54,41 @@ def replacing(path: Path | str) -> Iterator[Path]:
     temporary = path.with_name(f".{path.stem}.{uuid4().hex}{path.suffix}")
     try:
         yield temporary
+        _sync(temporary, os.O_RDWR)
         os.replace(temporary, path)
+        # Windows, and some file systems, cannot sync a folder: their own order must do.
+        with suppress(OSError):
+            _sync(path.parent, os.O_RDONLY)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _sync(path: Path, flags: int) -> None:
+    handle = os.open(path, flags)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def locked(path: Path | str) -> Iterator[None]:
+    """Let one thread of one process at a time into the block; the others wait, with a warning.
+
+    The lock file ``path`` stays: to remove it would let two in. A killed process frees its lock.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=PATIENCE)
+    except Timeout:
+        warnings.warn(f"waiting for another process that writes to {path.parent}", stacklevel=3)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def project_root(start: Path | None = None) -> Path:
@@ -50,15 +101,77 @@ def project_root(start: Path | None = None) -> Path:
     return next((folder for folder in folders if (folder / "_toc.yml").is_file()), start)
 
 
-def write_text(path: Path | str, text: str) -> None:
-    """Write a text file whole or not at all."""
+def written(number: float) -> str:
+    """Write a number for the name of a file: shortly, but no two numbers alike.
+
+    Examples
+    --------
+    >>> written(0.10), written(0.05000001)
+    ('0.1', '0.05000001')
+    """
+    short = f"{number:g}"
+    return short if float(short) == number else repr(float(number))
+
+
+def sealed(content: bytes) -> bytes:
+    """Put the hash of a file's content into it, in the place of its `SEAL`."""
+    prefix = SEAL.encode()[:-64]
+    digest = hashlib.sha256(content).hexdigest().encode()
+    return content.replace(SEAL.encode(), prefix + digest, 1)
+
+
+def is_whole(content: bytes) -> bool | None:
+    """Return whether a file's content is what `sealed` made of it; None if it carries no seal."""
+    found = re.search(SEAL.encode()[:-64] + b"(.{64})", content, re.DOTALL)
+    if found is None:
+        return None
+    blank = content[: found.start()] + SEAL.encode() + content[found.end() :]
+    return hashlib.sha256(blank).hexdigest().encode() == found[1]
+
+
+def write_bytes(path: Path | str, content: bytes) -> None:
+    """Write a file whole or not at all."""
     with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_bytes(content)
+
+
+def write_text(path: Path | str, text: str) -> None:
+    """Write a text file whole or not at all, with the newlines that it has."""
+    write_bytes(path, text.encode())
 
 
 def write_json(path: Path | str, value: object) -> None:
     """Write a JSON file whole or not at all, keys sorted."""
-    write_text(path, json.dumps(value, indent=2, sort_keys=True) + "\n")
+    write_bytes(path, _json(value))
+
+
+def sealed_json(value: Mapping[str, Any]) -> bytes:
+    """Return the content of a JSON file as `write_json` writes it, with a seal."""
+    return sealed(_json({**value, "seal": SEAL}))
+
+
+def read_json(path: Path | str) -> dict[str, Any]:
+    """Read a JSON file of named values, and check its seal if it carries one."""
+    content = read_text_bytes(path)
+    try:
+        value = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise UnreadableFileError(path, f"it is not a whole JSON file: {error}") from error
+    if not isinstance(value, dict):
+        raise UnreadableFileError(path, "it is no JSON file of named values")
+    whole = is_whole(content)
+    if whole is False or ("seal" in value and not whole):
+        raise UnreadableFileError(path, DAMAGED)
+    return {name: kept for name, kept in value.items() if name != "seal"}
+
+
+def _json(value: object) -> bytes:
+    return (json.dumps(value, indent=2, sort_keys=True) + "\n").encode()
+
+
+def read_text_bytes(path: Path | str) -> bytes:
+    """Read a text file with the newlines that it was written with: git on Windows changes them."""
+    return Path(path).read_bytes().replace(b"\r\n", b"\n")
 
 
 def sha256(path: Path | str) -> str:

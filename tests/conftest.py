@@ -22,3 +22,9 @@ def smoke_book(tmp_path_factory):
     folder = tmp_path_factory.mktemp("smoke")
     run_smoke(folder)
     return folder
+
+
+@pytest.fixture(autouse=True)
+def no_power_loss(monkeypatch):
+    """Do not wait for the disk: a test that is about losing power brings its own ``os.fsync``."""
+    monkeypatch.setattr(os, "fsync", lambda handle: None)

@@ -81,6 +81,8 @@ def cached(protocol: Protocol, split: str, index: int) -> Scan:
     content = folder.read(path)
     scan = None if content is None else unpacked(content, name, split, index)
     if scan is None:
+        if content is not None:
+            warnings.warn(f"{folder.path / path} is damaged: it is simulated again", stacklevel=2)
         scan = simulate(protocol, split, index)
         folder.write(path, packed(scan, name))
     return scan

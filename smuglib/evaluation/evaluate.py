@@ -18,7 +18,7 @@ from tqdm import tqdm
 from smuglib import checks, metrics, provenance, sampling
 from smuglib.consistency.step import MismatchedStep, SolverName, Step
 from smuglib.data.scan import Scan
-from smuglib.evaluation import scores
+from smuglib.evaluation import records, scores
 from smuglib.evaluation.scenarios import Scenario
 from smuglib.evaluation.scores import Score
 from smuglib.evaluation.trial import check_single, reconstruct
@@ -67,7 +67,8 @@ def evaluate(
         the scenarios after it where it is not the usual one.
     partial
         CSV file that is rewritten after every scan. Rows that it already holds, of the same
-        settings, weights and seed, are taken from it: an interrupted evaluation resumes.
+        settings, weights and seed, are taken from it: an interrupted evaluation resumes. If it is
+        damaged, all is computed again, with a warning.
     keep
         Called with every row that is computed and with its reconstruction, complex,
         ``[1, height, width]``, on the network's device.
@@ -87,10 +88,8 @@ def evaluate(
         "versions": "; ".join(f"{name} {value}" for name, value in provenance.versions().items()),
         "device": provenance.device_name(device),
     }
-    known = {}
-    if partial is not None and Path(partial).is_file():
-        held = scores.rows_of(scores.read(partial, verify=False))
-        known = {row.identity: row for row in held}
+    held = [] if partial is None else records.kept(partial, Score)
+    known = {row.identity: row for row in held}
     rows: list[Score] = []
     bar = tqdm(total=len(scans) * len(scenarios), desc=method, disable=not progress)
     with bar, tf32(False):
@@ -102,7 +101,7 @@ def evaluate(
             if partial is not None:
                 ours = {row.identity for row in rows}
                 rest = [row for identity, row in known.items() if identity not in ours]
-                scores.write(partial, [*rows, *rest])
+                records.keep(partial, [*rows, *rest], Score)
     return rows
 
 

@@ -93,13 +93,12 @@ def collect(
     """Measure a network at many slices in many scenarios; an interrupted run resumes.
 
     Slices that the CSV file ``partial`` holds come first and are not measured again: it must be of
-    the same code, weights and settings. It is rewritten after every slice. See `measured`.
+    the same code, weights and settings. It is rewritten after every slice; if it is damaged, all is
+    measured again, with a warning. See `measured`.
     """
     if not scenarios:
         raise ValueError("scenarios must hold at least one name, got none")
-    found: list[Measurement] = []
-    if Path(partial).is_file():
-        found = records.rows_of(records.read(partial, Measurement, verify=False), Measurement)
+    found = records.kept(partial, Measurement)
     done = {(row.split, row.slice) for row in found}
     for scan in tqdm(scans, desc=method, disable=not progress):
         if (scan.split, int(scan.slice_index)) not in done:
@@ -112,5 +111,5 @@ def collect(
                     training_sigma=training_sigma,
                     seed=seed,
                 )
-            records.write(partial, found, Measurement)
+            records.keep(partial, found, Measurement)
     return found

@@ -2,16 +2,18 @@
 
 A kind of row is a dataclass whose fields are numbers and words. Beside ``<name>.csv`` stands
 ``<name>.json`` with the provenance of the whole file and the hash that tells a truncated or
-edited file.
+edited file. Several processes may write to one folder: they wait for each other.
 """
 
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
-import json
 import math
-from collections.abc import Iterable
+import warnings
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
@@ -19,6 +21,7 @@ from typing import Any, ClassVar, TypeVar
 import pandas as pd
 
 from smuglib import files
+from smuglib.files import UnreadableFileError
 
 
 @dataclass(frozen=True)
@@ -58,18 +61,65 @@ def write(
     path: Path | str,
     rows: Iterable[RecordType],
     kind: type[RecordType],
-    provenance: dict[str, Any] | None = None,
+    provenance: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write rows to a CSV file, whole or not at all, and its folder.
+    """Write rows to a CSV file, and ``provenance`` with the file's hash to the JSON file beside it.
 
-    Parameters
-    ----------
-    provenance
-        Values that `json.dumps` accepts, for the JSON file beside it (see
-        `smuglib.provenance.describe`). Without it no JSON file is written, and the rows can
-        be read with ``verify=False`` only.
+    A run that is stopped at any point leaves the old pair or the new one. ``provenance`` holds
+    values that `json.dumps` accepts (see `smuglib.provenance.describe`).
     """
-    rows, path = list(rows), Path(path)
+    path = Path(path)
+    with _locked(path):
+        _write(path, list(rows), kind, provenance or {})
+
+
+def update(
+    path: Path | str,
+    kind: type[RecordType],
+    change: Callable[[list[RecordType]], Iterable[RecordType]],
+    provenance: Mapping[str, Any],
+) -> pd.DataFrame:
+    """Write what ``change`` makes of a file's rows, of none at first; return what it then holds.
+
+    No other process changes the file between reading and writing.
+    """
+    path = Path(path)
+    with _locked(path):
+        held = rows_of(read(path, kind), kind) if path.is_file() else []
+        _write(path, list(change(held)), kind, provenance)
+        return read(path, kind)
+
+
+def keep(path: Path | str, rows: Iterable[RecordType], kind: type[RecordType]) -> None:
+    """Add rows to what `kept` returns, before those that are there and in place of their equals."""
+    path, new = Path(path), list(rows)
+    replaced = {row.identity for row in new}
+    with _locked(path):
+        rest = [row for row in kept(path, kind) if row.identity not in replaced]
+        _write(path, [*new, *rest], kind, {})
+
+
+def kept(path: Path | str, kind: type[RecordType]) -> list[RecordType]:
+    """Return the rows that an interrupted run left; none, with a warning, if they are damaged."""
+    try:
+        return rows_of(read(path, kind), kind) if Path(path).is_file() else []
+    except (FileNotFoundError, UnreadableFileError) as error:
+        warnings.warn(f"{error}; what it held is computed again", stacklevel=3)
+        return []
+
+
+def _locked(path: Path) -> AbstractContextManager[None]:
+    return files.locked(path.parent / ".records.lock")
+
+
+def _write(
+    path: Path, rows: list[RecordType], kind: type[RecordType], provenance: Mapping[str, Any]
+) -> None:
+    """Write a pair of files, its folder locked.
+
+    Between the two, the new JSON file stands beside the old CSV file: it holds the old provenance,
+    too, until the CSV file is replaced.
+    """
     _check_rows(rows)
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, kind.columns(), lineterminator="\n")
@@ -78,10 +128,16 @@ def write(
         {name: "" if value != value else value for name, value in asdict(row).items()}
         for row in rows
     )
-    files.write_text(path, buffer.getvalue())
-    if provenance is not None:
-        written = {"rows": len(rows), "sha256": files.sha256(path)}
-        files.write_json(path.with_suffix(".json"), {**provenance, **written})
+    content = buffer.getvalue().encode()
+    new = {**provenance, "rows": len(rows), "sha256": hashlib.sha256(content).hexdigest()}
+    try:
+        both = {**new, "previous": _pair(path)[1]}
+    except (FileNotFoundError, UnreadableFileError):
+        both = new
+    files.write_bytes(path.with_suffix(".json"), files.sealed_json(both))
+    files.write_bytes(path, content)
+    if both != new:
+        files.write_bytes(path.with_suffix(".json"), files.sealed_json(new))
 
 
 def read(path: Path | str, kind: type[RecordType], *, verify: bool = True) -> pd.DataFrame:
@@ -93,22 +149,20 @@ def read(path: Path | str, kind: type[RecordType], *, verify: bool = True) -> pd
     ------
     FileNotFoundError
         If the CSV file, or with ``verify`` its JSON file, is missing.
-    ValueError
+    UnreadableFileError
         If the file is truncated or edited, lacks a column, has an unknown one, or holds a value
         of the wrong type.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"no records file {path}")
-    if verify:
-        _verify(path)
-    with path.open(encoding="utf-8", newline="") as file:
-        reader = csv.DictReader(file)
-        columns = kind.columns()
+    path, columns = Path(path), kind.columns()
+    content = _pair(path)[0] if verify else _content(path)
+    try:
+        reader = csv.DictReader(io.StringIO(content.decode(), newline=""))
         _check_columns(path, columns, list(reader.fieldnames or []))
         rows = [_parsed(path, number, row, kind) for number, row in enumerate(reader, start=2)]
-    frame = pd.DataFrame([asdict(row) for row in rows], columns=list(columns))
-    return frame.astype({name: kept for name, kept in columns.items() if kept != "str"})
+        frame = pd.DataFrame([asdict(row) for row in rows], columns=list(columns))
+        return frame.astype({name: type_ for name, type_ in columns.items() if type_ != "str"})
+    except (UnicodeDecodeError, csv.Error, OverflowError) as error:
+        raise UnreadableFileError(path, f"it is no table of records: {error}") from error
 
 
 def rows_of(frame: pd.DataFrame, kind: type[RecordType]) -> list[RecordType]:
@@ -125,21 +179,52 @@ def read_provenance(path: Path | str) -> dict[str, Any]:
     Raises
     ------
     FileNotFoundError
-        If the JSON file is missing.
-    ValueError
-        If it is no whole JSON file of this module.
+        If one of the two files is missing.
+    UnreadableFileError
+        If one of them is damaged.
     """
-    path = Path(path).with_suffix(".json")
+    return _pair(Path(path))[1]
+
+
+def read_any(path: Path | str) -> pd.DataFrame:
+    """Read a file of records of whatever kind, and check its hash as `read` does."""
+    return pd.read_csv(io.BytesIO(_pair(Path(path))[0]))
+
+
+def _content(path: Path) -> bytes:
     if not path.is_file():
-        raise FileNotFoundError(f"no provenance file {path} beside the records")
-    try:
-        provenance: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{path} is not a whole JSON file: {error}") from error
-    missing = [key for key in ("rows", "sha256") if key not in provenance]
+        raise FileNotFoundError(f"no records file {path}")
+    return files.read_text_bytes(path)
+
+
+def _pair(path: Path, before: tuple[object, ...] = ()) -> tuple[bytes, dict[str, Any]]:
+    """Read a CSV file, and of the provenances in its JSON file the one that is the CSV file's.
+
+    Two that do not fit are read again, until they are those ``before``: another process may have
+    replaced one after the other was read.
+    """
+    beside = path.with_suffix(".json")
+    content = _content(path)
+    if not beside.is_file():
+        raise FileNotFoundError(f"no provenance file {beside} beside the records")
+    found = files.read_json(beside)
+    previous = found.pop("previous", None)
+    missing = [key for key in ("rows", "sha256") if key not in found]
     if missing:
-        raise ValueError(f"{path} lacks {missing[0]!r}: it is no provenance of records")
-    return provenance
+        raise UnreadableFileError(beside, f"it lacks {missing[0]!r}, so it tells of no records")
+    digest = hashlib.sha256(content).hexdigest()
+    for provenance in (found, previous):
+        if isinstance(provenance, dict) and provenance.get("sha256") == digest:
+            return content, provenance
+    misfit = (digest, repr(found))
+    if before != misfit:
+        return _pair(path, misfit)
+    n_rows = max(content.count(b"\n") - 1, 0)
+    raise UnreadableFileError(
+        path,
+        f"it is truncated or edited: it has {n_rows} rows and its hash is not that of the "
+        f"{found['rows']} rows written (see {beside.name}); remove both to compute it anew",
+    )
 
 
 def _check_rows(rows: list[RecordType]) -> None:
@@ -153,24 +238,16 @@ def _check_rows(rows: list[RecordType]) -> None:
         seen.add(row.identity)
 
 
-def _verify(path: Path) -> None:
-    provenance = read_provenance(path)
-    if files.sha256(path) != provenance["sha256"]:
-        n_rows = max(path.read_text(encoding="utf-8").count("\n") - 1, 0)
-        raise ValueError(
-            f"{path} is truncated or edited: it has {n_rows} rows and its hash is not that of "
-            f"the {provenance['rows']} rows written (see {path.with_suffix('.json').name})"
-        )
-
-
 def _check_columns(path: Path, columns: dict[str, str], found: list[str]) -> None:
     missing = [name for name in columns if name not in found]
     unknown = [name for name in found if name not in columns]
     if missing:
-        raise ValueError(f"{path} lacks column {missing[0]!r}: records need {', '.join(columns)}")
+        raise UnreadableFileError(
+            path, f"it lacks column {missing[0]!r}: records need {', '.join(columns)}"
+        )
     if unknown:
-        raise ValueError(
-            f"{path} has the unknown column {unknown[0]!r}: allowed are {', '.join(columns)}"
+        raise UnreadableFileError(
+            path, f"it has the unknown column {unknown[0]!r}: allowed are {', '.join(columns)}"
         )
 
 
@@ -179,14 +256,16 @@ def _parsed(path: Path, number: int, row: dict[str, Any], kind: type[RecordType]
     types = {"str": str, "int": int, "float": float}
     columns = kind.columns()
     if None in row or None in row.values():
-        raise ValueError(f"{path}, line {number}: not {len(columns)} fields, the file is truncated")
+        raise UnreadableFileError(
+            path, f"line {number} has not {len(columns)} fields, the file is truncated"
+        )
     values: dict[str, Any] = {}
     for name, type_name in columns.items():
         try:
             empty = name in kind.OPTIONAL and not row[name]
             values[name] = math.nan if empty else types[type_name](row[name])
         except ValueError as error:
-            raise ValueError(
-                f"{path}, line {number}: {name} must be of type {type_name}, got {row[name]!r}"
+            raise UnreadableFileError(
+                path, f"line {number}: {name} must be of type {type_name}, got {row[name]!r}"
             ) from error
     return kind(**values)

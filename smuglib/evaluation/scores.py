@@ -108,7 +108,7 @@ def update(
 
     Rows of the same settings are replaced, and rows of a method's other weights are dropped: they
     are outdated. ``weights`` are the hashes of the current ones, by method; other methods are left
-    alone.
+    alone, and so is what another process writes to the file at the same time.
 
     Raises
     ------
@@ -123,13 +123,15 @@ def update(
                 f"{row} is of the weights {row.weights_sha256}, not of those of its method: "
                 f"{weights.get(row.method, 'none are named')}"
             )
-    held = rows_of(read(path)) if Path(path).is_file() else []
     replaced = {row.identity for row in new}
-    current = [
-        row for row in held if weights.get(row.method, row.weights_sha256) == row.weights_sha256
-    ]
-    write(path, [*new, *(row for row in current if row.identity not in replaced)], provenance)
-    return read(path)
+
+    def change(held: list[Score]) -> list[Score]:
+        current = [
+            row for row in held if weights.get(row.method, row.weights_sha256) == row.weights_sha256
+        ]
+        return [*new, *(row for row in current if row.identity not in replaced)]
+
+    return evaluation_records.update(path, Score, change, provenance)
 
 
 def read(path: Path | str, *, verify: bool = True) -> pd.DataFrame:

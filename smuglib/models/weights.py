@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors import SafetensorError
+from safetensors import torch as safetensors
 from torch import Tensor
 
-from smuglib import checks
-from smuglib.files import replacing
+from smuglib import checks, files
+from smuglib.files import UnreadableFileError
 from smuglib.methods import METHODS, SIGMAS
 from smuglib.models import denoisers
 from smuglib.models.denoisers import Denoiser
@@ -23,38 +25,68 @@ SHIPPED = Path(__file__).parents[1] / "shipped"
 """Folder of the weights and records that come with the library, one folder per profile."""
 
 
-def save_tensors(path: Path | str, tensors: dict[str, Tensor], header: dict[str, Any]) -> None:
-    """Write tensors and a JSON header to a safetensors file, whole or not at all.
+def packed(tensors: Mapping[str, Tensor], header: Mapping[str, Any]) -> bytes:
+    """Return the content of a safetensors file with tensors, a JSON header and a seal.
 
     The header's values are those that `json.dumps` accepts; the file's metadata keeps them.
     """
     contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    with replacing(path) as temporary:
-        save_file(contiguous, temporary, metadata={"smuglib": json.dumps(header, sort_keys=True)})
+    # In one entry: safetensors writes several in a random order.
+    text = json.dumps({**header, "seal": files.SEAL}, sort_keys=True)
+    return files.sealed(safetensors.save(contiguous, metadata={"smuglib": text}))
 
 
-def read_tensors(path: Path | str) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def save_tensors(
+    path: Path | str, tensors: Mapping[str, Tensor], header: Mapping[str, Any]
+) -> None:
+    """Write what `packed` returns to a file, whole or not at all."""
+    files.write_bytes(path, packed(tensors, header))
+
+
+def read_tensors(
+    path: Path | str, *, verify: bool = True
+) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Read the tensors and the header that `save_tensors` wrote.
+
+    ``verify`` refuses a file without a seal, unless it is of the shipped weights, which are older:
+    their model card has their hashes.
 
     Raises
     ------
     FileNotFoundError
         If there is no such file.
-    ValueError
-        If the file is truncated, is no safetensors file, or has no header of this library.
+    UnreadableFileError
+        If the file is damaged, or was not written by this library.
     """
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"no weights file {path}")
+    content = path.read_bytes()
+    whole = files.is_whole(content)
+    if whole is False:
+        raise UnreadableFileError(path, files.DAMAGED)
+    if verify and not whole and not _is_shipped(content):
+        raise UnreadableFileError(
+            path,
+            "it has no seal, so it is damaged, or was not written by this library (if you trust "
+            "it, smuglib.models.weights.read_tensors(path, verify=False) reads it)",
+        )
     try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except SafetensorError as error:
-        raise ValueError(f"{path} is not a whole safetensors file: {error}") from error
-    if "smuglib" not in metadata:
-        raise ValueError(f"{path} holds no smuglib header: it was not written by this library")
-    return tensors, json.loads(metadata["smuglib"])
+        tensors = safetensors.load(content)
+        # What comes first is the length of the file's JSON header, in 8 bytes.
+        length = int.from_bytes(content[:8], "little")
+        metadata = json.loads(content[8 : 8 + length]).get("__metadata__", {})
+        header = dict(json.loads(metadata["smuglib"]))
+    except (SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise UnreadableFileError(path, f"it is no safetensors file of ours: {error}") from error
+    return tensors, {name: value for name, value in header.items() if name != "seal"}
+
+
+def _is_shipped(content: bytes) -> bool:
+    """Return whether a model card of shipped weights names the hash of a file's content."""
+    digest = hashlib.sha256(content).hexdigest()
+    cards = SHIPPED.glob("*/README.md")
+    return any(f"`{digest[:12]}`" in card.read_text(encoding="utf-8") for card in cards)
 
 
 def save_network(path: Path | str, network: UnrolledNetwork, **header: Any) -> None:  # noqa: ANN401
@@ -133,7 +165,7 @@ def load_denoiser_state(
 
 def file_name(method: str, sigma: float) -> str:
     """Return the file name of a trained network, such as ``smug_s0.05.safetensors``."""
-    return f"{method}_s{sigma:g}.safetensors"
+    return f"{method}_s{files.written(sigma)}.safetensors"
 
 
 def load(name: str, *, sigma: float = 0.05, profile: str = "default") -> UnrolledNetwork:

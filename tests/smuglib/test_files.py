@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from smuglib import files
+from tests.damage import damaged
 
 
 class Failure(Exception):
@@ -59,6 +63,106 @@ def test_the_temporary_file_is_a_hidden_sibling_with_the_same_suffix(tmp_path):
         assert temporary.suffix == ".csv"
         assert temporary.name.startswith(".")
         temporary.touch()
+
+
+def test_content_reaches_the_disk_before_its_name_and_the_name_before_the_end(
+    tmp_path, monkeypatch
+):
+    events = []
+    replace = os.replace
+
+    def named(handle):
+        events.append(("sync", os.path.realpath(f"/proc/self/fd/{handle}")))
+
+    def renamed(old, new):
+        events.append(("rename", str(new)))
+        replace(old, new)
+
+    monkeypatch.setattr(os, "fsync", named)
+    monkeypatch.setattr(os, "replace", renamed)
+    with files.replacing(tmp_path / "a") as temporary:
+        temporary.write_text("new")
+    assert events == [
+        ("sync", str(temporary)), ("rename", str(tmp_path / "a")), ("sync", str(tmp_path)),
+    ]  # fmt: skip
+
+
+def test_a_disk_that_fails_to_sync_leaves_the_old_file(tmp_path, monkeypatch):
+    path = tmp_path / "a"
+    path.write_text("old")
+
+    def fails(handle):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(os, "fsync", fails)
+    with pytest.raises(OSError, match="disk full"):
+        files.write_text(path, "new")
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_one_thread_at_a_time_is_let_in(tmp_path):
+    inside = []
+
+    def enter(number):
+        with files.locked(tmp_path / "new" / ".lock"):
+            inside.append(number)
+            time.sleep(0.005)
+            return len(inside), inside.pop()
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(enter, range(12))) == [(1, number) for number in range(12)]
+
+
+def test_a_lock_is_freed_by_an_error_and_waited_for_with_a_warning(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "PATIENCE", 0.01)
+    with pytest.raises(Failure), files.locked(tmp_path / ".lock"):
+        raise Failure
+    held, free = threading.Event(), threading.Event()
+
+    def hold():
+        with files.locked(tmp_path / ".lock"):
+            held.set()
+            free.wait(10)
+
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(hold)
+        held.wait(10)
+        threading.Timer(0.1, free.set).start()
+        with pytest.warns(UserWarning, match=f"waiting for another process that .* {tmp_path}"):
+            hold()
+
+
+# --- seals ----------------------------------------------------------------------------------------
+
+
+def test_a_seal_is_the_hash_of_all_else():
+    content = files.sealed(f"a {files.SEAL} b".encode())
+    assert files.is_whole(content) is True
+    assert hashlib.sha256(f"a {files.SEAL} b".encode()).hexdigest().encode() in content
+    assert files.is_whole(b"a b") is None
+    assert files.is_whole(f"a {files.SEAL} b".encode()) is False
+
+
+def test_no_damage_of_sealed_json_is_read_as_another_value(tmp_path):
+    value, path = {"name": "é", "numbers": [12.5, 1e-9], "none": None}, tmp_path / "a.json"
+    whole, found = files.sealed_json(value), []
+    for content in damaged(whole):
+        path.write_bytes(content)
+        try:
+            assert files.read_json(path) == value
+        except files.UnreadableFileError as error:
+            found.append(error.path)
+    assert len(found) > 300 and set(found) == {path}
+    path.write_bytes(whole.replace(b"\n", b"\r\n"))
+    assert files.read_json(path) == value
+
+
+@pytest.mark.parametrize("content", [b"", b"[1]", b"nul", b"\xff\xfe", b"[" * 100_000])
+def test_what_is_no_json_of_named_values_is_refused(tmp_path, content):
+    (tmp_path / "a.json").write_bytes(content)
+    with pytest.raises(files.UnreadableFileError, match=r"a\.json cannot be read: it is no"):
+        files.read_json(tmp_path / "a.json")
 
 
 def test_json_is_sorted_and_ends_with_a_newline(tmp_path):

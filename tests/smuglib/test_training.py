@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+import re
+import shutil
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from importlib.metadata import version
 
@@ -12,13 +16,15 @@ import pytest
 import torch
 from torch import nn
 
-from smuglib import files
+from smuglib import files, provenance
 from smuglib.models import denoisers
 from smuglib.models.weights import read_tensors
 from smuglib.random import complex_normal, generator
 from smuglib.training import NORM_MEMORY, Plan, Training, one_cycle
+from tests.crashes import crashes
 
 PLAN = Plan(updates=8, learning_rate=1e-2, clip_factor=2.0, n_validations=4, settings={"seed": 7})
+STATES = ("state", "state.previous")
 RESULTS = ("best.safetensors", "last.safetensors", "log.csv", "provenance.json")
 
 
@@ -29,13 +35,13 @@ class Interruption(Exception):
 class Run:
     """A small denoising problem, with the training that solves it."""
 
-    def __init__(self, folder, plan=PLAN, *, stop_at=None, scores=None, network=None):
+    def __init__(self, folder, plan=PLAN, *, stop_at=None, scores=None, network=None, **options):
         self.network = network or denoisers.seeded(
             {"name": "dncnn", "channels": 4, "blocks": 1}, seed=1
         )
         self.stop_at, self.scores, self.seen = stop_at, list(scores or []), []
         self.folder = folder
-        self.training = Training(self.network, self.loss, self.validate, plan, folder)
+        self.training = Training(self.network, self.loss, self.validate, plan, folder, **options)
 
     def images(self, key):
         like = torch.zeros(1, dtype=torch.complex64)
@@ -189,6 +195,56 @@ def test_a_loss_that_is_not_finite_stops_the_training(tmp_path, value):
     assert read_tensors(tmp_path / "state.safetensors")[1]["update"] == 2
 
 
+def test_what_an_update_was_made_from_is_named(tmp_path):
+    run = Run(tmp_path, describe=lambda update: f"train slice {update + 10}")
+    run.training._loss = lambda update: run.error(update) * math.nan
+    with pytest.raises(RuntimeError, match=r"at update 0 of .* \(train slice 10\)"):
+        run.training.run()
+
+
+@pytest.mark.parametrize("at", [0, 4, 7])
+def test_a_gradient_that_is_not_finite_stops_the_training_before_it_moves_a_weight(tmp_path, at):
+    run = Run(tmp_path)
+    name, weight = list(run.network.named_parameters())[2]
+    weight.register_hook(lambda g: g * (math.nan if run.seen[-1] == at else 1))
+    with pytest.raises(RuntimeError, match=rf"gradient of {re.escape(name)} is not .* update {at}"):
+        run.training.run()
+    assert all(value.isfinite().all() for value in run.network.state_dict().values())
+    assert (tmp_path / "last.safetensors").is_file() == (at > 1)
+
+
+def test_a_gradient_too_large_for_its_norm_stops_the_training(tmp_path):
+    run = Run(tmp_path)
+    for weight in run.network.parameters():
+        weight.register_hook(lambda g: torch.full_like(g, 3e38))
+    with pytest.raises(RuntimeError, match="gradient of all parameters, together, is not finite"):
+        run.training.run()
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_a_validation_that_is_not_finite_stops_the_training(tmp_path, value):
+    run = Run(tmp_path, scores=[20.0, value])
+    with pytest.raises(RuntimeError, match=rf"validation PSNR is {value} after update 3 of"):
+        run.training.run()
+    assert read_tensors(tmp_path / "state.safetensors")[1]["update"] == 2
+
+
+def test_weights_that_are_not_finite_are_never_kept(tmp_path):
+    run = Run(tmp_path, scores=[20.0] * 4)
+    name, weight = next(iter(run.network.named_parameters()))
+    step = run.training._optimizer.step
+
+    def diverging():
+        step()
+        if run.seen[-1] == 7:
+            weight.data[0] = math.inf
+
+    run.training._optimizer.step = diverging
+    with pytest.raises(RuntimeError, match=f"{re.escape(name)} is not finite after update 7"):
+        run.training.run()
+    assert all(value.isfinite().all() for value in run.weights().values())
+
+
 # --- resume ---------------------------------------------------------------------------------------
 
 
@@ -224,22 +280,102 @@ def test_an_interrupted_training_ends_bitwise_as_one_that_was_not(tmp_path, stop
 
 
 def test_a_kill_between_the_files_of_a_checkpoint_is_repaired(tmp_path, monkeypatch):
-    """State is written last: without it the other files are simply written again."""
+    """The state is written first, and the other files follow from it."""
     whole = Run(tmp_path / "whole")
     whole.training.run()
     broken = Run(tmp_path / "broken")
 
-    def killed():
+    def killed(results):
         raise Interruption
 
-    monkeypatch.setattr(broken.training, "_save_state", killed)
+    monkeypatch.setattr(broken.training._checkpoints, "write", killed)
     with pytest.raises(Interruption):
         broken.training.run()
-    assert (tmp_path / "broken" / "last.safetensors").is_file()
+    assert not (tmp_path / "broken" / "last.safetensors").exists()
     resumed = Run(tmp_path / "broken")
-    resumed.training.run()
+    with pytest.warns(UserWarning, match=r"best\.safetensors, last\.safetensors, .* written again"):
+        resumed.training.run()
+    assert resumed.seen[0] == 2
     assert equal(whole.weights("best.safetensors"), resumed.weights("best.safetensors"))
     assert equal(whole.weights(), resumed.weights())
+
+
+@pytest.mark.filterwarnings("ignore:.* did not fit the state")
+def test_a_crash_at_any_point_of_a_training_changes_no_bit(tmp_path, monkeypatch):
+    monkeypatch.setattr(provenance, "describe", lambda device: {"time": "then"})
+    plan, folder = replace(PLAN, updates=2, n_validations=2), tmp_path / "run"
+    Run(tmp_path / "whole", plan).training.run()
+    kept = ("best.safetensors", "last.safetensors")
+    expected = [files.sha256(tmp_path / "whole" / name) for name in kept]
+
+    def prepare():
+        shutil.rmtree(folder, ignore_errors=True)
+
+    stops = []
+    for stop in crashes(prepare, lambda: Run(folder, plan).training.run()):
+        stops.append(stop)
+        Run(folder, plan).training.run()
+        assert [files.sha256(folder / name) for name in kept] == expected
+    # Twice the state and four files, each written, synced, renamed, synced; one state set aside.
+    assert len(stops) == 2 * 5 * 4 + 1
+
+
+@pytest.mark.parametrize("name", RESULTS)
+@pytest.mark.parametrize("damage", [lambda content: content[:-7], lambda content: b"", None])
+def test_a_damaged_or_lost_result_is_written_again(tmp_path, name, damage):
+    run = Run(tmp_path, scores=[10.0, 30.0, 20.0, 25.0])
+    run.training.run()
+    path = tmp_path / name
+    before = path.read_bytes()
+    path.write_bytes(damage(before)) if damage else path.unlink()
+    with pytest.warns(UserWarning, match=rf"{re.escape(name)} in .* did not fit the state"):
+        Run(tmp_path).training.run()
+    assert path.read_bytes() == before
+
+
+def test_a_damaged_state_costs_one_checkpoint_and_two_all_of_them(tmp_path):
+    whole = Run(tmp_path / "whole")
+    whole.training.run()
+    Run(tmp_path / "broken").training.run()
+    newest, previous = (tmp_path / "broken" / f"{n}.safetensors" for n in STATES)
+    newest.write_bytes(newest.read_bytes()[:-10])
+    resumed = Run(tmp_path / "broken")
+    with (
+        pytest.warns(UserWarning, match=r"state\.safetensors cannot be read: .* before it"),
+        pytest.warns(UserWarning, match=r"last\.safetensors, .* did not fit the state"),
+    ):
+        resumed.training.run()
+    assert resumed.seen == [6, 7]
+    assert equal(whole.weights(), resumed.weights())
+    for path in (newest, previous):
+        path.write_bytes(b"torn")
+    anew = Run(tmp_path / "broken")
+    with pytest.warns(UserWarning, match="cannot be read"):
+        anew.training.run()
+    assert anew.seen == list(range(8))
+    assert equal(whole.weights("best.safetensors"), anew.weights("best.safetensors"))
+
+
+def test_a_second_training_in_the_folder_waits_and_takes_over(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "PATIENCE", 0.05)
+    first, second = Run(tmp_path), Run(tmp_path)
+    inside, go_on = threading.Event(), threading.Event()
+    loss = first.training._loss
+
+    def slow(update):
+        inside.set()
+        go_on.wait(10)
+        return loss(update)
+
+    first.training._loss = slow
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(first.training.run)
+        inside.wait(10)
+        threading.Timer(0.2, go_on.set).start()
+        with pytest.warns(UserWarning, match="waiting for another process that writes to"):
+            log = second.training.run()
+        assert second.seen == []
+        assert log == running.result()
 
 
 def test_a_finished_training_is_not_run_again(tmp_path):
@@ -265,19 +401,11 @@ def test_a_finished_training_is_not_run_again(tmp_path):
 def test_another_plan_is_refused_on_resume(tmp_path, change):
     Run(tmp_path, stop_at=None).training.run()
     with pytest.raises(ValueError, match="belongs to a training with other settings"):
-        Run(tmp_path, replace(PLAN, **change))
-
-
-def test_a_truncated_state_is_refused_by_name(tmp_path):
-    Run(tmp_path).training.run()
-    state = tmp_path / "state.safetensors"
-    state.write_bytes(state.read_bytes()[:-10])
-    with pytest.raises(ValueError, match=r"state\.safetensors is not a whole safetensors file"):
-        Run(tmp_path)
+        Run(tmp_path, replace(PLAN, **change)).training.run()
 
 
 def test_a_state_of_another_network_is_refused(tmp_path):
     Run(tmp_path).training.run()
     other = nn.Linear(2, 2)
     with pytest.raises(RuntimeError, match="size mismatch|Missing key"):
-        Run(tmp_path, network=other)
+        Run(tmp_path, network=other).training.run()

@@ -220,7 +220,7 @@ def validations(store: Store, setting: str, default: str | None = None) -> pd.Da
     """
     lines = []
     for name, own, other in pairs(store, setting, default):
-        for path in sorted((own.folder / "logs").glob("*.csv")):
+        for path in sorted((own.folder / "logs").glob("[!.]*.csv")):
             partner = other.folder / "logs" / path.name
             if partner.is_file():
                 log, reference = pd.read_csv(path), pd.read_csv(partner)
@@ -258,7 +258,7 @@ def trainings(
     """
     parts = []
     for name, own, other in pairs(store, setting, default):
-        for path in sorted((own.folder / "records").glob("*.csv")):
+        for path in sorted((own.folder / "records").glob("[!.]*.csv")):
             partner = other.folder / "records" / path.name
             if partner.is_file():
                 frames = [scores.read(each) for each in (path, partner)]

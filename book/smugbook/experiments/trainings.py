@@ -13,7 +13,7 @@ from torch import Tensor
 
 from smugbook.profiles import Profile
 from smuglib import checks, random
-from smuglib.data import BrainDataset
+from smuglib.data import BrainDataset, Scan
 from smuglib.files import sha256
 from smuglib.losses import finetuning_loss, pretraining_loss
 from smuglib.methods import METHODS
@@ -62,6 +62,11 @@ class Examples:
         rows = slice(top, top + profile.strip_height)
         z, maps, mask, target = (torch.cat(parts) for parts in zip(*whole, strict=True))
         return z[:, rows], SenseOperator(maps[:, :, rows], mask), target[:, rows]
+
+    def describe(self, update: int) -> str:
+        """Name the slices of an update, for messages."""
+        positions = range(update * self._batch, (update + 1) * self._batch)
+        return "train slices " + ", ".join(str(self._index(position)) for position in positions)
 
     def _index(self, position: int) -> int:
         epoch, offset = divmod(position, self._profile.n_train)
@@ -115,10 +120,10 @@ def pretrain(profile: Profile, sigma: float, folder: Path | str, *, device: str 
                 scan.target.shape, sigma, noise, scan.target
             )
             scores.append(psnr(denoiser(noisy), scan.target))
-        return torch.cat(scores).mean().item()
+        return _mean(scores, validation)
 
     plan = _plan(profile, profile.pretraining_updates, stage="pretrain", sigma=sigma)
-    Training(denoiser, loss, validate, plan, folder).run()
+    Training(denoiser, loss, validate, plan, folder, describe=examples.describe).run()
     return Path(folder) / "best.safetensors"
 
 
@@ -173,11 +178,12 @@ def finetune(
         sigma=sigma,
         start="fresh" if start is None else sha256(start),
     )
-    Training(denoiser, loss, _validation(profile, network, where), plan, folder).run()
+    validate = _validation(profile, network, where)
+    Training(denoiser, loss, validate, plan, folder, describe=examples.describe).run()
     return _export(network, Path(folder), method=method, sigma=sigma)
 
 
-def _validation_scans(profile: Profile) -> list[Any]:
+def _validation_scans(profile: Profile) -> list[Scan]:
     dataset = _dataset(profile, "val")
     stride = profile.n_validation // profile.n_validation_used
     return [dataset[stride * index] for index in range(profile.n_validation_used)]
@@ -193,9 +199,17 @@ def _validation(profile: Profile, network: UnrolledNetwork, device: torch.device
             z = scan.operator.adjoint(scan.kspace)
             x = network(z, scan.operator, generator=noise, n_samples=profile.n_samples_training)
             scores.append(psnr(x, scan.target))
-        return torch.cat(scores).mean().item()
+        return _mean(scores, scans)
 
     return validate
+
+
+def _mean(scores: list[Tensor], scans: list[Scan]) -> float:
+    """Return the mean PSNR in dB of validation slices; say which is not finite."""
+    for score, scan in zip(scores, scans, strict=True):
+        if not score.isfinite().all():
+            raise FloatingPointError(f"the PSNR of val slice {scan.slice_index} is {score.item()}")
+    return torch.cat(scores).mean().item()
 
 
 def _export(network: UnrolledNetwork, folder: Path, *, method: str, sigma: float) -> Path:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from smuglib.evaluation import records
+
 MEASURES = ("psnr", "ssim", "nmse", "value")
 """Columns whose names begin so are measured; they may differ."""
 
@@ -48,7 +50,8 @@ def differences(fresh: Path | str, shipped: Path | str) -> pd.DataFrame:
 
 
 def _read(folder: Path | str) -> pd.DataFrame:
-    files = sorted(Path(folder).glob("*.csv"))
-    if not files:
+    # A killed process may leave a hidden file that it had not finished.
+    paths = sorted(Path(folder).glob("[!.]*.csv"))
+    if not paths:
         raise FileNotFoundError(f"{folder} holds no records (*.csv)")
-    return pd.concat([pd.read_csv(path) for path in files], ignore_index=True)
+    return pd.concat([records.read_any(path) for path in paths], ignore_index=True)

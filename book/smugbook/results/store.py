@@ -8,7 +8,8 @@ folder. The layout is the same: ``weights/<run>.safetensors``, ``logs/<run>.csv`
 
 from __future__ import annotations
 
-import json
+import hashlib
+import io
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -34,7 +35,11 @@ SHIPPED = Path(__file__).parents[2] / "shipped"
 def run_name(method: str, sigma: float) -> str:
     """Return the name of a run, such as ``smug_s0.05``."""
     checks.one_of("method", method, ("pretrained", *METHODS))
-    return f"{method}_s{checks.positive('sigma', sigma):g}"
+    return f"{method}_s{_level(sigma)}"
+
+
+def _level(sigma: float) -> str:
+    return files.written(checks.positive("sigma", sigma))
 
 
 @dataclass(frozen=True)
@@ -96,15 +101,15 @@ class Store:
 
     def departures(self, sigma: float) -> Path:
         """Return the path of the records of the published code's departures."""
-        return self.folder / "records" / f"departures_s{checks.positive('sigma', sigma):g}.csv"
+        return self.folder / "records" / f"departures_s{_level(sigma)}.csv"
 
     def reach(self, sigma: float) -> Path:
         """Return the path of what `smugbook.experiments.range_space` measured."""
-        return self.folder / "reach" / f"reach_s{checks.positive('sigma', sigma):g}.csv"
+        return self.folder / "reach" / f"reach_s{_level(sigma)}.csv"
 
     def explorer(self, sigma: float) -> Path:
         """Return the path of the static explorer's records; its images lie beside it."""
-        return self.folder / "explorer" / f"s{checks.positive('sigma', sigma):g}" / "explorer.csv"
+        return self.folder / "explorer" / f"s{_level(sigma)}" / "explorer.csv"
 
     def log(self, method: str, sigma: float) -> Path:
         """Return the path of a run's training log; its provenance lies beside it as JSON."""
@@ -129,14 +134,16 @@ class Store:
             raise FileNotFoundError(
                 f"no training log {path}: has {run_name(method, sigma)} been trained?"
             )
-        return pd.read_csv(path)
+        content = files.read_text_bytes(path)
+        # The shipped logs are older than their hash.
+        written = self.read_provenance(method, sigma).get("log_sha256")
+        if written not in (None, hashlib.sha256(content).hexdigest()):
+            raise files.UnreadableFileError(path, files.DAMAGED)
+        return pd.read_csv(io.BytesIO(content))
 
     def read_provenance(self, method: str, sigma: float) -> dict[str, Any]:
         """Read how a run was trained: settings, commit, versions, device, time."""
-        provenance: dict[str, Any] = json.loads(
-            self.log(method, sigma).with_suffix(".json").read_text()
-        )
-        return provenance
+        return files.read_json(self.log(method, sigma).with_suffix(".json"))
 
     def keep(self, method: str, sigma: float, weights: Path) -> Path:
         """Copy a finished training's weights, log and provenance from its checkpoints here."""

@@ -7,16 +7,16 @@ Resonance in Medicine 71, 2014. The calibration is sigpy's.
 from __future__ import annotations
 
 import hashlib
+import warnings
 from dataclasses import astuple, dataclass
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors import torch as safetensors
 from torch import Tensor
 
-from smuglib import checks
+from smuglib import checks, files
 from smuglib.checks import require
-from smuglib.files import replacing
 
 
 @dataclass(frozen=True)
@@ -67,11 +67,15 @@ class Espirit:
         identity = repr((astuple(self), tuple(kspace.shape))).encode()
         name = hashlib.sha256(identity + calibration.numpy().tobytes()).hexdigest()[:32]
         path = Path(folder) / f"{name}.safetensors"
-        if not path.is_file():
-            maps = self._computed(kspace, calibration)
-            with replacing(path) as temporary:
-                save_file({"maps": maps.contiguous()}, temporary)
-        return load_file(path)["maps"]
+        content = path.read_bytes() if path.is_file() else None
+        if content is None or not files.is_whole(content):
+            if content is not None:
+                warnings.warn(f"{path} is damaged: it is computed again", stacklevel=2)
+            maps = self._computed(kspace, calibration).contiguous()
+            seal = {"seal": files.SEAL}
+            content = files.sealed(safetensors.save({"maps": maps}, metadata=seal))
+            files.write_bytes(path, content)
+        return safetensors.load(content)["maps"]
 
     def _calibration(self, kspace: Tensor) -> Tensor:
         """Cut the square around the zero frequency, ``[coil, side, side]``."""

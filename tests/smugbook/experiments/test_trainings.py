@@ -276,9 +276,32 @@ def test_bad_arguments_are_refused_before_anything_is_written(tmp_path, pretrain
         finetune(TINY.replace(channels=5), "smug", 0.05, pretrained, folder)
     damaged = tmp_path / "damaged.safetensors"
     damaged.write_bytes(pretrained.read_bytes()[:-8])
-    with pytest.raises(ValueError, match="not a whole safetensors file"):
+    with pytest.raises(ValueError, match=r"damaged\.safetensors cannot be read"):
         finetune(TINY, "smug", 0.05, damaged, folder)
     assert not folder.exists()
+
+
+@pytest.mark.parametrize("stage", ["pretrain", "finetune"])
+def test_what_is_not_finite_is_named_with_its_slices(tmp_path, monkeypatch, pretrained, stage):
+    def train(folder):
+        if stage == "pretrain":
+            return pretrain(TINY, 0.05, tmp_path / folder, device="cpu")
+        return finetune(TINY, "modl", 0.05, pretrained, tmp_path / folder, device="cpu")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(trainings, "psnr", lambda *_: torch.tensor([torch.nan]))
+        expected = r"PSNR of val slice 0 is nan after update 0 of a \(train slices \d"
+        with pytest.raises(RuntimeError, match=expected):
+            train("a")
+    call = Examples.__call__
+
+    def broken(self, update):
+        z, operator, target = call(self, update)
+        return z, operator, target * torch.nan if update == 1 else target
+
+    monkeypatch.setattr(Examples, "__call__", broken)
+    with pytest.raises(RuntimeError, match=r"loss became nan at update 1 of b \(train slices \d"):
+        train("b")
 
 
 def test_the_exported_network_has_the_best_weights_not_the_last(tmp_path):

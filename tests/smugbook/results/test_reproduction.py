@@ -7,6 +7,7 @@ import pytest
 
 from smugbook import cli
 from smugbook.results.reproduction import differences
+from smuglib.files import UnreadableFileError, sha256, write_json
 
 
 def write(folder, name, **changes):
@@ -19,7 +20,13 @@ def write(folder, name, **changes):
         "ssim": [0.9, 0.8],
         "commit": "abc",
     }
-    pd.DataFrame({**columns, **changes}).to_csv(folder / name, index=False)
+    keep(pd.DataFrame({**columns, **changes}), folder / name)
+
+
+def keep(frame, path):
+    """Write a table as records are kept, with its hash beside it."""
+    frame.to_csv(path, index=False)
+    write_json(path.with_suffix(".json"), {"rows": len(frame), "sha256": sha256(path)})
 
 
 def test_rows_are_matched_and_measures_compared(tmp_path):
@@ -38,9 +45,7 @@ def test_measurements_are_compared_by_quantity(tmp_path):
     for folder, norm in ((fresh, 3.5), (shipped, 3.0)):
         folder.mkdir()
         lines = {"method": "smug", "scenario": "image", "quantity": ["norm", "change"]}
-        pd.DataFrame({**lines, "index": 0, "value": [norm, 7.0]}).to_csv(
-            folder / "smug.csv", index=False
-        )
+        keep(pd.DataFrame({**lines, "index": 0, "value": [norm, 7.0]}), folder / "smug.csv")
     table = differences(fresh, shipped).set_index("quantity")
     assert table["measure"].tolist() == ["value", "value"]
     assert table["largest_difference"].to_dict() == {"norm": 0.5, "change": 0.0}
@@ -54,6 +59,19 @@ def test_other_columns_and_missing_records_are_refused(tmp_path, capsys):
     write(shipped, "a.csv")
     assert cli.main(["compare", str(fresh), str(shipped)]) == 2
     assert "same columns: ['extra']" in capsys.readouterr().err
+
+
+def test_a_damaged_file_is_refused_and_a_hidden_one_passed_over(tmp_path):
+    """A killed process leaves its unfinished file, whose name begins with a dot."""
+    fresh, shipped = tmp_path / "fresh", tmp_path / "shipped"
+    for folder in (fresh, shipped):
+        write(folder, "smug.csv")
+    (fresh / ".smug.0123.csv").write_text("method,scen")
+    assert (differences(fresh, shipped)["largest_difference"] == 0).all()
+    path = fresh / "smug.csv"
+    path.write_text(path.read_text().replace("30.0", "90.0"))
+    with pytest.raises(UnreadableFileError, match="truncated or edited"):
+        differences(fresh, shipped)
 
 
 def test_the_command_prints_the_table(tmp_path, capsys):

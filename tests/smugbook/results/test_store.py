@@ -11,9 +11,11 @@ import torch
 from smugbook.results import Store
 from smugbook.results.store import run_name
 from smuglib import models
+from smuglib.files import UnreadableFileError, sha256, write_json
 from smuglib.methods import METHODS, SIGMAS
 from smuglib.models import UnrolledNetwork, denoisers, weights
 from smuglib.smoothing import Smoothing
+from tests.damage import damaged
 
 LAYOUT = {
     "weights": "weights/smug_s0.05.safetensors",
@@ -83,6 +85,8 @@ def test_runs_with_other_settings_lie_apart(tmp_path):
         ("pretrained", 0.01, "pretrained_s0.01"),
         ("modl", 1, "modl_s1"),
         ("rs_e2e", 0.10, "rs_e2e_s0.1"),
+        ("smug", 0.05000001, "smug_s0.05000001"),
+        ("smug", 1 / 3, "smug_s0.3333333333333333"),
     ],
 )
 def test_a_run_is_named_by_method_and_noise(method, sigma, name):
@@ -132,6 +136,20 @@ def test_keep_copies_weights_log_and_provenance(tmp_path):
     expected = pd.DataFrame({"update": [1, 2], "validation_psnr": [30.5, 31.25]})
     pd.testing.assert_frame_equal(kept.read_log("smug", 0.05), expected)
     assert kept.read_provenance("smug", 0.05) == {"commit": "abc"}
+
+
+def test_a_damaged_log_is_refused(tmp_path):
+    kept = Store(tmp_path)
+    source = trained(kept.checkpoints("smug", 0.05, "code"))
+    kept.keep("smug", 0.05, source)
+    log = kept.log("smug", 0.05)
+    write_json(log.with_suffix(".json"), {"log_sha256": sha256(log)})
+    whole = log.read_bytes()
+    kept.read_log("smug", 0.05)
+    for content in damaged(whole, n_cuts=20):
+        log.write_bytes(content)
+        with pytest.raises(UnreadableFileError, match=r"smug_s0\.05\.csv cannot be read"):
+            kept.read_log("smug", 0.05)
 
 
 def test_keep_replaces_an_older_training(tmp_path):

@@ -168,7 +168,8 @@ def test_a_damaged_file_is_made_again(place, no_simulator, damage):
     (path,) = stored(place)
     content = path.read_bytes()
     path.write_bytes(damage(content))
-    assert bits(data.brain(**SMALL)) == expected
+    with pytest.warns(UserWarning, match=f"{path} is damaged: it is simulated again"):
+        assert bits(data.brain(**SMALL)) == expected
     assert path.read_bytes() == content
     no_simulator()
     assert bits(data.brain(**SMALL)) == expected

@@ -179,6 +179,11 @@ def test_an_interrupted_evaluation_resumes(scans, tmp_path):
     calls.clear()
     assert evaluate(net, scans, [CLEAN, ADAPTIVE], partial=partial, **OPTIONS) == whole
     assert not calls
+    text = partial.read_text()
+    partial.write_text(text.replace(f"{whole[0].psnr}", "92.5"))
+    with pytest.warns(UserWarning, match=r"partial\.csv cannot be read: .* computed again"):
+        assert evaluate(net, scans, [CLEAN, ADAPTIVE], partial=partial, **OPTIONS) == whole
+    assert partial.read_text() == text
 
 
 def test_rows_of_other_settings_are_not_reused_and_not_lost(scans, tmp_path):

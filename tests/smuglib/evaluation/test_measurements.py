@@ -67,6 +67,9 @@ def test_an_interrupted_run_resumes_and_ends_alike(tmp_path):
     assert calls == [(0, "clean"), (0, "attacked"), (1, "clean"), (1, "attacked"),
                      (1, "clean"), (1, "attacked"), (2, "clean"), (2, "attacked")]  # fmt: skip
     assert collect(stops, scans[:1], partial=partial, **options) == whole
+    partial.write_text(partial.read_text().replace("30.5", "90.5"))
+    with pytest.warns(UserWarning, match=r"partial\.csv cannot be read: .* computed again"):
+        assert collect(values, scans, partial=partial, **options) == whole
     with pytest.raises(ValueError, match="scenarios must hold at least one"):
         collect(values, scans, partial=partial, **(options | {"scenarios": []}))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 import torch
@@ -10,11 +11,13 @@ from safetensors.torch import save_file
 from torch import nn
 
 from smuglib import models
+from smuglib.files import UnreadableFileError
 from smuglib.methods import METHODS, SIGMAS
 from smuglib.models import UnrolledNetwork, denoisers, weights
 from smuglib.operators import SenseOperator
 from smuglib.random import complex_normal, generator
 from smuglib.smoothing import Smoothing
+from tests.damage import damaged
 
 ARCHITECTURE: dict[str, str | int] = {"name": "didn", "channels": 4, "blocks": 1}
 
@@ -59,11 +62,11 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
     models.save_network(path, network())
     before = path.read_bytes()
 
-    def half(tensors, filename, metadata):
-        filename.write_bytes(b"half")
+    def half(filename, content):
+        filename.write_text("half")
         raise OSError("disk full")
 
-    monkeypatch.setattr(weights, "save_file", half)
+    monkeypatch.setattr(Path, "write_bytes", half)
     with pytest.raises(OSError, match="disk full"):
         models.save_network(path, network(seed=6))
     assert path.read_bytes() == before
@@ -82,27 +85,72 @@ def test_a_missing_file_is_named(tmp_path):
         models.load_network(path)
 
 
-@pytest.mark.parametrize("kept", [0, 4, 100, -1])
-def test_a_truncated_file_is_refused(tmp_path, kept):
+def read_or_refused(path):
+    """Return what a file holds; None if it is refused by name."""
+    try:
+        return weights.read_tensors(path)
+    except UnreadableFileError as error:
+        assert error.path == path  # noqa: PT017
+        return None
+
+
+def test_no_damage_is_read_as_other_weights(tmp_path):
     path = tmp_path / "a.safetensors"
     models.save_network(path, network())
-    path.write_bytes(path.read_bytes()[:kept])
-    with pytest.raises(ValueError, match=f"{re.escape(str(path))} is not a whole safetensors file"):
-        models.load_network(path)
+    for content in damaged(path.read_bytes()):
+        path.write_bytes(content)
+        assert read_or_refused(path) is None
 
 
-def test_a_file_that_is_no_safetensors_is_refused(tmp_path):
+def test_no_damage_of_shipped_weights_is_read_as_others(tmp_path):
+    """They are older than seals: their model card has their hashes, wherever a copy lies."""
     path = tmp_path / "a.safetensors"
-    path.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\n")
-    with pytest.raises(ValueError, match="is not a whole safetensors file"):
-        models.load_network(path)
+    content = (weights.SHIPPED / "default" / "weights" / "smug_s0.05.safetensors").read_bytes()
+    path.write_bytes(content)
+    assert read_or_refused(path)[1]["method"] == "smug"
+    for changed in damaged(content, n_changes=40, n_cuts=4):
+        path.write_bytes(changed)
+        assert read_or_refused(path) is None
 
 
-def test_a_safetensors_file_of_another_program_is_refused(tmp_path):
+def test_every_shipped_file_is_on_its_card():
+    for path in weights.SHIPPED.glob("*/weights/*.safetensors"):
+        weights.read_tensors(path)
+
+
+def test_equal_weights_make_equal_files():
+    tensors = dict(network().denoiser.state_dict())
+    header = {"z": 1, "a": [1.5, None], "seconds": 0.1}
+    assert weights.packed(tensors, header) == weights.packed(
+        tensors, dict(reversed(header.items()))
+    )
+
+
+@pytest.mark.parametrize(
+    ("metadata", "reason"),
+    [(None, "no safetensors file of ours"), ({"smuglib": "[1]"}, "no safetensors file of ours")],
+)
+def test_a_file_of_another_program_is_refused_and_read_on_request(tmp_path, metadata, reason):
     path = tmp_path / "a.safetensors"
-    save_file({"weight": torch.zeros(3)}, path, metadata={"format": "pt"})
-    with pytest.raises(ValueError, match="holds no smuglib header"):
-        models.load_network(path)
+    save_file({"weight": torch.zeros(3)}, path, metadata={"smuglib": '{"a": 1}'})
+    with pytest.raises(UnreadableFileError, match=r"it has no seal, .*\(path, verify="):
+        weights.read_tensors(path)
+    tensors, header = weights.read_tensors(path, verify=False)
+    assert torch.equal(tensors["weight"], torch.zeros(3)) and header == {"a": 1}
+    save_file({"weight": torch.zeros(3)}, path, metadata=metadata)
+    with pytest.raises(UnreadableFileError, match=reason):
+        weights.read_tensors(path, verify=False)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"version https://git-lfs.github.com/spec/v1", b"\xff" * 99]
+)
+def test_a_file_that_is_no_safetensors_is_refused(tmp_path, content):
+    path = tmp_path / "a.safetensors"
+    path.write_bytes(content)
+    for verify in (True, False):
+        with pytest.raises(UnreadableFileError, match=r"a\.safetensors cannot be read: it "):
+            weights.read_tensors(path, verify=verify)
 
 
 def test_weights_of_a_bare_denoiser_are_no_network(tmp_path):

@@ -7,12 +7,12 @@ import os
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import save_file
 
 from smuglib.consistency import DataConsistency
 from smuglib.data.fastmri.acquisition import load_slice
 from smuglib.data.fastmri.espirit import Espirit, centre_square
 from smuglib.operators import SenseOperator
+from tests.damage import damaged
 from tests.fastmri_files import SMALL, UNIT, relative, scanned, truth, write
 
 pytest.importorskip("h5py", reason="needs the extra 'fastmri'")
@@ -80,16 +80,27 @@ def test_every_option_of_espirit_changes_the_maps(scan, change):
     assert not torch.equal(Espirit(**change).estimate(scan.kspace), scan.maps)
 
 
-def test_kept_maps_are_read_and_belong_to_their_data_and_settings(scan, tmp_path):
+def test_kept_maps_are_read_and_belong_to_their_data_and_settings(scan, tmp_path, monkeypatch):
     first = Espirit().estimate(scan.kspace, tmp_path)
-    (kept,) = tmp_path.glob("*.safetensors")
-    doubled = 2 * first  # before the file changes, in which older safetensors let the maps lie
-    save_file({"maps": doubled}, kept)
-    assert torch.equal(Espirit().estimate(scan.kspace, tmp_path), doubled)
+    with monkeypatch.context() as patched:
+        patched.setattr(Espirit, "_computed", None)
+        assert torch.equal(Espirit().estimate(scan.kspace, tmp_path), first)
     assert torch.equal(
         Espirit(crop=0.9).estimate(scan.kspace), Espirit(crop=0.9).estimate(scan.kspace, tmp_path)
     )
     assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_damaged_maps_are_computed_again(scan, tmp_path, monkeypatch):
+    first = Espirit().estimate(scan.kspace, tmp_path)
+    (kept,) = tmp_path.glob("*.safetensors")
+    whole = kept.read_bytes()
+    monkeypatch.setattr(Espirit, "_computed", lambda self, kspace, calibration: first)
+    for content in damaged(whole, n_changes=200):
+        kept.write_bytes(content)
+        with pytest.warns(UserWarning, match=f"{kept} is damaged: it is computed again"):
+            assert torch.equal(Espirit().estimate(scan.kspace, tmp_path), first)
+        assert kept.read_bytes() == whole
 
 
 def test_espirit_refuses_what_cannot_work(scan, path):
