@@ -1,15 +1,21 @@
 """Argument checks: one clear error that names the argument, its value and what is allowed.
 
-Every check returns the value it was given, so that it can stand in an assignment. What has the
-wrong value raises ValueError; a generator or complex tensor of the wrong type, TypeError.
+Every check returns what it accepts, as a plain number, a boolean mask and so on: assign it. What
+has the wrong value raises ValueError; a generator, tensor or object of the wrong type, TypeError.
+Numbers may come from NumPy or torch, as scalars or without axes.
 """
 
 from __future__ import annotations
 
 import importlib
 import math
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+import numbers
+import operator
+import os
+import reprlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
 # torch takes seconds to load, and the command line refuses a wrong number within one.
 if TYPE_CHECKING:
@@ -17,11 +23,33 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
+T = TypeVar("T")
+
+LARGEST = 2**63 - 1
+"""What torch and NumPy can count to."""
+
+
+def _plain(value: object) -> object:
+    """Return the Python scalar of a NumPy or torch scalar or of an array without axes."""
+    if getattr(value, "shape", None) == () and hasattr(value, "item"):
+        try:
+            return value.item()
+        except RuntimeError:  # a tensor on torch's device "meta" has no value
+            return value
+    return value
+
+
 def real_number(name: str, value: object) -> float:
     """Return ``value`` as a float; refuse booleans, strings, NaN and infinities."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-        raise ValueError(f"{name} must be a finite real number, got {value!r}")
-    return float(value)
+    number = _plain(value)
+    if not isinstance(number, bool) and isinstance(number, numbers.Real):
+        try:
+            found = float(number)
+        except OverflowError:
+            found = math.inf
+        if math.isfinite(found):
+            return found
+    raise ValueError(f"{name} must be a finite real number, got {shown(value)}")
 
 
 def positive(name: str, value: object) -> float:
@@ -50,24 +78,86 @@ def fraction(name: str, value: object, *, allow_zero: bool = False) -> float:
 
 
 def integer(name: str, value: object, *, minimum: int = 1) -> int:
-    """Return ``value`` as an int of at least ``minimum``."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < minimum:
-        raise ValueError(f"{name} must be an integer >= {minimum}, got {value!r}")
-    return value
+    """Return ``value`` as an int of at least ``minimum``, and one that torch can count to."""
+    number = _plain(value)
+    try:
+        found = minimum - 1 if isinstance(number, bool) else operator.index(number)  # type: ignore[call-overload]
+    except TypeError:
+        found = minimum - 1
+    if found < minimum:
+        raise ValueError(f"{name} must be an integer >= {minimum}, got {shown(value)}")
+    if found > LARGEST:
+        raise ValueError(f"{name} must be an integer < 2**63, got {shown(value)}")
+    return found
 
 
 def boolean(name: str, value: object) -> bool:
     """Return ``value``; refuse anything but True and False: the string ``"false"`` is true."""
-    if not isinstance(value, bool):
-        raise ValueError(f"{name} must be True or False, got {value!r}")
+    flag = _plain(value)
+    if not isinstance(flag, bool):
+        raise ValueError(f"{name} must be True or False, got {shown(value)}")
+    return flag
+
+
+def optional(check: Callable[..., T], name: str, value: object, **options: Any) -> T | None:  # noqa: ANN401
+    """Return None for None, and otherwise what ``check`` makes of ``value``."""
+    return None if value is None else check(name, value, **options)
+
+
+def replace_fields(record: object, **checked: object) -> None:
+    """Put what the checks returned in place of the fields of a frozen dataclass."""
+    for name, value in checked.items():
+        object.__setattr__(record, name, value)
+
+
+def instance(name: str, value: object, kind: type[T]) -> T:
+    """Return ``value``; refuse anything but an instance of ``kind``."""
+    if not isinstance(value, kind):
+        article = "an" if kind.__name__[0] in "AEIOUaeiou" else "a"
+        raise TypeError(f"{name} must be {article} {kind.__name__}, got {type(value).__name__}")
     return value
+
+
+def function(name: str, value: T) -> T:
+    """Return ``value``; refuse what cannot be called."""
+    if not callable(value):
+        raise TypeError(f"{name} must be callable, got {shown(value)}")
+    return value
+
+
+def sequence(name: str, value: object) -> tuple[Any, ...]:
+    """Return the members of a list, tuple, array or dataset; refuse a string and what has none."""
+    is_listed = hasattr(value, "__len__") and hasattr(value, "__getitem__")
+    if (
+        not is_listed
+        or isinstance(value, str | bytes | Mapping)
+        or getattr(value, "shape", 1) == ()
+    ):
+        raise TypeError(f"{name} must be a sequence, got {shown(value)}")
+    members: Sequence[Any] = value  # type: ignore[assignment]
+    return tuple(members[index] for index in range(len(members)))
+
+
+def path(name: str, value: object) -> Path:
+    """Return ``value`` as a path; refuse anything but a string or a path."""
+    if not isinstance(value, str | os.PathLike) or not str(value):
+        raise TypeError(f"{name} must be a path, got {shown(value)}")
+    return Path(value)  # type: ignore[arg-type]
+
+
+def shown(value: object) -> str:
+    """Return how a message shows a value: short, whatever its size."""
+    shape = getattr(value, "shape", None)
+    if shape is not None and hasattr(value, "dtype") and shape != ():
+        return f"{type(value).__name__} of shape {tuple(shape)} and dtype {value.dtype}"
+    return repr(value) if isinstance(value, str | float) else reprlib.repr(value)
 
 
 def one_of(name: str, value: object, allowed: Iterable[str]) -> str:
     """Return ``value``; refuse anything not listed in ``allowed``."""
     names = tuple(allowed)
     if not isinstance(value, str) or value not in names:
-        raise ValueError(f"{name} must be one of {', '.join(map(repr, names))}, got {value!r}")
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, names))}, got {shown(value)}")
     return value
 
 
@@ -80,17 +170,65 @@ def generator(name: str, value: object) -> torch.Generator:
     return value
 
 
-def complex_tensor(name: str, value: object, *, n_axes: tuple[int, ...]) -> Tensor:
+def tensor(name: str, value: object, *, n_axes: tuple[int, ...] = ()) -> Tensor:
+    """Return ``value``; refuse anything but a tensor with values and an allowed number of axes."""
+    from torch import Tensor
+
+    if not isinstance(value, Tensor):
+        raise TypeError(f"{name} must be a torch.Tensor, got {type(value).__name__}")
+    if value.is_meta:
+        raise ValueError(f"{name} must hold values, got a tensor on the device 'meta'")
+    if n_axes and value.ndim not in n_axes:
+        allowed = " or ".join(map(str, n_axes))
+        raise ValueError(f"{name} must have {allowed} axes, got shape {tuple(value.shape)}")
+    if not value.numel():
+        raise ValueError(f"{name} must not be empty, got shape {tuple(value.shape)}")
+    return value
+
+
+def complex_tensor(name: str, value: object, *, n_axes: tuple[int, ...] = ()) -> Tensor:
     """Return ``value``; refuse anything but a complex tensor with an allowed number of axes."""
     from torch import Tensor
 
     if not isinstance(value, Tensor):
         raise TypeError(f"{name} must be a complex torch.Tensor, got {type(value).__name__}")
-    if not value.is_complex():
+    if not value.is_complex() or value.dtype.itemsize < 8:
         raise TypeError(f"{name} must be complex (complex64 or complex128), got {value.dtype}")
-    if value.ndim not in n_axes:
-        allowed = " or ".join(map(str, n_axes))
-        raise ValueError(f"{name} must have {allowed} axes, got shape {tuple(value.shape)}")
+    return tensor(name, value, n_axes=n_axes)
+
+
+def real_tensor(name: str, value: object, *, n_axes: tuple[int, ...] = ()) -> Tensor:
+    """Return ``value``; refuse anything but a floating-point tensor."""
+    found = tensor(name, value, n_axes=n_axes)
+    if not found.is_floating_point():
+        raise TypeError(f"{name} must be real (floating point), got {found.dtype}")
+    return found
+
+
+def mask(name: str, value: object) -> Tensor:
+    """Return a boolean tensor; zeros and ones of any real type are taken for one."""
+    import torch
+
+    found = tensor(name, value)
+    if found.dtype == torch.bool:
+        return found
+    odd = found[(found != 0) & (found != 1)]
+    if found.is_complex() or odd.numel():
+        values = f" with {', '.join(map(str, odd[:3].tolist()))}" if odd.numel() else ""
+        raise ValueError(
+            f"{name} must be boolean, or hold nothing but 0 and 1, got {found.dtype}{values}"
+        )
+    return found.bool()
+
+
+def finite(name: str, value: Tensor) -> Tensor:
+    """Return ``value``; refuse a tensor with a NaN or an infinity."""
+    if not value.isfinite().all():
+        n_nan, n_bad = int(value.isnan().sum()), int((~value.isfinite()).sum())
+        raise ValueError(
+            f"{name} must be finite, got {n_nan} NaN and {n_bad - n_nan} infinite of "
+            f"{value.numel()} values"
+        )
     return value
 
 

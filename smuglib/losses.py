@@ -137,7 +137,7 @@ def finetuning_loss(
     >>> finetuning_loss(x, target, reconstruction_weight=2.0).item()
     2.0
     """
-    checks.positive("reconstruction_weight", reconstruction_weight)
+    reconstruction_weight = checks.positive("reconstruction_weight", reconstruction_weight)
     checks.one_of("reference", reference, REFERENCES)
     if trace is not None and denoiser is None:
         raise ValueError("denoiser is required with a trace: it makes the reference")

@@ -21,7 +21,7 @@ def derived_seed(seed: int, *keys: int | str) -> int:
 
     It is the same on every machine. A NumPy integer counts as the integer it is.
     """
-    checks.integer("seed", seed, minimum=0)
+    seed = checks.integer("seed", seed, minimum=0)
     path = repr((seed, *map(_checked_key, keys))).encode()
     return int.from_bytes(hashlib.sha256(path).digest()[:8], "big") >> 1
 

@@ -73,7 +73,7 @@ def reconstruction(
         Override the network's own settings.
     """
     checks.one_of("domain", domain, DOMAINS)
-    checks.integer("seed", seed, minimum=0)
+    seed = checks.integer("seed", seed, minimum=0)
     consistency = as_step(A, net.lam)
     samples = n_samples if net.smoothing.is_active else None
 

@@ -41,8 +41,7 @@ def gain(eigenvalue: Tensor, n_steps: int, *, lam: float = 1.0, slope: float = 1
     >>> gain(torch.tensor([0.0, 1.0]), 8).tolist()  # 1 + N/λ where nothing is measured
     [9.0, 1.0]
     """
-    checks.positive("lam", lam)
-    checks.real_number("slope", slope)
+    lam, slope = checks.positive("lam", lam), checks.real_number("slope", slope)
     change = torch.ones_like(eigenvalue)
     for _ in range(checks.integer("n_steps", n_steps)):
         change = (1 + lam * slope * change) / (eigenvalue + lam)
@@ -96,6 +95,6 @@ class Spectrum:
         Components of δ of eigenvalue below ``floor`` > 0 count as if theirs were ``floor``: a lower
         bound of the true price, which grows without limit for what ``A^H`` cannot reach.
         """
-        checks.positive("floor", floor)
+        floor = checks.positive("floor", floor)
         energy = self.coefficients(delta).abs().double().square()
         return (energy / self.values.double().clamp_min(floor)).sum((-2, -1)).sqrt()

@@ -151,7 +151,7 @@ def calibration(
     ``error`` (see `rank_correlation`), and number of ``pixels``. Calibrated: both are the same.
     """
     u, e = _chosen(predicted, error, mask)
-    checks.integer("n_bins", n_bins)
+    n_bins = checks.integer("n_bins", n_bins)
     if n_bins > u.numel():
         raise ValueError(f"n_bins must be <= the {u.numel()} pixels, got {n_bins}")
     order = u.argsort(stable=True)

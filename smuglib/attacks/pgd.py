@@ -219,10 +219,9 @@ def _perturbed(
     generator: torch.Generator,
 ) -> Tensor:
     """Return ``start + δ``: zero-filled images or k-space, as the attack's domain says."""
-    checks.non_negative("epsilon", epsilon)
+    epsilon = checks.non_negative("epsilon", epsilon)
     checks.generator("generator", generator)
-    if unrolling_steps is not None:
-        checks.integer("unrolling_steps", unrolling_steps)
+    unrolling_steps = checks.optional(checks.integer, "unrolling_steps", unrolling_steps)
     A = operand(net, A)
     operator = operator_of(A)
     start, target = start.detach(), target.detach()
@@ -281,11 +280,14 @@ def _squared_error(target: Tensor) -> Objective:
 
 def _check_inputs(attack: Attack, start: Tensor, target: Tensor, operator: SenseOperator) -> None:
     operator.check_images("target", target, n_axes=(3,))
+    checks.finite("target", target)
+    name = "y" if attack.domain == "kspace" else "z"
     if attack.domain == "kspace":
         checks.complex_tensor("y", start, n_axes=(4,))
         checks.same_shape("y", start, "the coil maps", operator.maps)
     else:
         operator.check_images("z", start, n_axes=(3,))
+    checks.finite(name, start)
 
 
 def _ball(attack: Attack, start: Tensor, operator: SenseOperator, epsilon: float) -> Ball:

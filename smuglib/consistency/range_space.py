@@ -36,7 +36,7 @@ class RangeSpace:
     """
 
     def __init__(self, A: SenseOperator, floor: float) -> None:
-        checks.fraction("floor", floor)
+        floor = checks.fraction("floor", floor)
         values, vectors = linewise.linewise(A).eigen()
         kept = values >= floor
         self.dimension = kept.sum((-2, -1))

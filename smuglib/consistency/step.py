@@ -110,10 +110,8 @@ class DataConsistency:
         if A.maps.requires_grad:
             raise ValueError("A.maps requires a gradient, which data consistency does not return")
         checks.one_of("solver", solver, SOLVERS)
-        checks.positive("tol", tol)
-        checks.integer("max_iter", max_iter)
-        if expected_solves is not None:
-            checks.integer("expected_solves", expected_solves)
+        tol, max_iter = checks.positive("tol", tol), checks.integer("max_iter", max_iter)
+        expected_solves = checks.optional(checks.integer, "expected_solves", expected_solves)
         self.operator = A
         self.lam = _checked_lam(lam, A)
         self.solver, self.reason = (

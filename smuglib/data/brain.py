@@ -51,7 +51,7 @@ def brain(
         sampling_rate, height, width, n_coils, noise, center_fraction, seed, mask_seed
     )
     checks.one_of("split", split, GROUPS)
-    checks.integer("index", index, minimum=0)
+    index = checks.integer("index", index, minimum=0)
     if n_slices is not None and index >= checks.integer("n_slices", n_slices):
         raise ValueError(f"index must be < n_slices = {n_slices}, got {index}")
     return cached(protocol, split, index)

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from smuglib import checks
 from smuglib.operators.sense import SenseOperator
 
 
@@ -27,7 +28,7 @@ class Scan:
         Measured k-space ``y``, zero where not sampled, and coil sensitivities, root sum of squares
         1: complex64, ``[batch, coil, height, width]``.
     mask
-        Boolean, ``[batch or 1, 1, 1, width]``: the sampled columns.
+        Boolean or of zeros and ones, ``[batch or 1, 1, 1, width]``: the sampled columns.
     target
         Reference image, complex64, ``[batch, height, width]``.
     scale
@@ -55,6 +56,8 @@ class Scan:
     def __post_init__(self) -> None:
         """Refuse tensors that do not fit together."""
         self.operator.check_images("target", self.target)
+        checks.complex_tensor("kspace", self.kspace, n_axes=(4,))
+        checks.replace_fields(self, mask=self.operator.mask)
         if self.kspace.shape != self.maps.shape:
             raise ValueError(
                 f"kspace must have the shape of maps, {tuple(self.maps.shape)}, "

@@ -66,9 +66,10 @@ def bootstrap(
         )
     if not np.isfinite(numbers).all():
         raise ValueError("values must be finite: a bootstrap interval needs numbers")
-    checks.integer("n_resamples", n_resamples, minimum=2)
-    checks.integer("seed", seed, minimum=0)
-    if not 0 < checks.real_number("level", level) < 1:
+    n_resamples = checks.integer("n_resamples", n_resamples, minimum=2)
+    seed = checks.integer("seed", seed, minimum=0)
+    level = checks.real_number("level", level)
+    if not 0 < level < 1:
         raise ValueError(f"level must lie in (0, 1), got {level!r}")
     _, group = np.unique(labels, return_inverse=True)
     counts = np.bincount(group)

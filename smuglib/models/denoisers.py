@@ -62,7 +62,7 @@ class Denoiser(nn.Module):
             compiler on a CPU.
         """
         self.precision = checks.one_of("precision", precision, ("float32", "bfloat16"))
-        checks.boolean("compiled", compiled)
+        compiled = checks.boolean("compiled", compiled)
         self._run = torch.compile(self.body.__call__) if compiled else None
         return self
 
@@ -144,8 +144,8 @@ def make(name: str = "didn", *, channels: int = 32, blocks: int = 2) -> Denoiser
     [(2, 20, 24), (2, 20, 24), (2, 20, 24)]
     """
     checks.one_of("denoiser", name, BODIES)
-    checks.integer("channels", channels)
-    checks.integer("blocks", blocks)
+    channels = checks.integer("channels", channels)
+    blocks = checks.integer("blocks", blocks)
     body, stride = BODIES[name]
     architecture: dict[str, str | int] = {"name": name, "channels": channels, "blocks": blocks}
     network = Denoiser(body(channels, blocks), stride=stride(blocks), architecture=architecture)
@@ -162,7 +162,7 @@ def seeded(architecture: dict[str, str | int], seed: int) -> Denoiser:
     >>> sum(p.numel() for p in seeded({"name": "didn", "channels": 8, "blocks": 1}, 0).parameters())
     29313
     """
-    checks.integer("seed", seed, minimum=0)
+    seed = checks.integer("seed", seed, minimum=0)
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         return make(**architecture)  # type: ignore[arg-type]

@@ -24,8 +24,9 @@ class SenseOperator:
         Coil sensitivities ``S``, complex, ``[batch, coil, height, width]``, with
         ``sum_c |S_c|^2 = 1`` on their support (that normalization is not enforced).
     mask
-        Boolean sampling mask ``M``, ``[batch or 1, 1, 1 or height, width]``. A height of 1 is a
-        1-D Cartesian mask: whole columns are sampled, the readout runs along the height.
+        Sampling mask ``M``, boolean or of zeros and ones, ``[batch or 1, 1, 1 or height, width]``.
+        A height of 1 is a 1-D Cartesian mask: whole columns are sampled, the readout runs along the
+        height.
 
     Examples
     --------
@@ -38,7 +39,7 @@ class SenseOperator:
     """
 
     def __init__(self, maps: Tensor, mask: Tensor) -> None:
-        self.maps = checks.complex_tensor("maps", maps, n_axes=(4,))
+        self.maps = checks.finite("maps", checks.complex_tensor("maps", maps, n_axes=(4,)))
         self.mask = _checked_mask(mask, maps)
 
     @property
@@ -147,9 +148,7 @@ class SenseOperator:
 
 
 def _checked_mask(mask: Tensor, maps: Tensor) -> Tensor:
-    if not isinstance(mask, Tensor) or mask.dtype != torch.bool:
-        got = mask.dtype if isinstance(mask, Tensor) else type(mask).__name__
-        raise TypeError(f"mask must be a boolean torch.Tensor, got {got}")
+    mask = checks.mask("mask", mask)
     batch, _, height, width = maps.shape
     fits = (
         mask.ndim == 4

@@ -24,7 +24,8 @@ def objective(planted: Planted, aim: str, *, lesion: int = 0) -> Callable[[Tenso
     """
     if checks.one_of("aim", aim, AIMS) == "error":
         return None
-    if not 0 <= checks.integer("lesion", lesion, minimum=0) < len(planted.lesions):
+    lesion = checks.integer("lesion", lesion, minimum=0)
+    if lesion >= len(planted.lesions):
         raise ValueError(f"lesion must be < {len(planted.lesions)}, got {lesion}")
     sign = 1.0 if planted.lesions[lesion].contrast > 0 else -1.0
     sign = -sign if aim == "erase" else sign

@@ -49,8 +49,8 @@ def draw(
     2
     """
     checks.complex_tensor("target", target, n_axes=(3,))
-    checks.integer("n_lesions", n_lesions)
-    checks.fraction("tissue", tissue)
+    n_lesions = checks.integer("n_lesions", n_lesions)
+    tissue = checks.fraction("tissue", tissue)
     checks.generator("generator", generator)
     if target.shape[0] != 1:
         raise ValueError(f"target must be a batch of one, got {target.shape[0]}")

@@ -33,11 +33,15 @@ class Lesion:
     edge: float = 0.5
 
     def __post_init__(self) -> None:
-        checks.integer("row", self.row, minimum=0)
-        checks.integer("column", self.column, minimum=0)
-        checks.positive("radius", self.radius)
-        checks.positive("edge", self.edge)
         contrast = checks.real_number("contrast", self.contrast)
+        checks.replace_fields(
+            self,
+            row=checks.integer("row", self.row, minimum=0),
+            column=checks.integer("column", self.column, minimum=0),
+            radius=checks.positive("radius", self.radius),
+            contrast=contrast,
+            edge=checks.positive("edge", self.edge),
+        )
         if contrast <= -1 or contrast == 0:
             raise ValueError(f"contrast must be > -1 and not 0, got {contrast!r}")
 

@@ -53,7 +53,9 @@ class FastMRIDataset(Dataset[Scan]):
     ) -> None:
         self.split = checks.one_of("split", split, GROUPS)
         self.protocol = FastMRIProtocol(**protocol)
-        files = sorted(Path(folder).glob("*.h5"))
+        folder = checks.path("folder", folder)
+        # macOS lays a hidden "._name.h5" beside each file that it copies to another file system.
+        files = sorted(file for file in folder.glob("*.h5") if not file.name.startswith("."))
         if not files:
             raise FileNotFoundError(f"folder {folder} has no .h5 file: expected fastMRI volumes")
         members = split_patients(files, fractions, split_seed)[split]

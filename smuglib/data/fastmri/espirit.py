@@ -19,6 +19,10 @@ from smuglib.checks import require
 from smuglib.files import replacing
 
 
+KERNEL_WIDTHS = (6, 5)
+"""The first for which the calibration square is wide enough is the default."""
+
+
 @dataclass(frozen=True)
 class Espirit:
     """Settings of ESPIRiT; `estimate` computes the maps.
@@ -27,7 +31,8 @@ class Espirit:
     ----------
     calibration_width, kernel_width
         Sides of the calibration square, which is smaller where the ACS band is narrower, and of
-        the kernels, in k-space samples.
+        the kernels, in k-space samples. By default the kernels are 6 wide, or 5 where the square
+        is too small for that: 8 % of 128 columns are 10.
     threshold
         Singular values of the calibration matrix below this fraction of the largest are noise.
     crop
@@ -35,20 +40,29 @@ class Espirit:
     """
 
     calibration_width: int = 24
-    kernel_width: int = 6
+    kernel_width: int | None = None
     threshold: float = 0.02
     crop: float = 0.95
 
     def __post_init__(self) -> None:
         """Check every value."""
-        checks.integer("kernel_width", self.kernel_width, minimum=2)
-        checks.integer(
-            "calibration_width", self.calibration_width, minimum=minimum_width(self.kernel_width)
+        kernel = checks.optional(checks.integer, "kernel_width", self.kernel_width, minimum=2)
+        checks.replace_fields(self, kernel_width=kernel)
+        checks.replace_fields(
+            self,
+            calibration_width=checks.integer(
+                "calibration_width", self.calibration_width, minimum=self.minimum_width
+            ),
+            threshold=checks.fraction("threshold", self.threshold),
+            crop=checks.fraction("crop", self.crop, allow_zero=True),
         )
-        checks.fraction("threshold", self.threshold)
         if self.threshold == 1:
             raise ValueError("threshold must be < 1: no kernel would be left")
-        checks.fraction("crop", self.crop, allow_zero=True)
+
+    @property
+    def minimum_width(self) -> int:
+        """The narrowest calibration square: fewer kernel positions do not show the coils."""
+        return 2 * (self.kernel_width or min(KERNEL_WIDTHS))
 
     def estimate(self, kspace: Tensor, folder: Path | str | None = None) -> Tensor:
         """Estimate coil maps, ``[1, coil, height, width]``, complex64, from k-space of that shape.
@@ -77,11 +91,11 @@ class Espirit:
         """Cut the square around the zero frequency, ``[coil, side, side]``."""
         height, width = kspace.shape[-2:]
         side = min(self.calibration_width, centre_square(kspace[0].abs().sum(0) > 0))
-        if side < minimum_width(self.kernel_width):
+        if side < self.minimum_width:
             raise ValueError(
                 f"the fully sampled centre is {side} samples wide, but ESPIRiT with kernel_width "
-                f"{self.kernel_width} needs at least {minimum_width(self.kernel_width)}: raise "
-                "center_fraction, or lower kernel_width"
+                f"{self.kernel_width or min(KERNEL_WIDTHS)} needs at least {self.minimum_width}: "
+                "raise center_fraction, or lower kernel_width"
             )
         top, left = height // 2 - side // 2, width // 2 - side // 2
         return kspace[0, :, top : top + side, left : left + side].to(torch.complex64).contiguous()
@@ -89,11 +103,12 @@ class Espirit:
     def _computed(self, kspace: Tensor, calibration: Tensor) -> Tensor:
         app = require("sigpy.mri.app", extra="fastmri", what="coil maps by ESPIRiT")
         # sigpy divides by the phase of the first coil: the strongest one is never silent.
+        side = calibration.shape[-1]
         order = calibration.abs().square().sum((1, 2)).argsort(descending=True)
         estimated = app.EspiritCalib(
             kspace[0, order].to(torch.complex64).numpy(),
-            calib_width=calibration.shape[-1],
-            kernel_width=self.kernel_width,
+            calib_width=side,
+            kernel_width=self.kernel_width or max(w for w in KERNEL_WIDTHS if 2 * w <= side),
             thresh=self.threshold,
             crop=self.crop,
             show_pbar=False,
@@ -105,11 +120,6 @@ class Espirit:
         virtual_coil = torch.linalg.svd(calibration.flatten(1), full_matrices=False)[0][:, 0]
         phase = torch.einsum("c,chw->hw", virtual_coil.conj(), maps).sgn()
         return (maps * phase.conj() / norm.where(norm > 0, 1.0))[None]
-
-
-def minimum_width(kernel_width: int) -> int:
-    """Return the narrowest calibration square: fewer kernel positions do not show the coils."""
-    return 2 * kernel_width
 
 
 def centre_square(sampled: Tensor) -> int:

@@ -22,6 +22,7 @@ from smuglib.data.fastmri.espirit import Espirit, centre_square
 from smuglib.data.fastmri.field_of_view import acquired_band, crop_field_of_view, is_band
 from smuglib.data.fastmri.patients import from_the_centre, split_patients
 from smuglib.data.fastmri.volume import Volume
+from smuglib.files import UnreadableFileError
 from smuglib.operators import SenseOperator, fft2c, fftc, ifft2c
 from smuglib.random import complex_normal, generator
 
@@ -270,14 +271,22 @@ def test_kept_maps_are_read_and_belong_to_their_data_and_settings(scan, tmp_path
     assert len(list(tmp_path.iterdir())) == 2
 
 
+def test_default_kernels_fit_the_default_centre_of_128_columns():
+    scan = data.brain("test", 0)
+    maps = Espirit().estimate(scan.kspace)
+    support = maps.abs().sum(1) > 0
+    assert torch.equal(maps, Espirit(kernel_width=5).estimate(scan.kspace))
+    assert (maps.conj() * scan.maps).sum(1).abs()[support].mean() > 0.99
+
+
 def test_espirit_refuses_what_cannot_work(scan, path):
-    with pytest.raises(ValueError, match=r"centre is 4 samples wide.*needs at least 12.*center_f"):
+    with pytest.raises(ValueError, match=r"centre is 4 samples wide.*needs at least 10.*center_f"):
         load_slice(path, 0, **{**SMALL, "sampling_rate": 0.25, "center_fraction": 0.08})
     with pytest.raises(ValueError, match="no pixel above crop"):
         Espirit(crop=1.0, threshold=0.9, kernel_width=2).estimate(scan.kspace)
     with pytest.raises(ValueError, match="threshold must be < 1"):
         Espirit(threshold=1.0)
-    with pytest.raises(ValueError, match="calibration_width must be an integer >= 12"):
+    with pytest.raises(ValueError, match="calibration_width must be an integer >= 10"):
         Espirit(calibration_width=8)
 
 
@@ -362,8 +371,14 @@ def test_file_with_its_own_mask(tmp_path):
 def test_mask_that_is_missing_or_does_not_fit(path, tmp_path):
     with pytest.raises(ValueError, match="lacks 'mask', which source 'file' asks for"):
         load_slice(path, 0, height=HEIGHT, width=None, source="file")
+    mask = torch.arange(COLUMNS) % 2 == 0
+    mask[20:40] = True
+    bare = write(tmp_path / "bare.h5", scanned(0) * mask)
+    scan = load_slice(bare, 0, height=HEIGHT, width=None, source="file")
+    assert torch.equal(scan.mask.flatten(), mask)
+    assert scan.target.isnan().all()
     odd = write(tmp_path / "odd.h5", scanned(0), mask=torch.ones(COLUMNS - 1).bool())
-    with pytest.raises(ValueError, match=r"mask of .*odd\.h5 must have shape \(60,\), got \(59,\)"):
+    with pytest.raises(ValueError, match=r"odd\.h5 cannot be read: mask .* \(60,\), got \(59,\)"):
         Volume.open(odd).mask()
 
 
@@ -378,14 +393,16 @@ def test_missing_file(tmp_path):
 def test_file_that_is_not_hdf5(tmp_path):
     path = tmp_path / "text.h5"
     path.write_text("kspace")
-    with pytest.raises(ValueError, match=r"text\.h5 cannot be read as HDF5.*expected a fastMRI"):
+    with pytest.raises(
+        ValueError, match=r"text\.h5 cannot be read: it may be truncated.*expected a fastMRI"
+    ):
         Volume.open(path)
 
 
 def test_truncated_file(path, tmp_path):
     cut = tmp_path / "cut.h5"
     cut.write_bytes(path.read_bytes()[:5000])
-    with pytest.raises(ValueError, match=r"cut\.h5 cannot be read as HDF5, it may be truncated"):
+    with pytest.raises(ValueError, match=r"cut\.h5 cannot be read: it may be truncated"):
         Volume.open(cut)
 
 
@@ -394,7 +411,9 @@ def test_missing_keys(tmp_path, key):
     path = write(tmp_path / "lacking.h5", scanned(0))
     with h5py.File(path, "r+") as file:
         del (file.attrs if key == "patient_id" else file)[key]
-    with pytest.raises(ValueError, match=rf"lacking\.h5 lacks.*'{key}'.*expected a fastMRI"):
+    with pytest.raises(
+        ValueError, match=rf"lacking\.h5 cannot.*lacks.*'{key}'.*expected a fastMRI"
+    ):
         Volume.open(path)
 
 
@@ -404,22 +423,25 @@ def test_single_coil_file(tmp_path, single):
     with h5py.File(path, "r+") as file:
         del file["kspace"]
         file["kspace"] = single.numpy()
-    with pytest.raises(ValueError, match=r"single\.h5 is a single-coil volume"):
+    with pytest.raises(ValueError, match=r"single\.h5 cannot be read: it is a single-coil volume"):
         Volume.open(path)
 
 
 def test_other_contents_that_do_not_fit(tmp_path):
     real = write(tmp_path / "real.h5", scanned(0).abs())
-    with pytest.raises(ValueError, match=r"real\.h5 has dtype float32.*complex"):
+    with pytest.raises(ValueError, match=r"real\.h5 cannot be read: .*dtype float32.*complex"):
         Volume.open(real)
     turned = write(tmp_path / "turned.h5", scanned(0).mT.contiguous())
     with pytest.raises(ValueError, match="phase encoding must run along the last axis"):
         Volume.open(turned)
+    last = write(tmp_path / "last.h5", scanned(0).movedim(1, -1).contiguous())
+    with pytest.raises(UnreadableFileError, match=r"\(1, 128, 60, 4\).*expected \[slice, coil, re"):
+        Volume.open(last)
     for xml in ("<ismrmrdHeader/>", "no xml"):
-        with pytest.raises(ValueError, match="ismrmrd_header of .* names no encoded matrix size"):
+        with pytest.raises(ValueError, match="header.h5.*ismrmrd_header names no encoded matrix"):
             Volume.open(write(tmp_path / "header.h5", scanned(0), xml=xml))
     empty = write(tmp_path / "empty.h5", torch.zeros_like(scanned(0)))
-    with pytest.raises(ValueError, match=r"slice 0 of .*empty\.h5 .*holds no signal"):
+    with pytest.raises(ValueError, match=r"empty\.h5 .*slice 0 .*holds no signal"):
         Volume.open(empty).kspace(0)
 
 
@@ -464,6 +486,33 @@ def test_no_patient_is_in_two_splits(folder):
     assert sum(map(len, splits.values())) == 25
     assert splits == split_patients(reversed(files), dict(reversed(halves.items())))
     assert splits != split_patients(files, halves, seed=1)
+
+
+def test_a_patient_is_the_same_in_bytes_and_in_text(tmp_path):
+    volumes = []
+    for name, patient in (("text", "p1"), ("bytes", np.bytes_(b"p1"))):
+        volumes.append(Volume.open(write(tmp_path / f"{name}.h5", scanned(0), patient=patient)))
+    assert volumes[0].patient == volumes[1].patient == "p1"
+    assert volumes[0].subject == volumes[1].subject
+
+
+def test_hidden_files_of_macos_are_no_volumes(tmp_path):
+    write(tmp_path / "f0.h5", scanned(0))
+    (tmp_path / "._f0.h5").write_bytes(b"\0\5\x16\7")
+    assert len(FastMRIDataset(tmp_path, "train", fractions={"train": 1.0}, **SMALL)) == 1
+
+
+def test_claims_larger_than_the_file_and_other_files_are_refused(tmp_path):
+    path = write(tmp_path / "claim.h5", scanned(0))
+    for key, message in (("claim", "claims .* more than the file holds"), ("link", "another file")):
+        with h5py.File(path, "r+") as file:
+            del file["kspace"]
+            if key == "claim":
+                file.create_dataset("kspace", (2**10, 8, 2**10, 2**10), "c8")
+            else:
+                file["kspace"] = h5py.ExternalLink(write(tmp_path / "o.h5", scanned(0)), "kspace")
+        with pytest.raises(UnreadableFileError, match=rf"claim\.h5 cannot be read.*{message}"):
+            Volume.open(path)
 
 
 def test_a_patient_stays_in_its_split_whatever_else_is_there(folder):
