@@ -8,12 +8,13 @@ Numbers may come from NumPy or torch, as scalars or without axes.
 from __future__ import annotations
 
 import importlib
+import inspect
 import math
 import numbers
 import operator
 import os
 import reprlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -27,6 +28,9 @@ T = TypeVar("T")
 
 LARGEST = 2**63 - 1
 """What torch and NumPy can count to."""
+
+LEAST_REAL, LARGEST_REAL = 2.0**-126, (2 - 2.0**-23) * 2.0**127
+"""What single precision, in which most is computed, does not round to zero or to infinity."""
 
 
 def _plain(value: object) -> object:
@@ -47,7 +51,7 @@ def real_number(name: str, value: object) -> float:
             found = float(number)
         except OverflowError:
             found = math.inf
-        if math.isfinite(found):
+        if abs(found) <= LARGEST_REAL:
             return found
     raise ValueError(f"{name} must be a finite real number, got {shown(value)}")
 
@@ -57,6 +61,8 @@ def positive(name: str, value: object) -> float:
     number = real_number(name, value)
     if number <= 0:
         raise ValueError(f"{name} must be > 0, got {value!r}")
+    if number < LEAST_REAL:
+        raise ValueError(f"{name} must be >= {LEAST_REAL:.2g}, got {value!r}")
     return number
 
 
@@ -71,7 +77,7 @@ def non_negative(name: str, value: object) -> float:
 def fraction(name: str, value: object, *, allow_zero: bool = False) -> float:
     """Return ``value`` as a float in (0, 1], or in [0, 1] with ``allow_zero``."""
     number = real_number(name, value)
-    if not (0 < number <= 1 or (allow_zero and number == 0)):
+    if not (LEAST_REAL <= number <= 1 or (allow_zero and number == 0)):
         interval = "[0, 1]" if allow_zero else "(0, 1]"
         raise ValueError(f"{name} must lie in {interval}, got {value!r}")
     return number
@@ -118,31 +124,45 @@ def instance(name: str, value: object, kind: type[T]) -> T:
     return value
 
 
-def function(name: str, value: T) -> T:
-    """Return ``value``; refuse what cannot be called."""
-    if not callable(value):
-        raise TypeError(f"{name} must be callable, got {shown(value)}")
+def function(name: str, value: T, n_arguments: int = 0) -> T:
+    """Return ``value``; refuse what cannot be called with so many positional arguments."""
+    if not callable(value) or isinstance(value, type):
+        raise TypeError(f"{name} must be a function, got {shown(value)}")
+    try:
+        # A module takes anything, and hands it to its forward pass.
+        inspect.signature(getattr(value, "forward", value)).bind_partial(*range(n_arguments))
+    except TypeError as error:
+        raise TypeError(
+            f"{name} must take {n_arguments} arguments, got a function: {error}"
+        ) from error
+    except ValueError:  # a function in C that does not tell what it takes
+        pass
     return value
 
 
-def sequence(name: str, value: object) -> tuple[Any, ...]:
-    """Return the members of a list, tuple, array or dataset; refuse a string and what has none."""
-    is_listed = hasattr(value, "__len__") and hasattr(value, "__getitem__")
-    if (
-        not is_listed
-        or isinstance(value, str | bytes | Mapping)
-        or getattr(value, "shape", 1) == ()
-    ):
+def members(name: str, value: object, kind: type[T] | None = None) -> tuple[T, ...]:
+    """Return the members of an iterable; refuse a string, a mapping, and another kind of member."""
+    try:
+        found = tuple(value)  # type: ignore[call-overload]
+    except TypeError:
+        found = None
+    if found is None or isinstance(value, str | bytes | Mapping):
         raise TypeError(f"{name} must be a sequence, got {shown(value)}")
-    members: Sequence[Any] = value  # type: ignore[assignment]
-    return tuple(members[index] for index in range(len(members)))
+    return (
+        found
+        if kind is None
+        else tuple(instance(f"{name}[{i}]", member, kind) for i, member in enumerate(found))
+    )
 
 
-def path(name: str, value: object) -> Path:
-    """Return ``value`` as a path; refuse anything but a string or a path."""
+def path(name: str, value: object, *, is_new: bool = False) -> Path:
+    """Return ``value`` as a path; refuse other types, and a folder for a file that ``is_new``."""
     if not isinstance(value, str | os.PathLike) or not str(value):
         raise TypeError(f"{name} must be a path, got {shown(value)}")
-    return Path(value)  # type: ignore[arg-type]
+    found = Path(value)  # type: ignore[arg-type]
+    if is_new and found.is_dir():
+        raise ValueError(f"{name} must be a file, got the folder {value}")
+    return found
 
 
 def shown(value: object) -> str:
@@ -176,8 +196,9 @@ def tensor(name: str, value: object, *, n_axes: tuple[int, ...] = ()) -> Tensor:
 
     if not isinstance(value, Tensor):
         raise TypeError(f"{name} must be a torch.Tensor, got {type(value).__name__}")
-    if value.is_meta:
-        raise ValueError(f"{name} must hold values, got a tensor on the device 'meta'")
+    if value.is_meta or str(value.layout) != "torch.strided":
+        got = "a tensor on the device 'meta'" if value.is_meta else f"the layout {value.layout}"
+        raise ValueError(f"{name} must be dense and hold values, got {got}")
     if n_axes and value.ndim not in n_axes:
         allowed = " or ".join(map(str, n_axes))
         raise ValueError(f"{name} must have {allowed} axes, got shape {tuple(value.shape)}")
@@ -242,18 +263,27 @@ def same_shape(name: str, value: Tensor, other_name: str, other: Tensor) -> Tens
     return value
 
 
+def same_dtype(name: str, value: Tensor, other_name: str, other: Tensor) -> Tensor:
+    """Return ``value``; refuse a dtype that differs from that of ``other``."""
+    if value.dtype != other.dtype:
+        raise TypeError(
+            f"{name} must have the dtype of {other_name}, {other.dtype}, got {value.dtype}"
+        )
+    return value
+
+
 def device(name: str, value: object) -> torch.device:
     """Return the device named ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"cuda:N"``, if it is there."""
     import torch
 
-    if value == "auto":
+    if isinstance(value, str) and value == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         chosen = torch.device(value)  # type: ignore[call-overload]
-    except (RuntimeError, TypeError):
+    except (RuntimeError, TypeError, ValueError):
         chosen = None
     if chosen is None or chosen.type not in ("cpu", "cuda"):
-        raise ValueError(f"{name} must be 'auto', 'cpu', 'cuda' or 'cuda:N', got {value!r}")
+        raise ValueError(f"{name} must be 'auto', 'cpu', 'cuda' or 'cuda:N', got {shown(value)}")
     if chosen.type == "cuda" and (chosen.index or 0) >= torch.cuda.device_count():
         raise ValueError(
             f"{name} is {value!r}, but this machine has {torch.cuda.device_count()} CUDA devices"

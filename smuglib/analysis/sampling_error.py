@@ -56,7 +56,7 @@ def sampling_errors(
     """
     if not net.smoothing.is_active:
         raise ValueError("net must be smoothed: its reconstruction has no expectation to estimate")
-    counts = [checks.integer("counts", count) for count in checks.sequence("counts", counts)]
+    counts = [checks.integer("counts", count) for count in checks.members("counts", counts)]
     n_repeats = checks.integer("n_repeats", n_repeats)
     device = z.device
 

@@ -191,6 +191,8 @@ def run(
     """
     attack = rung if isinstance(rung, Attack) else LADDER[checks.one_of("rung", rung, LADDER)]
     operator = operator_of(A)
+    checks.finite("y", checks.complex_tensor("y", y, n_axes=(4,)))
+    checks.same_dtype("y", y, "the maps", operator.maps)
     start = y if attack.domain == "kspace" else operator.adjoint(y)
     settings = epsilon, unrolling_steps, objective, generator
     attacked = _perturbed(attack, net, start, A, target, *settings)
@@ -201,6 +203,7 @@ def _chosen(
     attack: Attack, domains: tuple[str, ...], n_steps: int | None, norm: Norm | None
 ) -> Attack:
     """Return an attack with what stands beside it in a call."""
+    checks.instance("attack", attack, Attack)
     checks.one_of("attack.domain", attack.domain, domains)
     beside = {"n_steps": n_steps, "norm": norm}
     given: dict[str, Any] = {name: value for name, value in beside.items() if value is not None}
@@ -222,10 +225,12 @@ def _perturbed(
     epsilon = checks.non_negative("epsilon", epsilon)
     checks.generator("generator", generator)
     unrolling_steps = checks.optional(checks.integer, "unrolling_steps", unrolling_steps)
+    checks.function("net", net, 2)
+    checks.optional(checks.function, "objective", objective, n_arguments=1)
     A = operand(net, A)
     operator = operator_of(A)
-    start, target = start.detach(), target.detach()
     _check_inputs(attack, start, target, operator)
+    start, target = start.detach(), target.detach()
     wanted = _squared_error(target) if objective is None else objective
     errors = _errors(attack, net, start, A, wanted, unrolling_steps)
     if epsilon == 0:
@@ -287,6 +292,7 @@ def _check_inputs(attack: Attack, start: Tensor, target: Tensor, operator: Sense
         checks.same_shape("y", start, "the coil maps", operator.maps)
     else:
         operator.check_images("z", start, n_axes=(3,))
+    checks.same_dtype(name, start, "the maps", operator.maps)
     checks.finite(name, start)
 
 

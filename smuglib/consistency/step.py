@@ -105,8 +105,7 @@ class DataConsistency:
         tol: float = 1e-6,
         max_iter: int = 200,
     ) -> None:
-        if not isinstance(A, SenseOperator):
-            raise TypeError(f"A must be a SenseOperator, got {type(A).__name__}")
+        checks.instance("A", A, SenseOperator)
         if A.maps.requires_grad:
             raise ValueError("A.maps requires a gradient, which data consistency does not return")
         checks.one_of("solver", solver, SOLVERS)
@@ -206,6 +205,7 @@ class MismatchedStep:
 
 def _checked_lam(lam: float | Tensor, A: SenseOperator) -> Tensor:
     if isinstance(lam, Tensor):
+        checks.tensor("lam", lam)
         if lam.ndim != 0 or lam.is_complex():
             raise ValueError(
                 f"lam must be a real scalar tensor, got {lam.dtype} {tuple(lam.shape)}"

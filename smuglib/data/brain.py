@@ -83,7 +83,8 @@ class BrainDataset(Dataset[Scan]):
         self.split = checks.one_of("split", split, GROUPS)
         self.n_slices = checks.integer("n_slices", n_slices)
         self.protocol = Protocol(**protocol)  # type: ignore[arg-type]
-        self._scan = in_memory(self._read, cache_bytes) if cache else self._read
+        is_kept = checks.boolean("cache", cache)
+        self._scan = in_memory(self._read, cache_bytes) if is_kept else self._read
 
     def __len__(self) -> int:
         """Return the number of slices."""

@@ -95,6 +95,7 @@ class Scan:
 
     def to(self, device: torch.device | str) -> Scan:
         """Return this scan with its tensors on another device."""
+        device = checks.device("device", device)
         moved: dict[str, Any] = {
             name: value.to(device)
             for name, value in vars(self).items()
@@ -109,6 +110,7 @@ def collate(scans: Sequence[Scan]) -> Scan:
     ``scale``, ``subject`` and ``slice_index`` become tensors; a shared mask keeps a batch axis of
     1.
     """
+    scans = checks.members("scans", scans, Scan)
     if not scans:
         raise ValueError("scans must hold at least one scan, got none")
     splits = sorted({scan.split for scan in scans})

@@ -58,7 +58,10 @@ def bootstrap(
     >>> bootstrap([1.0, 3.0], ["a", "b"]).mean
     2.0
     """
-    numbers, labels = np.asarray(values, dtype=float), np.asarray(subjects)
+    try:
+        numbers, labels = np.asarray(values, dtype=float), np.asarray(subjects)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ValueError(f"values must be numbers, and subjects their names: {error}") from error
     if numbers.ndim != 1 or numbers.shape != labels.shape or not numbers.size:
         raise ValueError(
             "values and subjects must be lists of one length >= 1, "

@@ -7,7 +7,7 @@ need, and cropped back.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 import torch
@@ -43,9 +43,9 @@ class Denoiser(nn.Module):
 
     def __init__(self, body: nn.Module, *, stride: int, architecture: dict[str, str | int]) -> None:
         super().__init__()
-        self.body = body
-        self.stride = stride
-        self.architecture = architecture
+        self.body = checks.instance("body", body, nn.Module)
+        self.stride = checks.integer("stride", stride)
+        self.architecture = checks.instance("architecture", architecture, dict)
         self.precision = "float32"
         self._run: Callable[[Tensor], Tensor] | None = None
 
@@ -71,8 +71,10 @@ class Denoiser(nn.Module):
 
         Both sides must exceed half a stride: the padding reflects the image.
         """
-        if not x.is_complex():
-            raise TypeError(f"x must be complex (complex64 or complex128), got {x.dtype}")
+        checks.complex_tensor("x", x)
+        weight = next(self.parameters(), None)
+        if weight is not None and weight.dtype != x.real.dtype:
+            raise TypeError(f"x must be as precise as the weights, {weight.dtype}, got {x.dtype}")
         if x.ndim < 2 or min(x.shape[-2:]) <= self.stride // 2:
             raise ValueError(
                 f"x must have shape [..., height, width] with both above {self.stride // 2}, "
@@ -143,7 +145,7 @@ def make(name: str = "didn", *, channels: int = 32, blocks: int = 2) -> Denoiser
     >>> [tuple(make(name, channels=4, blocks=1)(x).shape) for name in BODIES]
     [(2, 20, 24), (2, 20, 24), (2, 20, 24)]
     """
-    checks.one_of("denoiser", name, BODIES)
+    checks.one_of("name", name, BODIES)
     channels = checks.integer("channels", channels)
     blocks = checks.integer("blocks", blocks)
     body, stride = BODIES[name]
@@ -162,6 +164,7 @@ def seeded(architecture: dict[str, str | int], seed: int) -> Denoiser:
     >>> sum(p.numel() for p in seeded({"name": "didn", "channels": 8, "blocks": 1}, 0).parameters())
     29313
     """
+    checks.instance("architecture", architecture, Mapping)
     seed = checks.integer("seed", seed, minimum=0)
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)

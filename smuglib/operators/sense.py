@@ -60,8 +60,10 @@ class SenseOperator:
 
     def to(self, target: torch.device | torch.dtype | str) -> SenseOperator:
         """Return this operator on another device, or with maps of another complex dtype."""
-        if isinstance(target, torch.dtype) and not target.is_complex:
-            raise TypeError(f"maps must stay complex64 or complex128, got {target}")
+        if not isinstance(target, torch.dtype):
+            target = checks.device("target", target)
+        elif target not in (torch.complex64, torch.complex128):
+            raise TypeError(f"target must be complex64 or complex128, as maps are, got {target}")
         mask = self.mask if isinstance(target, torch.dtype) else self.mask.to(target)
         return SenseOperator(self.maps.to(target), mask)
 
@@ -108,7 +110,7 @@ class SenseOperator:
 
     def normal(self, x: Tensor) -> Tensor:
         """Apply ``A^H A`` to images, of the shapes that `forward` takes."""
-        self.check_images("x", x)
+        self.check_images("x", x, dtype=self.maps.dtype)
         samples = x if x.ndim == 4 else x.unsqueeze(1)
         image = self.normal_operator(samples)
         return image if x.ndim == 4 else image.squeeze(1)
@@ -134,7 +136,7 @@ class SenseOperator:
         batch, height, width = self.image_shape
         if (x.shape[0], *x.shape[-2:]) != (batch, height, width):
             raise ValueError(
-                f"{name} must have shape [{batch}, (sample,) {height}, {width}], "
+                f"{name} must have shape [{batch}, (sample,) {height}, {width}] to fit the maps, "
                 f"got {tuple(x.shape)}"
             )
         if dtype is not None and x.dtype != dtype:
@@ -159,7 +161,7 @@ def _checked_mask(mask: Tensor, maps: Tensor) -> Tensor:
     )
     if not fits:
         raise ValueError(
-            f"mask must have shape [1 or {batch}, 1, 1 or {height}, {width}], "
+            f"mask must have shape [1 or {batch}, 1, 1 or {height}, {width}] to fit the maps, "
             f"got {tuple(mask.shape)}"
         )
     if not mask.flatten(1).any(1).all():

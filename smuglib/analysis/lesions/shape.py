@@ -75,6 +75,7 @@ class Lesion:
         return (r >= self.inner) & (r <= self.outer)
 
     def _distance(self, height: int, width: int) -> Tensor:
+        height, width = checks.integer("height", height), checks.integer("width", width)
         rows = torch.arange(height, dtype=torch.float64) - self.row
         columns = torch.arange(width, dtype=torch.float64) - self.column
         return torch.hypot(rows[:, None], columns)

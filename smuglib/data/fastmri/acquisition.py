@@ -148,9 +148,13 @@ def load_slice(
     """
     checks.one_of("split", split, GROUPS)
     settings = FastMRIProtocol(**protocol)
-    opened = volume if isinstance(volume, Volume) else Volume.open(volume)
-    note = index if slice_index is None else slice_index
-    return slice_of(opened, index, settings, split, note, maps_folder)
+    if not isinstance(volume, Volume):
+        volume = Volume.open(checks.path("volume", volume))
+    index = checks.integer("index", index, minimum=-checks.LARGEST)
+    note = checks.optional(checks.integer, "slice_index", slice_index, minimum=0)
+    note = index if note is None else note
+    maps_folder = checks.optional(checks.path, "maps_folder", maps_folder)
+    return slice_of(volume, index, settings, split, note, maps_folder)
 
 
 def slice_of(

@@ -58,6 +58,7 @@ class FastMRIDataset(Dataset[Scan]):
         files = sorted(file for file in folder.glob("*.h5") if not file.name.startswith("."))
         if not files:
             raise FileNotFoundError(f"folder {folder} has no .h5 file: expected fastMRI volumes")
+        split_seed = checks.integer("split_seed", split_seed, minimum=0)
         members = split_patients(files, fractions, split_seed)[split]
         fitting = [volume for volume in members if self.protocol.misfit(volume) is None]
         slices = from_the_centre(fitting)
@@ -70,7 +71,7 @@ class FastMRIDataset(Dataset[Scan]):
             )
         self.n_slices = wanted
         self.slices = slices[:wanted]
-        self.maps_folder = maps_folder
+        self.maps_folder = checks.optional(checks.path, "maps_folder", maps_folder)
         self._scan = in_memory(self._read, cache_bytes)
 
     def __len__(self) -> int:

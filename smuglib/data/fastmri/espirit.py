@@ -18,7 +18,6 @@ from smuglib import checks
 from smuglib.checks import require
 from smuglib.files import replacing
 
-
 KERNEL_WIDTHS = (6, 5)
 """The first for which the calibration square is wide enough is the default."""
 
@@ -74,13 +73,14 @@ class Espirit:
         that coil is blind. Maps are kept in ``folder``, under a name derived from the calibration
         data and the settings.
         """
-        checks.complex_tensor("kspace", kspace, n_axes=(4,))
+        checks.finite("kspace", checks.complex_tensor("kspace", kspace, n_axes=(4,)))
+        folder = checks.optional(checks.path, "folder", folder)
         calibration = self._calibration(kspace)
         if folder is None:
             return self._computed(kspace, calibration)
         identity = repr((astuple(self), tuple(kspace.shape))).encode()
         name = hashlib.sha256(identity + calibration.numpy().tobytes()).hexdigest()[:32]
-        path = Path(folder) / f"{name}.safetensors"
+        path = folder / f"{name}.safetensors"
         if not path.is_file():
             maps = self._computed(kspace, calibration)
             with replacing(path) as temporary:
@@ -93,8 +93,8 @@ class Espirit:
         side = min(self.calibration_width, centre_square(kspace[0].abs().sum(0) > 0))
         if side < self.minimum_width:
             raise ValueError(
-                f"the fully sampled centre is {side} samples wide, but ESPIRiT with kernel_width "
-                f"{self.kernel_width or min(KERNEL_WIDTHS)} needs at least {self.minimum_width}: "
+                f"the fully sampled centre of kspace is {side} samples wide, but ESPIRiT with "
+                f"kernel_width {self.kernel_width or min(KERNEL_WIDTHS)} needs at least {self.minimum_width}: "
                 "raise center_fraction, or lower kernel_width"
             )
         top, left = height // 2 - side // 2, width // 2 - side // 2
