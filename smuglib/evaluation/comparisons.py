@@ -77,7 +77,8 @@ def _check_columns(name: str, rows: object, **columns: Sequence[object]) -> None
         for column in wanted or [None]:
             if not isinstance(column, str) or column not in held:
                 raise ValueError(
-                    f"{argument} must name columns of {name}, ({', '.join(held)}), got {checks.shown(column)}"
+                    f"{argument} must name columns of {name}, ({', '.join(held)}), "
+                    f"got {checks.shown(column)}"
                 )
 
 

@@ -22,7 +22,7 @@ COMPLEX = torch.zeros(2, 3, 4, dtype=torch.complex64)
             [],
             "a finite real number",
         ),
-        (checks.positive, [1, 1e-300, torch.tensor(2.5), Fraction(1, 2)], [0, -1, -0.0], "> 0"),
+        (checks.positive, [1, 1e-30, torch.tensor(2.5), Fraction(1, 2)], [0, -1, -0.0], "> 0"),
         (checks.non_negative, [0, 1, 0.5], [-1, -1e-300], ">= 0"),
         (checks.fraction, [1, 0.25, 1e-9], [0, -0.1, 1.0001], r"lie in \(0, 1\]"),
     ],
@@ -39,6 +39,15 @@ def test_numbers(check, accepted, refused, allowed):
     for value in refused:
         with pytest.raises(ValueError, match="rate must be a finite real number, got"):
             check("rate", value)
+    for value in (1e39, 10**400):
+        with pytest.raises(ValueError, match="rate must be a finite real number, got"):
+            check("rate", value)
+
+
+def test_numbers_that_single_precision_rounds_to_zero_are_not_positive():
+    for check in (checks.positive, checks.fraction):
+        with pytest.raises(ValueError, match="rate must .*, got 1e-320"):
+            check("rate", 1e-320)
 
 
 def test_fraction_with_zero():
@@ -122,7 +131,7 @@ def test_masks_of_zeros_and_ones_are_boolean_ones():
 
 def test_tensors_without_values_are_refused():
     for value in (COMPLEX[:0], COMPLEX.to("meta")):
-        with pytest.raises(ValueError, match="x must (not be empty|hold values), got"):
+        with pytest.raises(ValueError, match="x must (not be empty|be dense and hold values), got"):
             checks.complex_tensor("x", value, n_axes=(3,))
     with pytest.raises(ValueError, match="x must be finite, got 1 NaN and 1 infinite of 3 values"):
         checks.finite("x", torch.tensor([NAN, INF, 0]))
@@ -133,13 +142,26 @@ def test_objects_functions_sequences_and_paths():
     with pytest.raises(TypeError, match="A must be an int, got str"):
         checks.instance("A", "1", int)
     assert checks.function("f", len) is len
-    with pytest.raises(TypeError, match="f must be callable, got 1"):
-        checks.function("f", 1)
-    assert checks.sequence("steps", np.array([1, 2])) == (1, 2)
+    for value in (1, None, int, "f"):
+        with pytest.raises(TypeError, match="f must be a function, got"):
+            checks.function("f", value)
+    assert checks.function("f", lambda x, *, y: x, 1)
+    with pytest.raises(TypeError, match="f must take 2 arguments, got a function: too many"):
+        checks.function("f", torch.nn.Identity(), 2)
+    assert checks.members("steps", np.array([1, 2])) == (1, 2)
+    assert checks.members("steps", iter([1, 2]), int) == (1, 2)
     for value in (None, 1, "12", {1: 2}, torch.tensor(1), object()):
         with pytest.raises(TypeError, match="steps must be a sequence, got"):
-            checks.sequence("steps", value)
+            checks.members("steps", value)
+    with pytest.raises(TypeError, match=r"steps\[1\] must be an int, got str"):
+        checks.members("steps", [1, "2"], int)
+    with pytest.raises(
+        TypeError, match="y must have the dtype of x, torch.complex64, got torch.float32"
+    ):
+        checks.same_dtype("y", COMPLEX.real, "x", COMPLEX)
     assert checks.path("folder", "a") == Path("a")
+    with pytest.raises(ValueError, match="folder must be a file, got the folder"):
+        checks.path("folder", Path.cwd(), is_new=True)
     for value in (None, 1, "", b"a"):
         with pytest.raises(TypeError, match="folder must be a path, got"):
             checks.path("folder", value)

@@ -13,6 +13,7 @@ import random
 import re
 import signal
 import tempfile
+import threading
 import time
 import traceback
 import warnings
@@ -171,10 +172,10 @@ def _write_volume(folder: Path) -> None:
 def limits() -> Iterator[None]:
     """Interrupt what takes too long, and refuse memory beyond what a small call may take.
 
-    Both need Linux, and the first the main thread; elsewhere only the clock is read afterwards.
+    They need Linux and the main thread; elsewhere only the clock is read afterwards.
     """
     statm = Path("/proc/self/statm")
-    if not statm.is_file():
+    if not statm.is_file() or threading.current_thread() is not threading.main_thread():
         yield
         return
     import resource

@@ -92,10 +92,11 @@ class Espirit:
         height, width = kspace.shape[-2:]
         side = min(self.calibration_width, centre_square(kspace[0].abs().sum(0) > 0))
         if side < self.minimum_width:
+            kernel = self.kernel_width or min(KERNEL_WIDTHS)
             raise ValueError(
                 f"the fully sampled centre of kspace is {side} samples wide, but ESPIRiT with "
-                f"kernel_width {self.kernel_width or min(KERNEL_WIDTHS)} needs at least {self.minimum_width}: "
-                "raise center_fraction, or lower kernel_width"
+                f"kernel_width {kernel} needs at least {self.minimum_width}: raise "
+                "center_fraction, or lower kernel_width"
             )
         top, left = height // 2 - side // 2, width // 2 - side // 2
         return kspace[0, :, top : top + side, left : left + side].to(torch.complex64).contiguous()

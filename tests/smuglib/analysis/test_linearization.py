@@ -274,9 +274,13 @@ def test_every_option_of_the_search_changes_its_result(option):
         ({"max_iter": 0}, ValueError, "max_iter must be an integer >= 1"),
         ({"seed": -1}, ValueError, "seed must be an integer >= 0"),
         ({"n_samples": 0}, ValueError, "n_samples must be an integer >= 1"),
-        ({"unrolling_steps": 0}, ValueError, "n_steps must be an integer >= 1"),
+        ({"unrolling_steps": 0}, ValueError, "unrolling_steps must be an integer >= 1"),
         ({"point": torch.zeros(1, 8, 8)}, TypeError, "point must be complex"),
-        ({"point": torch.zeros(1, 4, 8) + 0j}, ValueError, "point must have shape"),
+        (
+            {"point": torch.zeros(1, 4, 8, dtype=torch.complex128)},
+            ValueError,
+            "point must have shape",
+        ),
         ({"domain": "kspace"}, ValueError, "point must have 4 axes"),
     ],
 )
@@ -294,7 +298,7 @@ def test_impossible_norms_are_refused(options, error, message):
         ({"norm": "l1"}, "norm must be one of"),
         ({"n_steps": 0}, "n_steps must be an integer >= 1"),
         ({"n_restarts": 0}, "n_restarts must be an integer >= 1"),
-        ({"start": torch.zeros(1, 2, 2)}, "start must have the shape of the point"),
+        ({"start": torch.zeros(1, 2, 2) + 0j}, "start must have the shape of the point"),
     ],
 )
 def test_impossible_searches_are_refused(options, message):

@@ -104,7 +104,9 @@ def test_gpu_agrees():
 
 
 def test_a_real_dtype_is_refused():
-    with pytest.raises(TypeError, match="must stay complex64 or complex128, got torch.float32"):
+    with pytest.raises(
+        TypeError, match="must be complex64 or complex128, as maps are, got torch.float32"
+    ):
         sense(LINE).to(torch.float32)
 
 
