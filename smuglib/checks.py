@@ -85,9 +85,9 @@ def fraction(name: str, value: object, *, allow_zero: bool = False) -> float:
 
 def integer(name: str, value: object, *, minimum: int = 1) -> int:
     """Return ``value`` as an int of at least ``minimum``, and one that torch can count to."""
-    number = _plain(value)
+    number: Any = _plain(value)
     try:
-        found = minimum - 1 if isinstance(number, bool) else operator.index(number)  # type: ignore[call-overload]
+        found = minimum - 1 if isinstance(number, bool) else operator.index(number)
     except TypeError:
         found = minimum - 1
     if found < minimum:
@@ -132,34 +132,32 @@ def function(name: str, value: T, n_arguments: int = 0) -> T:
         # A module takes anything, and hands it to its forward pass.
         inspect.signature(getattr(value, "forward", value)).bind_partial(*range(n_arguments))
     except TypeError as error:
-        raise TypeError(
-            f"{name} must take {n_arguments} arguments, got a function: {error}"
-        ) from error
+        raise TypeError(f"{name} must take {n_arguments} arguments: {error}") from error
     except ValueError:  # a function in C that does not tell what it takes
         pass
     return value
 
 
-def members(name: str, value: object, kind: type[T] | None = None) -> tuple[T, ...]:
+def members(name: str, value: object, kind: type | None = None) -> tuple[Any, ...]:
     """Return the members of an iterable; refuse a string, a mapping, and another kind of member."""
+    iterable: Any = value
     try:
-        found = tuple(value)  # type: ignore[call-overload]
+        found = tuple(iterable)
     except TypeError:
         found = None
     if found is None or isinstance(value, str | bytes | Mapping):
         raise TypeError(f"{name} must be a sequence, got {shown(value)}")
-    return (
-        found
-        if kind is None
-        else tuple(instance(f"{name}[{i}]", member, kind) for i, member in enumerate(found))
-    )
+    for index, member in enumerate(found):
+        if kind is not None:
+            instance(f"{name}[{index}]", member, kind)
+    return found
 
 
 def path(name: str, value: object, *, is_new: bool = False) -> Path:
     """Return ``value`` as a path; refuse other types, and a folder for a file that ``is_new``."""
     if not isinstance(value, str | os.PathLike) or not str(value):
         raise TypeError(f"{name} must be a path, got {shown(value)}")
-    found = Path(value)  # type: ignore[arg-type]
+    found = Path(value)
     if is_new and found.is_dir():
         raise ValueError(f"{name} must be a file, got the folder {value}")
     return found
@@ -209,13 +207,10 @@ def tensor(name: str, value: object, *, n_axes: tuple[int, ...] = ()) -> Tensor:
 
 def complex_tensor(name: str, value: object, *, n_axes: tuple[int, ...] = ()) -> Tensor:
     """Return ``value``; refuse anything but a complex tensor with an allowed number of axes."""
-    from torch import Tensor
-
-    if not isinstance(value, Tensor):
-        raise TypeError(f"{name} must be a complex torch.Tensor, got {type(value).__name__}")
-    if not value.is_complex() or value.dtype.itemsize < 8:
-        raise TypeError(f"{name} must be complex (complex64 or complex128), got {value.dtype}")
-    return tensor(name, value, n_axes=n_axes)
+    found = tensor(name, value, n_axes=n_axes)
+    if not found.is_complex() or found.dtype.itemsize < 8:
+        raise TypeError(f"{name} must be complex (complex64 or complex128), got {found.dtype}")
+    return found
 
 
 def real_tensor(name: str, value: object, *, n_axes: tuple[int, ...] = ()) -> Tensor:
@@ -235,21 +230,17 @@ def mask(name: str, value: object) -> Tensor:
         return found
     odd = found[(found != 0) & (found != 1)]
     if found.is_complex() or odd.numel():
-        values = f" with {', '.join(map(str, odd[:3].tolist()))}" if odd.numel() else ""
-        raise ValueError(
-            f"{name} must be boolean, or hold nothing but 0 and 1, got {found.dtype}{values}"
-        )
+        got = f"{found.dtype} with {odd[:3].tolist()}"
+        raise ValueError(f"{name} must be boolean, or hold nothing but 0 and 1, got {got}")
     return found.bool()
 
 
 def finite(name: str, value: Tensor) -> Tensor:
     """Return ``value``; refuse a tensor with a NaN or an infinity."""
     if not value.isfinite().all():
-        n_nan, n_bad = int(value.isnan().sum()), int((~value.isfinite()).sum())
-        raise ValueError(
-            f"{name} must be finite, got {n_nan} NaN and {n_bad - n_nan} infinite of "
-            f"{value.numel()} values"
-        )
+        n_nan, n_inf = int(value.isnan().sum()), int(value.isinf().sum())
+        found = f"{n_nan} NaN and {n_inf} infinite of {value.numel()} values"
+        raise ValueError(f"{name} must be finite, got {found}")
     return value
 
 
@@ -266,9 +257,7 @@ def same_shape(name: str, value: Tensor, other_name: str, other: Tensor) -> Tens
 def same_dtype(name: str, value: Tensor, other_name: str, other: Tensor) -> Tensor:
     """Return ``value``; refuse a dtype that differs from that of ``other``."""
     if value.dtype != other.dtype:
-        raise TypeError(
-            f"{name} must have the dtype of {other_name}, {other.dtype}, got {value.dtype}"
-        )
+        raise TypeError(f"{name} must be {other.dtype} as {other_name}, got {value.dtype}")
     return value
 
 

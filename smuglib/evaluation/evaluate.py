@@ -212,7 +212,7 @@ def _check_request(
     # Not read as a whole: a data set makes its scans one by one.
     if not isinstance(scans, Sequence | Dataset) or isinstance(scans, str | bytes):
         raise TypeError(f"scans must be a sequence or a data set, got {checks.shown(scans)}")
-    n_scans = len(scans)  # type: ignore[arg-type]
+    n_scans = len(scans)
     if n_scans:
         checks.instance("scans[0]", scans[0], Scan)
     if not n_scans or not scenarios:

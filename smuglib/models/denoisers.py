@@ -7,7 +7,7 @@ need, and cropped back.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import torch
@@ -164,7 +164,7 @@ def seeded(architecture: dict[str, str | int], seed: int) -> Denoiser:
     >>> sum(p.numel() for p in seeded({"name": "didn", "channels": 8, "blocks": 1}, 0).parameters())
     29313
     """
-    checks.instance("architecture", architecture, Mapping)
+    checks.instance("architecture", architecture, dict)
     seed = checks.integer("seed", seed, minimum=0)
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)

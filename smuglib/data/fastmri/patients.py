@@ -28,7 +28,9 @@ def split_patients(
     also orders the volumes of each split.
     """
     files = checks.members("files", files)
-    for name, value in checks.instance("fractions", fractions, Mapping).items():
+    if not isinstance(fractions, Mapping):
+        raise TypeError(f"fractions must be a mapping, got {checks.shown(fractions)}")
+    for name, value in fractions.items():
         checks.one_of("fractions", name, GROUPS)
         checks.fraction(f"fractions[{name!r}]", value, allow_zero=True)
     if abs(sum(fractions.values()) - 1) > 1e-9:

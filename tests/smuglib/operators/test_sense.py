@@ -113,9 +113,9 @@ def test_a_real_dtype_is_refused():
 MAPS = draw(2, 3, 5, 7)
 BAD_PARTS = {
     "real maps": (MAPS.real, LINE, TypeError, "maps must be complex"),
-    "no tensor": ([1.0], LINE, TypeError, "maps must be a complex torch.Tensor, got list"),
+    "no tensor": ([1.0], LINE, TypeError, "maps must be a torch.Tensor, got list"),
     "maps axes": (MAPS[0], LINE, ValueError, "maps must have 4 axes"),
-    "mask values": (MAPS, LINE * 0.5, ValueError, "mask must be boolean.* with 0.5"),
+    "mask values": (MAPS, LINE * 0.5, ValueError, "mask must be boolean.* with .0.5"),
     "mask type": (MAPS, "mask", TypeError, "mask must be a torch.Tensor, got str"),
     "maps with NaN": (MAPS * torch.nan, LINE, ValueError, "maps must be finite, got .* NaN"),
     "mask width": (MAPS, LINE[..., :6], ValueError, r"mask must have shape \[1 or 2, 1, 1 or 5, 7"),
