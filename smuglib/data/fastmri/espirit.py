@@ -60,7 +60,7 @@ class Espirit:
 
     @property
     def minimum_width(self) -> int:
-        """The narrowest calibration square: fewer kernel positions do not show the coils."""
+        """The narrowest calibration square; fewer kernel positions do not show the coils."""
         return 2 * (self.kernel_width or min(KERNEL_WIDTHS))
 
     def estimate(self, kspace: Tensor, folder: Path | str | None = None) -> Tensor:

@@ -30,7 +30,7 @@ EXPECTED = "expected a fastMRI multicoil volume"
 LAYOUT = "[slice, coil, readout, phase encoding]"
 
 LARGEST_RATIO = 1100
-"""No common filter of HDF5 packs better: DEFLATE reaches 1032."""
+"""No common filter of HDF5 packs better; DEFLATE reaches 1032."""
 
 
 @dataclass(frozen=True)
