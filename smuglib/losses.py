@@ -25,6 +25,16 @@ def mean_squared_error(x: Tensor, target: Tensor) -> Tensor:
     >>> mean_squared_error(torch.full((1, 4, 4), 3 + 4j), torch.zeros(1, 4, 4)).item()
     25.0
     """
+    checks.complex_tensor("x", x)
+    if not checks.tensor("target", target).is_complex():
+        checks.real_tensor("target", target)
+    try:
+        torch.broadcast_shapes(x.shape, target.shape)
+    except RuntimeError:
+        raise ValueError(
+            f"x and target must have shapes that broadcast, got {tuple(x.shape)} and "
+            f"{tuple(target.shape)}"
+        ) from None
     return torch.view_as_real(x - target).square().sum(-1).mean()
 
 
@@ -52,6 +62,7 @@ def pretraining_loss(
     >>> round(loss.item(), 2)  # the identity leaves the noise: 2 σ²
     0.02
     """
+    checks.function("denoiser", denoiser, 1)
     checks.complex_tensor("target", target, n_axes=(3,))
     noise = NoiseSource(Smoothing("denoiser", sigma, n_samples), generator)
     return mean_squared_error(denoiser(noise.perturb(target)), target.unsqueeze(1))
@@ -93,7 +104,8 @@ def unrolled_stability(
     3.0
     """
     checks.one_of("reference", reference, REFERENCES)
-    if not trace.denoised or trace.denoised[0].ndim != 4:
+    checks.function("denoiser", denoiser, 1)
+    if not checks.instance("trace", trace, Trace).denoised or trace.denoised[0].ndim != 4:
         raise ValueError("trace holds no noisy denoiser outputs: the network was not smoothed")
     checks.complex_tensor("target", target, n_axes=(3,))
     checks.same_shape("target", target, "the trace's images", trace.denoised[0][:, 0])
@@ -132,8 +144,10 @@ def finetuning_loss(
     >>> finetuning_loss(x, target, reconstruction_weight=2.0).item()
     2.0
     """
-    checks.positive("reconstruction_weight", reconstruction_weight)
+    reconstruction_weight = checks.positive("reconstruction_weight", reconstruction_weight)
     checks.one_of("reference", reference, REFERENCES)
+    checks.optional(checks.instance, "trace", trace, kind=Trace)
+    checks.optional(checks.function, "denoiser", denoiser, n_arguments=1)
     if trace is not None and denoiser is None:
         raise ValueError("denoiser is required with a trace: it makes the reference")
     loss = reconstruction_weight * reconstruction_loss(x, target)

@@ -84,6 +84,7 @@ def _checked_peak(x: Tensor, target: Tensor) -> Tensor:
     checks.complex_tensor("x", x, n_axes=(3,))
     checks.complex_tensor("target", target, n_axes=(3,))
     checks.same_shape("x", x, "target", target)
+    checks.finite("target", target)
     peak = target.abs().double().amax((-2, -1))
     if not (peak > 0).all():
         raise ValueError(

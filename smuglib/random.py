@@ -21,7 +21,7 @@ def derived_seed(seed: int, *keys: int | str) -> int:
 
     It is the same on every machine. A NumPy integer counts as the integer it is.
     """
-    checks.integer("seed", seed, minimum=0)
+    seed = checks.integer("seed", seed, minimum=0)
     path = repr((seed, *map(_checked_key, keys))).encode()
     return int.from_bytes(hashlib.sha256(path).digest()[:8], "big") >> 1
 
@@ -45,6 +45,7 @@ def generator(seed: int, *keys: int | str, device: torch.device | str = "cpu") -
     >>> torch.equal(first, again)
     True
     """
+    device = checks.device("device", device)
     return torch.Generator(device=device).manual_seed(derived_seed(seed, *keys))
 
 
@@ -65,6 +66,10 @@ def complex_normal(
     (torch.complex64, 0.5)
     """
     checks.generator("generator", generator)
-    real_dtype = like.real.dtype
+    shape = tuple(checks.integer("shape", n, minimum=0) for n in checks.members("shape", shape))
+    sigma = checks.non_negative("sigma", sigma)
+    if not checks.instance("like", like, Tensor).is_complex() and not like.is_floating_point():
+        raise TypeError(f"like must be complex or floating point, got {like.dtype}")
+    real_dtype = like.dtype.to_real()
     parts = torch.randn((*shape, 2), generator=generator, dtype=real_dtype, device=generator.device)
     return torch.view_as_complex(parts.mul_(sigma)).to(like.device)

@@ -49,9 +49,9 @@ def cartesian_mask(
     >>> tuple(mask.shape), sampling_rate(mask), mask[..., 30:34].all().item()
     ((1, 1, 1, 64), 0.25, True)
     """
-    checks.integer("width", width)
-    checks.fraction("sampling_rate", sampling_rate)
-    checks.fraction("center_fraction", center_fraction, allow_zero=True)
+    width = checks.integer("width", width)
+    sampling_rate = checks.fraction("sampling_rate", sampling_rate)
+    center_fraction = checks.fraction("center_fraction", center_fraction, allow_zero=True)
     checks.one_of("density", density, DENSITIES)
     checks.generator("generator", generator)
     n_sampled, n_center = round(sampling_rate * width), round(center_fraction * width)
@@ -84,4 +84,4 @@ def sampling_rate(mask: Tensor) -> float:
     >>> sampling_rate(torch.tensor([True, False, False, False]))
     0.25
     """
-    return mask.double().mean().item()
+    return checks.mask("mask", mask).double().mean().item()

@@ -56,12 +56,16 @@ class Smoothing:
 
     def __post_init__(self) -> None:
         checks.one_of("placement", self.placement, PLACEMENTS)
-        checks.non_negative("sigma", self.sigma)
-        checks.integer("n_samples", self.n_samples)
-        checks.boolean("share_noise", self.share_noise)
-        if checks.boolean("antithetic", self.antithetic) and self.n_samples % 2:
+        flags = ("share_noise", "antithetic", "start_only")
+        checks.replace_fields(
+            self,
+            sigma=checks.non_negative("sigma", self.sigma),
+            n_samples=checks.integer("n_samples", self.n_samples),
+            **{name: checks.boolean(name, getattr(self, name)) for name in flags},
+        )
+        if self.antithetic and self.n_samples % 2:
             raise ValueError(f"n_samples must be even with antithetic pairs, got {self.n_samples}")
-        if checks.boolean("start_only", self.start_only) and self.placement != "end_to_end":
+        if self.start_only and self.placement != "end_to_end":
             raise ValueError(
                 f"start_only must go with placement 'end_to_end', got {self.placement!r}"
             )

@@ -20,7 +20,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from smuglib import files, provenance
+from smuglib import checks, files, provenance
 from smuglib.checkpoints import Checkpoints
 from smuglib.checks import require
 from smuglib.models import precision
@@ -71,6 +71,8 @@ def one_cycle(update: int, total: int, peak: float) -> float:
     >>> [round(one_cycle(update, 20, 1.0), 2) for update in (0, 1, 10, 19)]
     [0.5, 1.0, 0.54, 0.01]
     """
+    update, total = checks.integer("update", update, minimum=0), checks.integer("total", total)
+    peak = checks.positive("peak", peak)
     rise = max(1, round(WARM_UP * total))
     if update < rise:
         return peak * (update + 1) / rise

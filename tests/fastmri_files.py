@@ -65,7 +65,7 @@ def write(
         file["ismrmrd_header"] = header() if xml is None else xml
         file.attrs.update(acquisition="AXT2", max=1.0, norm=1.0, patient_id=patient)
         if mask is None:
-            file["reconstruction_rss"] = ifft2c(kspace).abs().square().sum(1).sqrt().numpy()
+            file["reconstruction_rss"] = ifft2c(kspace + 0j).abs().square().sum(1).sqrt().numpy()
         else:
             file["mask"] = mask.numpy()
     return path

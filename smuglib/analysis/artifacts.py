@@ -39,7 +39,8 @@ def detail(x: Tensor, target: Tensor) -> Detail:
     nothing is lost, 0 if nothing is left), ``invented`` the norm of all other structure there over
     that of the truth's, which must have some.
     """
-    checks.same_shape("x", x, "target", target)
+    checks.complex_tensor("target", target, n_axes=(3,))
+    checks.same_shape("x", checks.complex_tensor("x", x), "target", target)
     high, truth = _fine(x), _fine(target)
     energy = truth.abs().square().sum()
     if not energy:

@@ -78,13 +78,15 @@ def journal_bound(
     steps
         Numbers n of unrolling steps, each >= 1.
     """
+    checks.instance("net", net, UnrolledNetwork)
+    checks.complex_tensor("z", z, n_axes=(3,))
     if net.smoothing.placement not in ("denoiser", "step"):
         raise ValueError(
             "net must be smoothed at its denoiser or steps: the bound is for no other placement, "
             f"got {net.smoothing.placement!r}"
         )
     sigma = checks.positive("sigma", net.smoothing.sigma)
-    counts = tuple(checks.integer("steps", n) for n in steps)
+    counts = tuple(checks.integer("steps", n) for n in checks.members("steps", steps))
     if not counts:
         raise ValueError("steps must hold at least one number, got none")
     consistency = as_step(A, net.lam)

@@ -62,7 +62,7 @@ def largest(
     >>> round(found.value.item(), 3)
     5.0
     """
-    checks.positive("tol", tol)
+    tol = checks.positive("tol", tol)
     basis, images = [_unit(start)], [product(_unit(start))]
     value, vector, residual = _ritz(basis, images)
     for _ in range(checks.integer("max_iter", max_iter) - 1):

@@ -25,6 +25,8 @@ class Linearization:
     """
 
     def __init__(self, function: Callable[[Tensor], Tensor], point: Tensor) -> None:
+        checks.function("function", function, 1)
+        checks.complex_tensor("point", point)
         with torch.enable_grad():
             self._point = point.detach().requires_grad_(True)
             self._image = function(self._point)
@@ -42,13 +44,20 @@ class Linearization:
 
     def push(self, direction: Tensor) -> Tensor:
         """Return ``J direction``: the change of the value along a change of the input."""
+        _check_like("direction", direction, self._pulled)
         (pushed,) = torch.autograd.grad(self._pulled, self._dual, direction, retain_graph=True)
         return pushed
 
     def pull(self, change: Tensor) -> Tensor:
         """Return ``J^H change``, the adjoint with respect to ``Re<., .>``."""
+        _check_like("change", change, self._image)
         (pulled,) = torch.autograd.grad(self._image, self._point, change, retain_graph=True)
         return pulled
+
+
+def _check_like(name: str, value: Tensor, like: Tensor) -> None:
+    checks.same_shape(name, checks.complex_tensor(name, value), "the linearization", like)
+    checks.same_dtype(name, value, "the linearization", like)
 
 
 def reconstruction(
@@ -73,7 +82,8 @@ def reconstruction(
         Override the network's own settings.
     """
     checks.one_of("domain", domain, DOMAINS)
-    checks.integer("seed", seed, minimum=0)
+    seed = checks.integer("seed", seed, minimum=0)
+    unrolling_steps = checks.optional(checks.integer, "unrolling_steps", unrolling_steps)
     consistency = as_step(A, net.lam)
     samples = n_samples if net.smoothing.is_active else None
 
@@ -89,7 +99,10 @@ def support_of(
     net: UnrolledNetwork, point: Tensor, A: SenseOperator | DataConsistency, domain: str
 ) -> Tensor:
     """Check a point, and return where it may change, boolean: all, or sampled k-space."""
+    checks.instance("net", net, UnrolledNetwork)
     operator = as_step(A, net.lam).operator
+    checks.finite("point", checks.complex_tensor("point", point))
+    checks.same_dtype("point", point, "the maps", operator.maps)
     if checks.one_of("domain", domain, DOMAINS) == "image":
         checks.complex_tensor("point", point, n_axes=(3,))
         operator.check_images("point", point)

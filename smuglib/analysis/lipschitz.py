@@ -64,7 +64,7 @@ def local_lipschitz(
     )
     point = point.detach()
     if start is not None:
-        checks.same_shape("start", start, "the point", point)
+        checks.same_shape("start", checks.complex_tensor("start", start), "the point", point)
     ball = Ball(norm, _radii(radius, point), point, support)
     with torch.no_grad():
         clean = function(point)
@@ -77,12 +77,15 @@ def local_lipschitz(
         delta = climb(deviations, ball, search, starts, start=start)
     with torch.no_grad():
         change = deviations(delta, starts).sqrt()
-    return change / torch.linalg.vector_norm(delta.flatten(1), dim=1), delta
+    ratios = change / torch.linalg.vector_norm(delta.flatten(1), dim=1)
+    if not ratios.isfinite().all():
+        raise ValueError(f"radius {radius!r} is so large that squares overflow")
+    return ratios, delta
 
 
 def _radii(radius: float | Tensor, point: Tensor) -> Tensor:
     """Return one radius a scan, ``[batch]``."""
-    given = radius.tolist() if isinstance(radius, Tensor) else [radius] * len(point)
+    given = radius.tolist() if isinstance(radius, Tensor) and radius.ndim else [radius] * len(point)
     values = [checks.positive("radius", value) for value in given]
     if len(values) != len(point):
         raise ValueError(f"radius must be one or {len(point)} numbers, got {len(values)}")

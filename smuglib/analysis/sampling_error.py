@@ -56,9 +56,8 @@ def sampling_errors(
     """
     if not net.smoothing.is_active:
         raise ValueError("net must be smoothed: its reconstruction has no expectation to estimate")
-    for count in counts:
-        checks.integer("counts", count)
-    checks.integer("n_repeats", n_repeats)
+    counts = [checks.integer("counts", count) for count in checks.members("counts", counts)]
+    n_repeats = checks.integer("n_repeats", n_repeats)
     device = z.device
 
     def reconstruct(n_samples: int, scheme: str, *keys: int | str) -> Tensor:

@@ -41,9 +41,8 @@ def gain(eigenvalue: Tensor, n_steps: int, *, lam: float = 1.0, slope: float = 1
     >>> gain(torch.tensor([0.0, 1.0]), 8).tolist()  # 1 + N/λ where nothing is measured
     [9.0, 1.0]
     """
-    checks.positive("lam", lam)
-    checks.real_number("slope", slope)
-    change = torch.ones_like(eigenvalue)
+    lam, slope = checks.positive("lam", lam), checks.real_number("slope", slope)
+    change = torch.ones_like(checks.real_tensor("eigenvalue", eigenvalue))
     for _ in range(checks.integer("n_steps", n_steps)):
         change = (1 + lam * slope * change) / (eigenvalue + lam)
     return change
@@ -67,7 +66,11 @@ class Spectrum:
 
     def coefficients(self, x: Tensor) -> Tensor:
         """Return the components of complex images along the eigenvectors, as ``values`` lie."""
-        checks.same_shape("x", x, "the eigenvalues", self.values)
+        return self._coefficients("x", x)
+
+    def _coefficients(self, name: str, x: Tensor) -> Tensor:
+        checks.same_shape(name, checks.complex_tensor(name, x), "the eigenvalues", self.values)
+        checks.same_dtype(name, x, "the eigenvectors", self.vectors)
         return (self.vectors.mH @ x.unsqueeze(-1)).squeeze(-1)
 
     def apply(self, response: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
@@ -87,6 +90,7 @@ class Spectrum:
         return self._binned(torch.ones_like(self.values, dtype=torch.float64), edges)
 
     def _binned(self, weights: Tensor, edges: Tensor) -> Tensor:
+        checks.real_tensor("edges", edges, n_axes=(1,))
         bins = torch.bucketize(self.values, edges.to(self.values))
         return torch.bincount(bins.flatten(), weights.flatten(), minlength=len(edges) + 1)
 
@@ -96,6 +100,6 @@ class Spectrum:
         Components of δ of eigenvalue below ``floor`` > 0 count as if theirs were ``floor``: a lower
         bound of the true price, which grows without limit for what ``A^H`` cannot reach.
         """
-        checks.positive("floor", floor)
-        energy = self.coefficients(delta).abs().double().square()
+        floor = checks.positive("floor", floor)
+        energy = self._coefficients("delta", delta).abs().double().square()
         return (energy / self.values.double().clamp_min(floor)).sum((-2, -1)).sqrt()

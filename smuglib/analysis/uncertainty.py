@@ -103,6 +103,8 @@ def gradient_magnitude(x: Tensor) -> Tensor:
     ``[batch, height, width]``.
     """
     checks.complex_tensor("x", x, n_axes=(3,))
+    if min(x.shape[-2:]) < 2:
+        raise ValueError(f"x must be at least 2 pixels a side, got {tuple(x.shape)}")
     down, across = torch.gradient(x.abs(), dim=(-2, -1))
     return torch.hypot(down, across)
 
@@ -151,7 +153,7 @@ def calibration(
     ``error`` (see `rank_correlation`), and number of ``pixels``. Calibrated: both are the same.
     """
     u, e = _chosen(predicted, error, mask)
-    checks.integer("n_bins", n_bins)
+    n_bins = checks.integer("n_bins", n_bins)
     if n_bins > u.numel():
         raise ValueError(f"n_bins must be <= the {u.numel()} pixels, got {n_bins}")
     order = u.argsort(stable=True)
@@ -170,8 +172,9 @@ def calibration(
 
 def _chosen(predicted: Tensor, error: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
     """Check a prediction and return it and the error at the pixels of the mask, float64."""
-    checks.same_shape("error", error, "predicted", predicted)
-    checks.same_shape("mask", mask, "predicted", predicted)
+    checks.real_tensor("predicted", predicted)
+    checks.same_shape("error", checks.real_tensor("error", error), "predicted", predicted)
+    mask = checks.same_shape("mask", checks.mask("mask", mask), "predicted", predicted)
     u, e = (values.detach().cpu().double()[mask.cpu()] for values in (predicted, error))
     if u.numel() < 2:
         raise ValueError(f"mask must hold at least two pixels, got {u.numel()}")

@@ -181,7 +181,7 @@ def checkpoints(n_steps: int) -> list[int]:
 
     The first period is 22 % of all steps; each next one is 3 % shorter, but at least 6 % long.
     """
-    checks.integer("n_steps", n_steps)
+    n_steps = checks.integer("n_steps", n_steps)
     # Whole percents: sums of 0.22, 0.03 and 0.06 would move a checkpoint by rounding.
     period = percent = 22
     found = []

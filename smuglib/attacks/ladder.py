@@ -130,16 +130,18 @@ class Attack:
     def __post_init__(self) -> None:
         for name, allowed in _NAMES.items():
             checks.one_of(name, getattr(self, name), get_args(allowed))
-        checks.integer("n_steps", self.n_steps)
-        checks.positive("step_fraction", self.step_fraction)
-        checks.integer("n_restarts", self.n_restarts)
+        checks.replace_fields(
+            self,
+            n_steps=checks.integer("n_steps", self.n_steps),
+            step_fraction=checks.positive("step_fraction", self.step_fraction),
+            random_start=checks.boolean("random_start", self.random_start),
+            n_restarts=checks.integer("n_restarts", self.n_restarts),
+            n_samples=checks.optional(checks.integer, "n_samples", self.n_samples),
+            floor=checks.fraction("floor", self.floor),
+            warm_start=checks.boolean("warm_start", self.warm_start),
+        )
         if self.step_rule == "adaptive" and self.keep == "last":
             raise ValueError("keep must be 'best' with step_rule 'adaptive', got 'last'")
-        checks.fraction("floor", self.floor)
-        checks.boolean("random_start", self.random_start)
-        checks.boolean("warm_start", self.warm_start)
-        if self.n_samples is not None:
-            checks.integer("n_samples", self.n_samples)
 
 
 LADDER: dict[str, Attack] = {

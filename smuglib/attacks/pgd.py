@@ -92,6 +92,7 @@ def pgd(
     >>> round(torch.view_as_real(attacked - z).abs().max().item(), 4)
     0.01
     """
+    _check_inputs("z", z, target, A)
     chosen = _chosen(attack, ("image", "range"), n_steps, norm)
     return _perturbed(chosen, net, z, A, target, epsilon, unrolling_steps, None, generator)
 
@@ -139,6 +140,7 @@ def pgd_kspace(
     >>> round(((attacked - y).norm() / y.norm()).item(), 4)
     0.02
     """
+    _check_inputs("y", y, target, A)
     chosen = _chosen(attack, ("kspace",), n_steps, norm)
     return _perturbed(chosen, net, y, A, target, epsilon, unrolling_steps, None, generator)
 
@@ -190,6 +192,7 @@ def run(
     adaptive 18
     """
     attack = rung if isinstance(rung, Attack) else LADDER[checks.one_of("rung", rung, LADDER)]
+    _check_inputs("y", y, target, A)
     operator = operator_of(A)
     start = y if attack.domain == "kspace" else operator.adjoint(y)
     settings = epsilon, unrolling_steps, objective, generator
@@ -201,6 +204,7 @@ def _chosen(
     attack: Attack, domains: tuple[str, ...], n_steps: int | None, norm: Norm | None
 ) -> Attack:
     """Return an attack with what stands beside it in a call."""
+    checks.instance("attack", attack, Attack)
     checks.one_of("attack.domain", attack.domain, domains)
     beside = {"n_steps": n_steps, "norm": norm}
     given: dict[str, Any] = {name: value for name, value in beside.items() if value is not None}
@@ -220,20 +224,19 @@ def _perturbed(
     generator: torch.Generator,
 ) -> Tensor:
     """Return ``start + δ``: zero-filled images or k-space, as the attack's domain says."""
-    checks.non_negative("epsilon", epsilon)
+    epsilon = checks.non_negative("epsilon", epsilon)
     checks.generator("generator", generator)
-    if unrolling_steps is not None:
-        checks.integer("unrolling_steps", unrolling_steps)
+    unrolling_steps = checks.optional(checks.integer, "unrolling_steps", unrolling_steps)
+    checks.function("net", net, 2)
+    checks.optional(checks.function, "objective", objective, n_arguments=1)
     A = operand(net, A)
-    operator = operator_of(A)
     # Copies: no gradient passes tensors of an inference mode.
     start, target = (t.clone() if t.is_inference() else t.detach() for t in (start, target))
-    _check_inputs(attack, start, target, operator)
-    wanted = _squared_error(target) if objective is None else objective
+    wanted = objective or (lambda x: torch.view_as_real(x - target).square().sum((-3, -2, -1)))
     errors = _errors(attack, net, start, A, wanted, unrolling_steps)
     if epsilon == 0:
         return start.clone()
-    ball = _ball(attack, start, operator, epsilon)
+    ball = _ball(attack, start, operator_of(A), epsilon)
     if attack.kind != "pgd":
         draw = ball.gaussian if attack.kind == "gaussian" else ball.uniform
         return start + draw(generator)
@@ -277,17 +280,14 @@ def _errors(
     return errors
 
 
-def _squared_error(target: Tensor) -> Objective:
-    return lambda x: torch.view_as_real(x - target).square().sum((-3, -2, -1))
-
-
-def _check_inputs(attack: Attack, start: Tensor, target: Tensor, operator: SenseOperator) -> None:
+def _check_inputs(name: str, start: Tensor, target: Tensor, A: SenseOperator | Step) -> None:
+    operator = operator_of(A)
     operator.check_images("target", target, n_axes=(3,))
-    if attack.domain == "kspace":
-        checks.complex_tensor("y", start, n_axes=(4,))
-        checks.same_shape("y", start, "the coil maps", operator.maps)
-    else:
-        operator.check_images("z", start, n_axes=(3,))
+    checks.finite("target", target)
+    checks.complex_tensor(name, start, n_axes=(4,) if name == "y" else (3,))
+    like, whose = (operator.maps, "the coil maps") if name == "y" else (target, "target")
+    checks.same_shape(name, start, whose, like)
+    checks.same_dtype(name, checks.finite(name, start), "the maps", operator.maps)
 
 
 def _ball(attack: Attack, start: Tensor, operator: SenseOperator, epsilon: float) -> Ball:

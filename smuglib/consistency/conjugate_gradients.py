@@ -47,7 +47,7 @@ class CGSolver:
     def __init__(
         self, A: SenseOperator, *, tol: float = 1e-6, max_iter: int = 200, coupled: bool = False
     ) -> None:
-        self.operator = A
+        self.operator = checks.instance("A", A, SenseOperator)
         self.tol = checks.positive("tol", tol)
         self.max_iter = checks.integer("max_iter", max_iter)
         self.coupled = checks.boolean("coupled", coupled)

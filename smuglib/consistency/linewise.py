@@ -9,6 +9,7 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor
 
+from smuglib import checks
 from smuglib.consistency.inverse import hermitian_inverse
 from smuglib.operators.fourier import fftc, ifftc
 from smuglib.operators.normal import ordinary_tensors
@@ -76,6 +77,7 @@ class LinewiseSolver:
     """
 
     def __init__(self, A: SenseOperator) -> None:
+        checks.instance("A", A, SenseOperator)
         self._lines = A.maps.permute(0, 2, 3, 1)
         with ordinary_tensors():
             self._circulant = _circulant(A)

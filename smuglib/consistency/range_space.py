@@ -36,7 +36,8 @@ class RangeSpace:
     """
 
     def __init__(self, A: SenseOperator, floor: float) -> None:
-        checks.fraction("floor", floor)
+        checks.instance("A", A, SenseOperator)
+        floor = checks.fraction("floor", floor)
         values, vectors = linewise.linewise(A).eigen()
         kept = values >= floor
         self.dimension = kept.sum((-2, -1))
@@ -49,6 +50,13 @@ class RangeSpace:
 
     def __call__(self, x: Tensor) -> Tensor:
         """Project images, ``[batch, height, width]`` or ``[batch, sample, height, width]``."""
+        checks.complex_tensor("x", x, n_axes=(3, 4))
+        batch, height, width, _ = self._matrices.shape
+        if (x.shape[0], *x.shape[-2:]) != (batch, height, width) or x.dtype != self._matrices.dtype:
+            raise ValueError(
+                f"x must have shape [{batch}, (sample,) {height}, {width}] and dtype "
+                f"{self._matrices.dtype}, got {tuple(x.shape)} and {x.dtype}"
+            )
         lines = x.transpose(1, 2) if x.ndim == 4 else x.unsqueeze(2)
         projected = lines @ self._matrices.mT
         return projected.transpose(1, 2) if x.ndim == 4 else projected.squeeze(2)

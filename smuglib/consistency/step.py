@@ -136,15 +136,12 @@ class DataConsistency:
         tol: float = 1e-6,
         max_iter: int = 200,
     ) -> None:
-        if not isinstance(A, SenseOperator):
-            raise TypeError(f"A must be a SenseOperator, got {type(A).__name__}")
+        checks.instance("A", A, SenseOperator)
         if A.maps.requires_grad:
             raise ValueError("A.maps requires a gradient, which data consistency does not return")
         checks.one_of("solver", solver, SOLVERS)
-        checks.positive("tol", tol)
-        checks.integer("max_iter", max_iter)
-        if expected_solves is not None:
-            checks.integer("expected_solves", expected_solves)
+        tol, max_iter = checks.positive("tol", tol), checks.integer("max_iter", max_iter)
+        expected_solves = checks.optional(checks.integer, "expected_solves", expected_solves)
         self.operator = A
         self.lam = _checked_lam(lam, A)
         self.solver, self.reason = (
@@ -254,6 +251,7 @@ def _warn_of_condition(A: SenseOperator, lam: float, tol: float) -> None:
 
 def _checked_lam(lam: float | Tensor, A: SenseOperator) -> Tensor:
     if isinstance(lam, Tensor):
+        checks.tensor("lam", lam)
         if lam.ndim != 0 or lam.is_complex():
             raise ValueError(
                 f"lam must be a real scalar tensor, got {lam.dtype} {tuple(lam.shape)}"

@@ -51,7 +51,7 @@ def brain(
         sampling_rate, height, width, n_coils, noise, center_fraction, seed, mask_seed
     )
     checks.one_of("split", split, GROUPS)
-    checks.integer("index", index, minimum=0)
+    index = checks.integer("index", index, minimum=0)
     if n_slices is not None and index >= checks.integer("n_slices", n_slices):
         raise ValueError(f"index must be < n_slices = {n_slices}, got {index}")
     return cached(protocol, split, index)
@@ -83,7 +83,8 @@ class BrainDataset(Dataset[Scan]):
         self.split = checks.one_of("split", split, GROUPS)
         self.n_slices = checks.integer("n_slices", n_slices)
         self.protocol = Protocol(**protocol)  # type: ignore[arg-type]
-        self._scan = in_memory(self._read, cache_bytes) if cache else self._read
+        is_kept = checks.boolean("cache", cache)
+        self._scan = in_memory(self._read, cache_bytes) if is_kept else self._read
 
     def __len__(self) -> int:
         """Return the number of slices."""

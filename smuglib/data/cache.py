@@ -64,7 +64,7 @@ def in_memory(read: Callable[[int], Scan], max_bytes: int) -> Callable[[int], Sc
 
     All together take at most ``max_bytes``; a scan that exceeds it alone is not kept.
     """
-    checks.integer("cache_bytes", max_bytes, minimum=0)
+    max_bytes = checks.integer("cache_bytes", max_bytes, minimum=0)
     cachetools = require("cachetools", extra="data", what="data sets")
     kept = cachetools.LRUCache(max_bytes, getsizeof=lambda scan: scan.nbytes)
     function: Callable[[int], Scan] = cachetools.cached(kept)(read)

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from smuglib import checks
 from smuglib.operators.sense import SenseOperator
 
 
@@ -27,7 +28,7 @@ class Scan:
         Measured k-space ``y``, zero where not sampled, and coil sensitivities, root sum of squares
         1: complex64, ``[batch, coil, height, width]``.
     mask
-        Boolean, ``[batch or 1, 1, 1, width]``: the sampled columns.
+        Boolean or of zeros and ones, ``[batch or 1, 1, 1, width]``: the sampled columns.
     target
         Reference image, complex64, ``[batch, height, width]``.
     scale
@@ -55,6 +56,8 @@ class Scan:
     def __post_init__(self) -> None:
         """Refuse tensors that do not fit together."""
         self.operator.check_images("target", self.target)
+        checks.complex_tensor("kspace", self.kspace, n_axes=(4,))
+        checks.replace_fields(self, mask=self.operator.mask)
         if self.kspace.shape != self.maps.shape:
             raise ValueError(
                 f"kspace must have the shape of maps, {tuple(self.maps.shape)}, "
@@ -92,6 +95,7 @@ class Scan:
 
     def to(self, device: torch.device | str) -> Scan:
         """Return this scan with its tensors on another device."""
+        device = checks.device("device", device)
         moved: dict[str, Any] = {
             name: value.to(device)
             for name, value in vars(self).items()
@@ -106,6 +110,7 @@ def collate(scans: Sequence[Scan]) -> Scan:
     ``scale``, ``subject`` and ``slice_index`` become tensors; a shared mask keeps a batch axis of
     1.
     """
+    scans = checks.members("scans", scans, Scan)
     if not scans:
         raise ValueError("scans must hold at least one scan, got none")
     splits = sorted({scan.split for scan in scans})

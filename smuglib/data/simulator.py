@@ -48,12 +48,19 @@ class Protocol:
 
     def __post_init__(self) -> None:
         """Check every value."""
-        checks.integer("height", self.height, minimum=MIN_SIZE)
-        checks.integer("width", self.width, minimum=MIN_SIZE)
-        checks.integer("n_coils", self.n_coils)
-        checks.non_negative("noise", self.noise)
-        checks.integer("seed", self.seed, minimum=0)
-        checks.integer("mask_seed", self.mask_seed, minimum=0)
+        least = {"height": MIN_SIZE, "width": MIN_SIZE, "n_coils": 1, "seed": 0, "mask_seed": 0}
+        checks.replace_fields(
+            self,
+            **{
+                name: checks.integer(name, getattr(self, name), minimum=minimum)
+                for name, minimum in least.items()
+            },
+            sampling_rate=checks.fraction("sampling_rate", self.sampling_rate),
+            noise=checks.non_negative("noise", self.noise),
+            center_fraction=checks.fraction(
+                "center_fraction", self.center_fraction, allow_zero=True
+            ),
+        )
         self.mask()
 
     def mask(self) -> Tensor:

@@ -45,7 +45,7 @@ def locate(split: str, index: int, seed: int = 0) -> Location:
     [0, 1, 0, 20]
     """
     checks.one_of("split", split, GROUPS)
-    checks.integer("index", index, minimum=0)
+    index = checks.integer("index", index, minimum=0)
     n_subjects, n_slices = GROUPS[split]
     group, rest = divmod(index, n_subjects * n_slices)
     turn, member = divmod(rest, n_subjects)

@@ -58,7 +58,10 @@ def bootstrap(
     >>> bootstrap([1.0, 3.0], ["a", "b"]).mean
     2.0
     """
-    numbers, labels = np.asarray(values, dtype=float), np.asarray(subjects)
+    try:
+        numbers, labels = np.asarray(values, dtype=float), np.asarray(subjects)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ValueError(f"values must be numbers, and subjects their names: {error}") from error
     if numbers.ndim != 1 or numbers.shape != labels.shape or not numbers.size:
         raise ValueError(
             "values and subjects must be lists of one length >= 1, "
@@ -66,9 +69,10 @@ def bootstrap(
         )
     if not np.isfinite(numbers).all():
         raise ValueError("values must be finite: a bootstrap interval needs numbers")
-    checks.integer("n_resamples", n_resamples, minimum=2)
-    checks.integer("seed", seed, minimum=0)
-    if not 0 < checks.real_number("level", level) < 1:
+    n_resamples = checks.integer("n_resamples", n_resamples, minimum=2)
+    seed = checks.integer("seed", seed, minimum=0)
+    level = checks.real_number("level", level)
+    if not 0 < level < 1:
         raise ValueError(f"level must lie in (0, 1), got {level!r}")
     _, group = np.unique(labels, return_inverse=True)
     counts = np.bincount(group)

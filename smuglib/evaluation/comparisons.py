@@ -53,8 +53,9 @@ def averages(
         One row per group, in the order of the rows: ``mean``, ``low`` and ``high`` (NaN for fewer
         than two subjects), ``n`` values and ``n_subjects``, indexed by group.
     """
-    for name in (value, *by):
-        checks.one_of("column", name, map(str, rows.columns))
+    by = checks.members("by", by)
+    _check_columns("rows", rows, value=[value], by=by)
+    root_mean_square = checks.boolean("root_mean_square", root_mean_square)
     lines = {}
     for group, part in rows.groupby(list(by), sort=False):
         values = part.set_index(["split", "subject"])[value].astype(float)
@@ -67,6 +68,18 @@ def averages(
         index = index.get_level_values(0)  # type: ignore[assignment]
     columns = ["mean", "low", "high", "n", "n_subjects"]
     return pd.DataFrame(list(lines.values()), index=index, columns=columns)
+
+
+def _check_columns(name: str, rows: object, **columns: Sequence[object]) -> None:
+    """Refuse what is no table, and arguments that name columns which it lacks."""
+    held = list(map(str, checks.instance(name, rows, pd.DataFrame).columns))
+    for argument, wanted in columns.items():
+        for column in wanted or [None]:
+            if not isinstance(column, str) or column not in held:
+                raise ValueError(
+                    f"{argument} must name columns of {name}, ({', '.join(held)}), "
+                    f"got {checks.shown(column)}"
+                )
 
 
 def intervals(means: pd.DataFrame) -> dict[object, Interval]:
@@ -114,6 +127,9 @@ def difference(
     ratio: bool = False,
 ) -> pd.Series[float]:
     """Return ``first - second``, or their quotient, of each pair of rows: see `compare`."""
+    pair = checks.members("pair", pair)
+    for name, rows in (("first", first), ("second", second)):
+        _check_columns(name, rows, value=[value], pair=pair)
     one, other = (rows.set_index(list(pair))[value] for rows in (first, second))
     for rows, index in ((first, one.index), (second, other.index)):
         if index.has_duplicates:
@@ -170,6 +186,11 @@ def paired_differences(
     ratio
         Divide instead: ``first / second``.
     """
+    _check_columns("rows", rows, value=[value], column=[column])
+    for name, wanted in (("first", first), ("second", second)):
+        if not pd.api.types.is_scalar(wanted) or wanted not in set(rows[column]):
+            raise ValueError(f"{name} must be in column {column!r}, got {checks.shown(wanted)}")
+    ratio = checks.boolean("ratio", ratio)
     pair = [name for name in rows.columns if name not in (value, column)]
     one, other = (rows[rows[column] == name] for name in (first, second))
     found = difference(one, other, value, pair=pair, ratio=ratio)
@@ -214,8 +235,10 @@ def compare_methods(
     ValueError
         If the reference is missing or ambiguous, or slices differ: see `difference`.
     """
-    for name in (value, *by):
-        checks.one_of("column", name, map(str, records.columns))
+    by = checks.members("by", by)
+    _check_columns("records", records, value=[value], by=by)
+    checks.instance("reference", reference, str)
+    reference_sigma = checks.optional(checks.real_number, "reference_sigma", reference_sigma)
     lines = []
     for group, rows in records.groupby(list(by), sort=False):
         variants: dict[Variant, pd.DataFrame] = {

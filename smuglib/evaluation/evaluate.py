@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils.data import Dataset
 from tqdm import tqdm
 
 from smuglib import checks, metrics, provenance, sampling
@@ -73,6 +74,11 @@ def evaluate(
         Called with every row that is computed and with its reconstruction, complex,
         ``[1, height, width]``, on the network's device.
     """
+    partial = checks.optional(checks.path, "partial", partial, is_new=True)
+    checks.optional(checks.function, "keep", keep, n_arguments=2)
+    checks.instance("weights_sha256", weights_sha256, str)
+    progress = checks.boolean("progress", progress)
+    scenarios = checks.members("scenarios", scenarios, Scenario)
     _check_request(net, scans, scenarios, method, training_sigma, rescan)
     parameters = net.parameters() if isinstance(net, nn.Module) else iter(())
     device = next((p.device for p in parameters), scans[0].target.device)
@@ -200,8 +206,16 @@ def _check_request(
     if not isinstance(method, str) or not method:
         raise ValueError(f"method must be a string that is not empty, got {method!r}")
     checks.non_negative("training_sigma", training_sigma)
-    if not scans or not scenarios:
-        raise ValueError(f"nothing to evaluate: {len(scans)} scans, {len(scenarios)} scenarios")
+    checks.function("net", net, 2)
+    checks.optional(checks.function, "rescan", rescan, n_arguments=2)
+    # Not read as a whole: a data set makes its scans one by one.
+    if not isinstance(scans, Sequence | Dataset) or isinstance(scans, str | bytes):
+        raise TypeError(f"scans must be a sequence or a data set, got {checks.shown(scans)}")
+    n_scans = len(scans)
+    if n_scans:
+        checks.instance("scans[0]", scans[0], Scan)
+    if not n_scans or not scenarios:
+        raise ValueError(f"nothing to evaluate: {n_scans} scans, {len(scenarios)} scenarios")
     for scenario in scenarios:
         options(net, n_steps=scenario.n_steps, n_samples=scenario.n_samples)
         if list(scenarios).count(scenario) > 1:

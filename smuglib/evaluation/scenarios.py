@@ -63,16 +63,18 @@ class Scenario:
         if not isinstance(self.name, str) or not self.name:
             raise ValueError(f"name must be a string that is not empty, got {self.name!r}")
         checks.one_of("rung", self.rung, RUNGS)
-        checks.non_negative("epsilon", self.epsilon)
+        counts = ("attack_steps", "attack_restarts", "attack_samples", "n_steps", "n_samples")
+        checks.replace_fields(
+            self,
+            epsilon=checks.non_negative("epsilon", self.epsilon),
+            sampling_rate=checks.optional(checks.fraction, "sampling_rate", self.sampling_rate),
+            mask_mismatch=checks.boolean("mask_mismatch", self.mask_mismatch),
+            **{n: checks.optional(checks.integer, n, getattr(self, n)) for n in counts},
+        )
         if self.rung == "clean" and self.epsilon != 0:
             raise ValueError(f"epsilon must be 0 for rung 'clean', got {self.epsilon!r}")
-        if self.sampling_rate is not None:
-            checks.fraction("sampling_rate", self.sampling_rate)
-        if checks.boolean("mask_mismatch", self.mask_mismatch) and self.sampling_rate is None:
+        if self.mask_mismatch and self.sampling_rate is None:
             raise ValueError("mask_mismatch needs a sampling_rate that differs from the scan's")
-        for name in ("n_steps", "n_samples"):
-            if getattr(self, name) is not None:
-                checks.integer(name, getattr(self, name))
         self.attack  # noqa: B018  # building it checks what it takes
 
     @property
@@ -116,6 +118,9 @@ def table_scenarios(
     """
     steps: dict[str, Any] = {"attack_steps": attack_steps, "attack_samples": attack_samples}
     steps["precision"] = precision
+    epsilon = checks.non_negative("epsilon", epsilon)
+    epsilon_kspace_l2 = checks.non_negative("epsilon_kspace_l2", epsilon_kspace_l2)
+    epsilon_kspace_linf = checks.non_negative("epsilon_kspace_linf", epsilon_kspace_linf)
     return (
         Scenario("clean"),
         Scenario("noise", "random_gaussian", epsilon),

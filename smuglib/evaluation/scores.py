@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 
+from smuglib import checks
 from smuglib.evaluation import records as evaluation_records
 from smuglib.evaluation.scenarios import Scenario
 
@@ -150,7 +151,11 @@ RATE_TOLERANCE = 0.02
 
 def select(block: pd.DataFrame, scenario: Scenario) -> pd.DataFrame:
     """Return the records of one scenario at its strength and with its attack's settings."""
-    attack = scenario.attack
+    checks.instance("block", block, pd.DataFrame)
+    attack = checks.instance("scenario", scenario, Scenario).attack
+    lacking = {"scenario", "epsilon"}.difference(block.columns)
+    if lacking:
+        raise ValueError(f"block must have the column {min(lacking)!r}: it is no table of scores")
     chosen = block["scenario"] == scenario.name
     chosen &= np.isclose(block["epsilon"], scenario.epsilon, rtol=1e-6, atol=0)
     if attack is not None and attack.kind == "pgd":
@@ -169,5 +174,8 @@ def select(block: pd.DataFrame, scenario: Scenario) -> pd.DataFrame:
 
 def missing(block: pd.DataFrame, scenarios: Sequence[Scenario]) -> list[Scenario]:
     """Return the scenarios that some method of the block has no records of."""
+    scenarios = checks.members("scenarios", scenarios, Scenario)
+    if "method" not in checks.instance("block", block, pd.DataFrame):
+        raise ValueError("block must have the column 'method': it is no table of scores")
     methods = set(block["method"])
     return [s for s in scenarios if set(select(block, s)["method"]) != methods]

@@ -166,6 +166,7 @@ class TotalVariation(nn.Module):
         trace
             Collects x_n and d_n.
         """
+        checks.optional(checks.instance, "trace", trace, kind=Trace)
         steps = self.n_steps if n_steps is None else checks.integer("n_steps", n_steps)
         step = self.consistency_step(A)
         step.operator.check_images("z", z, n_axes=(3,), dtype=step.operator.maps.dtype)

@@ -43,9 +43,9 @@ class Denoiser(nn.Module):
 
     def __init__(self, body: nn.Module, *, stride: int, architecture: dict[str, str | int]) -> None:
         super().__init__()
-        self.body = body
-        self.stride = stride
-        self.architecture = architecture
+        self.body = checks.instance("body", body, nn.Module)
+        self.stride = checks.integer("stride", stride)
+        self.architecture = checks.instance("architecture", architecture, dict)
         self.precision = "float32"
         self.compiled = False
         self._run: Callable[[Tensor], Tensor] | None = None
@@ -78,11 +78,12 @@ class Denoiser(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Denoise complex images, ``[..., height, width]``, in units of the scan's scale.
 
-        Both sides must exceed half a stride: the padding reflects the image. Convolutions compute
-        in the dtype of their weights, whatever that of the images.
+        Both sides must exceed half a stride: the padding reflects the image.
         """
-        if not x.is_complex():
-            raise TypeError(f"x must be complex (complex64 or complex128), got {x.dtype}")
+        checks.complex_tensor("x", x)
+        weight = next(self.parameters(), None)
+        if weight is not None and weight.dtype != x.real.dtype:
+            raise TypeError(f"x must be as precise as the weights, {weight.dtype}, got {x.dtype}")
         if x.ndim < 2 or min(x.shape[-2:]) <= self.stride // 2:
             raise ValueError(
                 f"x must have shape [..., height, width] with both above {self.stride // 2}, "
@@ -95,9 +96,7 @@ class Denoiser(nn.Module):
         padded = functional.pad(channels, padding, mode="reflect") if any(padding) else channels
         # Convolutions run fastest on channels-last memory, and that is the memory order of a
         # complex image: packing costs no copy.
-        weights = next(self.body.parameters(), padded)
-        padded = padded.to(weights.dtype, memory_format=torch.channels_last)
-        residual = self._residual(padded)
+        residual = self._residual(padded.contiguous(memory_format=torch.channels_last))
         residual = residual[..., :height, :width].permute(0, 2, 3, 1).to(x.real.dtype).contiguous()
         return x + torch.view_as_complex(residual).reshape(x.shape)
 
@@ -155,9 +154,9 @@ def make(name: str = "didn", *, channels: int = 32, blocks: int = 2) -> Denoiser
     >>> [tuple(make(name, channels=4, blocks=1)(x).shape) for name in BODIES]
     [(2, 20, 24), (2, 20, 24), (2, 20, 24)]
     """
-    checks.one_of("denoiser", name, BODIES)
-    checks.integer("channels", channels)
-    checks.integer("blocks", blocks)
+    checks.one_of("name", name, BODIES)
+    channels = checks.integer("channels", channels)
+    blocks = checks.integer("blocks", blocks)
     body, stride = BODIES[name]
     architecture: dict[str, str | int] = {"name": name, "channels": channels, "blocks": blocks}
     network = Denoiser(body(channels, blocks), stride=stride(blocks), architecture=architecture)
@@ -174,7 +173,8 @@ def seeded(architecture: dict[str, str | int], seed: int) -> Denoiser:
     >>> sum(p.numel() for p in seeded({"name": "didn", "channels": 8, "blocks": 1}, 0).parameters())
     29313
     """
-    checks.integer("seed", seed, minimum=0)
+    checks.instance("architecture", architecture, dict)
+    seed = checks.integer("seed", seed, minimum=0)
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         return make(**architecture)  # type: ignore[arg-type]

@@ -77,7 +77,7 @@ class UnrolledNetwork(nn.Module):
         checkpoint: bool = False,
     ) -> None:
         super().__init__()
-        self.denoiser = denoiser
+        self.denoiser = checks.function("denoiser", denoiser, 1)
         self.n_steps = checks.integer("n_steps", n_steps)
         if isinstance(lam, Tensor) and lam.requires_grad:
             raise TypeError(
@@ -121,6 +121,7 @@ class UnrolledNetwork(nn.Module):
         smoothing = self.smoothing if smoothing is None else _checked_smoothing(smoothing)
         if n_samples is not None:
             smoothing = replace(smoothing, n_samples=n_samples)
+        checks.optional(checks.instance, "trace", trace, kind=Trace)
         noise = NoiseSource(smoothing, generator)
         step = self.consistency_step(A)
         step.operator.check_images("z", z, n_axes=(3,), dtype=step.operator.maps.dtype)

@@ -103,7 +103,8 @@ def save_network(path: Path | str, network: UnrolledNetwork, **header: Any) -> N
     ...     load_network(Path(folder) / "mine.safetensors")[1]["method"]
     'modl'
     """
-    denoiser = network.denoiser
+    path = checks.path("path", path, is_new=True)
+    denoiser = checks.instance("network", network, UnrolledNetwork).denoiser
     if not isinstance(denoiser, Denoiser):
         raise TypeError(f"network.denoiser must be a Denoiser, got {type(denoiser).__name__}")
     settings = {
@@ -124,7 +125,7 @@ def load_network(path: Path | str) -> tuple[UnrolledNetwork, dict[str, Any]]:
     >>> net.smoothing.placement
     'denoiser'
     """
-    tensors, header = read_tensors(path)
+    tensors, header = read_tensors(checks.path("path", path))
     if "architecture" not in header:
         raise ValueError(f"{path} holds no network: its header names no architecture")
     denoiser = denoisers.seeded(header["architecture"], seed=0)
@@ -187,7 +188,8 @@ def load(name: str, *, sigma: float = 0.05, profile: str = "default") -> Unrolle
     'denoiser'
     """
     checks.one_of("name", name, METHODS)
-    if sigma not in SIGMAS:
+    checks.instance("profile", profile, str)
+    if checks.real_number("sigma", sigma) not in SIGMAS:
         raise ValueError(f"sigma must be one of {SIGMAS}, got {sigma!r}")
     network, _ = load_network(SHIPPED / profile / "weights" / file_name(name, sigma))
     return network

@@ -9,11 +9,23 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from smuglib import checks
 
-def _centred(transform: str, x: Tensor, axes: tuple[int, ...]) -> Tensor:
+
+def _centred(transform: str, name: str, x: Tensor, axes: tuple[int, ...]) -> Tensor:
+    checks.complex_tensor(name, x)
+    if x.ndim < len(axes):
+        raise ValueError(f"{name} must have {len(axes)} axes or more, got shape {tuple(x.shape)}")
     shifted = torch.fft.ifftshift(x, dim=axes)
     transformed = getattr(torch.fft, transform)(shifted, dim=axes, norm="ortho")
     return torch.fft.fftshift(transformed, dim=axes)
+
+
+def _checked_axis(axis: int, x: Tensor) -> int:
+    n_axes = checks.tensor("x", x).ndim
+    if not -n_axes <= checks.integer("axis", axis, minimum=-checks.LARGEST) < n_axes:
+        raise ValueError(f"axis must be one of the {n_axes} axes of x, got {axis}")
+    return int(axis)
 
 
 def fft2c(x: Tensor) -> Tensor:
@@ -24,7 +36,7 @@ def fft2c(x: Tensor) -> Tensor:
     >>> fft2c(torch.ones(4, 4) + 0j)[2, 2].item()  # all energy in the zero frequency
     (4+0j)
     """
-    return _centred("fftn", x, (-2, -1))
+    return _centred("fftn", "x", x, (-2, -1))
 
 
 def ifft2c(kspace: Tensor) -> Tensor:
@@ -36,7 +48,7 @@ def ifft2c(kspace: Tensor) -> Tensor:
     >>> torch.allclose(ifft2c(fft2c(x)), x, atol=1e-5)
     True
     """
-    return _centred("ifftn", kspace, (-2, -1))
+    return _centred("ifftn", "kspace", kspace, (-2, -1))
 
 
 def fftc(x: Tensor, axis: int) -> Tensor:
@@ -47,7 +59,7 @@ def fftc(x: Tensor, axis: int) -> Tensor:
     >>> fftc(torch.ones(1, 4) + 0j, -1).real
     tensor([[0., 0., 2., 0.]])
     """
-    return _centred("fftn", x, (axis,))
+    return _centred("fftn", "x", x, (_checked_axis(axis, x),))
 
 
 def ifftc(x: Tensor, axis: int) -> Tensor:
@@ -58,4 +70,4 @@ def ifftc(x: Tensor, axis: int) -> Tensor:
     >>> ifftc(torch.tensor([[0, 0, 2, 0]]) + 0j, -1).real
     tensor([[1., 1., 1., 1.]])
     """
-    return _centred("ifftn", x, (axis,))
+    return _centred("ifftn", "x", x, (_checked_axis(axis, x),))

@@ -24,8 +24,9 @@ class SenseOperator:
         Coil sensitivities ``S``, complex, ``[batch, coil, height, width]``, with
         ``sum_c |S_c|^2 = 1`` on their support (that normalization is not enforced).
     mask
-        Boolean sampling mask ``M``, ``[batch or 1, 1, 1 or height, width]``. A height of 1 is a
-        1-D Cartesian mask: whole columns are sampled, the readout runs along the height.
+        Sampling mask ``M``, boolean or of zeros and ones, ``[batch or 1, 1, 1 or height, width]``.
+        A height of 1 is a 1-D Cartesian mask: whole columns are sampled, the readout runs along the
+        height.
 
     Examples
     --------
@@ -38,10 +39,10 @@ class SenseOperator:
     """
 
     def __init__(self, maps: Tensor, mask: Tensor) -> None:
-        checks.complex_tensor("maps", maps, n_axes=(4,))
+        checks.finite("maps", checks.complex_tensor("maps", maps, n_axes=(4,)))
+        mask = _checked_mask(mask, maps)
         with torch.inference_mode(False):  # no gradient passes tensors of an inference mode
             self.maps = maps.clone() if maps.is_inference() else maps
-            mask = _checked_mask(mask, maps)
             self.mask = mask.clone() if mask.is_inference() else mask
 
     @property
@@ -62,8 +63,10 @@ class SenseOperator:
 
     def to(self, target: torch.device | torch.dtype | str) -> SenseOperator:
         """Return this operator on another device, or with maps of another complex dtype."""
-        if isinstance(target, torch.dtype) and not target.is_complex:
-            raise TypeError(f"maps must stay complex64 or complex128, got {target}")
+        if not isinstance(target, torch.dtype):
+            target = checks.device("target", target)
+        elif target not in (torch.complex64, torch.complex128):
+            raise TypeError(f"target must be complex64 or complex128, as maps are, got {target}")
         mask = self.mask if isinstance(target, torch.dtype) else self.mask.to(target)
         return SenseOperator(self.maps.to(target), mask)
 
@@ -110,7 +113,7 @@ class SenseOperator:
 
     def normal(self, x: Tensor) -> Tensor:
         """Apply ``A^H A`` to images, of the shapes that `forward` takes."""
-        self.check_images("x", x)
+        self.check_images("x", x, dtype=self.maps.dtype)
         samples = x if x.ndim == 4 else x.unsqueeze(1)
         image = self.normal_operator(samples)
         return image if x.ndim == 4 else image.squeeze(1)
@@ -141,7 +144,7 @@ class SenseOperator:
         batch, height, width = self.image_shape
         if (x.shape[0], *x.shape[-2:]) != (batch, height, width):
             raise ValueError(
-                f"{name} must have shape [{batch}, (sample,) {height}, {width}], "
+                f"{name} must have shape [{batch}, (sample,) {height}, {width}] to fit the maps, "
                 f"got {tuple(x.shape)}"
             )
         if dtype is not None and x.dtype != dtype:
@@ -155,9 +158,7 @@ class SenseOperator:
 
 
 def _checked_mask(mask: Tensor, maps: Tensor) -> Tensor:
-    if not isinstance(mask, Tensor) or mask.dtype != torch.bool:
-        got = mask.dtype if isinstance(mask, Tensor) else type(mask).__name__
-        raise TypeError(f"mask must be a boolean torch.Tensor, got {got}")
+    mask = checks.mask("mask", mask)
     batch, _, height, width = maps.shape
     fits = (
         mask.ndim == 4
@@ -168,7 +169,7 @@ def _checked_mask(mask: Tensor, maps: Tensor) -> Tensor:
     )
     if not fits:
         raise ValueError(
-            f"mask must have shape [1 or {batch}, 1, 1 or {height}, {width}], "
+            f"mask must have shape [1 or {batch}, 1, 1 or {height}, {width}] to fit the maps, "
             f"got {tuple(mask.shape)}"
         )
     if not mask.flatten(1).any(1).all():

@@ -105,6 +105,12 @@ def test_one_value_a_sample_alone_or_in_a_batch(metric, pair):
         (None, torch.zeros(1, 16, 16), TypeError, "target must be complex"),
         (torch.zeros(2, 16, 16, dtype=torch.complex64), None, ValueError, "x must have the shape"),
         (None, torch.zeros(1, 16, 16, dtype=torch.complex64), ValueError, "zero everywhere"),
+        (
+            None,
+            torch.full((1, 16, 16), torch.nan) + 0j,
+            ValueError,
+            "target must be finite, got .*NaN",
+        ),
     ],
 )
 def test_bad_input(metric, x, target, error, message):

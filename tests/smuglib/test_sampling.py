@@ -1,5 +1,6 @@
 """Undersampling masks: exact rate, centre, seeds, nesting, densities, errors."""
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -95,3 +96,11 @@ def test_bad_input_is_refused(changes, message):
 def test_the_global_generator_is_not_used_in_silence():
     with pytest.raises(TypeError, match="generator must be a torch.Generator, got NoneType"):
         cartesian_mask(64, 0.25, generator=None)
+
+
+def test_scalars_of_numpy_and_torch_are_numbers():
+    plain, same = (
+        cartesian_mask(*numbers, generator=torch.Generator().manual_seed(0))
+        for numbers in ((64, 0.25, 0.125), (np.int64(64), torch.tensor(0.25), np.float32(0.125)))
+    )
+    assert torch.equal(plain, same)

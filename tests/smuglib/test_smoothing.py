@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import numpy as np
 import pytest
 import torch
 
@@ -93,3 +94,12 @@ def test_without_smoothing_no_generator_is_needed():
 def test_bad_settings_are_refused(settings, message):
     with pytest.raises(ValueError, match=message):
         Smoothing(**settings)
+
+
+def test_settings_may_be_scalars_of_numpy_and_torch():
+    plain = Smoothing("denoiser", 0.5, 4, share_noise=True)
+    given = Smoothing("denoiser", np.float32(0.5), torch.tensor(4), share_noise=np.bool_(True))
+    assert given == plain
+    assert repr(given) == repr(plain)
+    with pytest.raises(ValueError, match="share_noise must be True or False, got 'false'"):
+        Smoothing("denoiser", share_noise="false")

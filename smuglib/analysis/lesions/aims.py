@@ -8,7 +8,7 @@ from torch import Tensor
 
 from smuglib import checks
 from smuglib.analysis.lesions.contrast import mean_in
-from smuglib.analysis.lesions.planting import Planted
+from smuglib.analysis.lesions.planting import Planted, index_of
 
 AIMS = ("error", "erase", "create")
 """The squared error of the slice; the loss of a lesion's contrast; contrast without a lesion."""
@@ -22,10 +22,9 @@ def objective(planted: Planted, aim: str, *, lesion: int = 0) -> Callable[[Tenso
     of its own. The first two are linear in the magnitudes, so an attacker goes on past the goal
     where its budget allows. ``lesion`` is the index of the lesion, or of its place.
     """
+    lesion = index_of(planted, lesion)
     if checks.one_of("aim", aim, AIMS) == "error":
         return None
-    if not 0 <= checks.integer("lesion", lesion, minimum=0) < len(planted.lesions):
-        raise ValueError(f"lesion must be < {len(planted.lesions)}, got {lesion}")
     sign = 1.0 if planted.lesions[lesion].contrast > 0 else -1.0
     sign = -sign if aim == "erase" else sign
 

@@ -21,6 +21,7 @@ def contrast_recovery(planted: Planted, x: Tensor, free: Tensor) -> Tensor:
     ``x`` and ``free`` are made under the same perturbation (in absolute units) and the same
     smoothing noise; else artefacts of the attacks count as lost or gained contrast.
     """
+    checks.instance("planted", planted, Planted)
     return (_seen(planted, x) - _shown(planted, "free", free)) / _truth(planted)
 
 
@@ -29,6 +30,7 @@ def false_contrast(planted: Planted, free: Tensor) -> Tensor:
 
     :eq:`eq-recovery` of the book.
     """
+    checks.instance("planted", planted, Planted)
     absent = _contrast(planted, planted.free.target)
     return (_shown(planted, "free", free) - absent) / _truth(planted)
 
@@ -38,6 +40,7 @@ def apparent_contrast(planted: Planted, x: Tensor) -> Tensor:
 
     :eq:`eq-recovery` of the book.
     """
+    checks.instance("planted", planted, Planted)
     return (_seen(planted, x) - _contrast(planted, planted.free.target)) / _truth(planted)
 
 
@@ -65,4 +68,13 @@ def _contrast(planted: Planted, image: Tensor) -> Tensor:
 
 def mean_in(values: Tensor, masks: Tensor) -> Tensor:
     """Return the mean over the last two axes of real values where a mask is true."""
+    checks.real_tensor("values", values)
+    masks = checks.mask("masks", masks)
+    if values.ndim < 2 or masks.ndim < 2 or values.shape[-2:] != masks.shape[-2:]:
+        raise ValueError(
+            f"masks must have the height and width of values, {tuple(values.shape[-2:])}, "
+            f"got {tuple(masks.shape)}"
+        )
+    if not masks.sum((-2, -1)).all():
+        raise ValueError("masks must be true somewhere, each of them")
     return (values * masks).sum((-2, -1)) / masks.sum((-2, -1))

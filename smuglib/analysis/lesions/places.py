@@ -48,9 +48,9 @@ def draw(
     >>> len(draw(torch.ones(1, 48, 48) + 0j, 2, radius=2, contrast=0.2, generator=noise))
     2
     """
-    checks.complex_tensor("target", target, n_axes=(3,))
-    checks.integer("n_lesions", n_lesions)
-    checks.fraction("tissue", tissue)
+    checks.finite("target", checks.complex_tensor("target", target, n_axes=(3,)))
+    n_lesions = checks.integer("n_lesions", n_lesions)
+    tissue = checks.fraction("tissue", tissue)
     checks.generator("generator", generator)
     if target.shape[0] != 1:
         raise ValueError(f"target must be a batch of one, got {target.shape[0]}")
@@ -74,6 +74,11 @@ def draw(
 def _places(target: Tensor, model: Lesion, tissue: float) -> Tensor:
     """Return the centres around which all is tissue, int64, ``[place, 2]``."""
     magnitude = target[0].abs().cpu()
+    if model.outer >= min(magnitude.shape):
+        raise ValueError(
+            f"radius {model.radius:g} with edge {model.edge:g} must fit an image of "
+            f"{tuple(magnitude.shape)}"
+        )
     inside = magnitude >= tissue * magnitude.max()
     reach = int(model.outer)
     size = 2 * reach + 1

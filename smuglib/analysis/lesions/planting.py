@@ -9,6 +9,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from smuglib import checks
 from smuglib.analysis.lesions.shape import Lesion
 from smuglib.data.scan import Scan
 
@@ -46,7 +47,8 @@ def plant(scan: Scan, lesions: Sequence[Lesion]) -> Planted:
     magnitude of the new zero-filled image: a scanner that sees the lesion scales by what it sees.
     Where lesions overlap, their changes multiply.
     """
-    if len(scan) != 1:
+    lesions = checks.members("lesions", lesions, Lesion)
+    if len(checks.instance("scan", scan, Scan)) != 1:
         raise ValueError(f"a scan must be a batch of one, got a batch of {len(scan)}")
     if not lesions:
         raise ValueError("lesions must hold at least one lesion, got none")
@@ -64,12 +66,22 @@ def plant(scan: Scan, lesions: Sequence[Lesion]) -> Planted:
     return Planted(inserted, scan, tuple(lesions))
 
 
+def index_of(planted: Planted, lesion: int) -> int:
+    """Check what a user takes for planted scans and the index of one of their lesions."""
+    n_lesions = len(checks.instance("planted", planted, Planted).lesions)
+    lesion = checks.integer("lesion", lesion, minimum=0)
+    if lesion >= n_lesions:
+        raise ValueError(f"lesion must be < {n_lesions}, got {lesion}")
+    return lesion
+
+
 def footprint(planted: Planted, lesion: int = 0) -> float:
     """Return what a lesion alone adds to the measurement, ``||A (t' - t)||_2 / ||y||_2``.
 
     y is without lesions and t' with this one. The lesion itself would cause a perturbation of that
     size: no reconstruction can tell them apart.
     """
+    lesion = index_of(planted, lesion)
     alone = plant(planted.free, [planted.lesions[lesion]])
     added = alone.factor * alone.scan.kspace - planted.free.kspace
     return float(added.norm() / planted.free.kspace.norm())

@@ -33,11 +33,15 @@ class Lesion:
     edge: float = 0.5
 
     def __post_init__(self) -> None:
-        checks.integer("row", self.row, minimum=0)
-        checks.integer("column", self.column, minimum=0)
-        checks.positive("radius", self.radius)
-        checks.positive("edge", self.edge)
         contrast = checks.real_number("contrast", self.contrast)
+        checks.replace_fields(
+            self,
+            row=checks.integer("row", self.row, minimum=0),
+            column=checks.integer("column", self.column, minimum=0),
+            radius=checks.positive("radius", self.radius),
+            contrast=contrast,
+            edge=checks.positive("edge", self.edge),
+        )
         if contrast <= -1 or contrast == 0:
             raise ValueError(f"contrast must be > -1 and not 0, got {contrast!r}")
 
@@ -71,6 +75,7 @@ class Lesion:
         return (r >= self.inner) & (r <= self.outer)
 
     def _distance(self, height: int, width: int) -> Tensor:
+        height, width = checks.integer("height", height), checks.integer("width", width)
         rows = torch.arange(height, dtype=torch.float64, device="cpu") - self.row
         columns = torch.arange(width, dtype=torch.float64, device="cpu") - self.column
         return torch.hypot(rows[:, None], columns)

@@ -63,7 +63,8 @@ class FastMRIProtocol:
         Seed of the mask: one mask serves all slices of one width.
     source
         ``"retrospective"``: draw the mask; the volume must be fully sampled. ``"file"``: use
-        the mask in a test file in its place; the columns must be kept then, ``width=None``.
+        the mask in a test file in its place, or the columns that are not empty where it has
+        none; the columns must be kept then, ``width=None``.
     """
 
     sampling_rate: float = 0.25
@@ -77,12 +78,18 @@ class FastMRIProtocol:
 
     def __post_init__(self) -> None:
         """Check every value."""
-        for name in ("height", "width"):
-            if getattr(self, name) is not None:
-                checks.integer(name, getattr(self, name), minimum=MIN_SIZE)
-        if self.n_coils is not None:
-            checks.integer("n_coils", self.n_coils, minimum=2)
-        checks.integer("mask_seed", self.mask_seed, minimum=0)
+        checks.replace_fields(
+            self,
+            sampling_rate=checks.fraction("sampling_rate", self.sampling_rate),
+            height=checks.optional(checks.integer, "height", self.height, minimum=MIN_SIZE),
+            width=checks.optional(checks.integer, "width", self.width, minimum=MIN_SIZE),
+            n_coils=checks.optional(checks.integer, "n_coils", self.n_coils, minimum=2),
+            center_fraction=checks.fraction(
+                "center_fraction", self.center_fraction, allow_zero=True
+            ),
+            mask_seed=checks.integer("mask_seed", self.mask_seed, minimum=0),
+        )
+        checks.instance("espirit", self.espirit, Espirit)
         checks.one_of("source", self.source, SOURCES)
         if self.source == "file" and self.width is not None:
             raise ValueError(
@@ -141,9 +148,13 @@ def load_slice(
     """
     checks.one_of("split", split, GROUPS)
     settings = FastMRIProtocol(**protocol)
-    opened = volume if isinstance(volume, Volume) else Volume.open(volume)
-    note = index if slice_index is None else slice_index
-    return slice_of(opened, index, settings, split, note, maps_folder)
+    if not isinstance(volume, Volume):
+        volume = Volume.open(checks.path("volume", volume))
+    index = checks.integer("index", index, minimum=-checks.LARGEST)
+    note = checks.optional(checks.integer, "slice_index", slice_index, minimum=0)
+    note = index if note is None else note
+    maps_folder = checks.optional(checks.path, "maps_folder", maps_folder)
+    return slice_of(volume, index, settings, split, note, maps_folder)
 
 
 def slice_of(
@@ -163,7 +174,12 @@ def slice_of(
     is_full = is_band(columns)
     own = volume.mask() if protocol.source == "file" else None
     if protocol.source == "file" and own is None:
-        raise ValueError(f"{volume.path} lacks 'mask', which source 'file' asks for")
+        if is_full:
+            raise ValueError(
+                f"{volume.path} is fully sampled and lacks 'mask', which source 'file' asks for: "
+                "use source='retrospective'"
+            )
+        own = columns
     if protocol.source == "retrospective" and not is_full:
         raise ValueError(
             f"{volume.path} is undersampled, {int(columns.sum())} of {len(columns)} columns: "

@@ -53,9 +53,12 @@ class FastMRIDataset(Dataset[Scan]):
     ) -> None:
         self.split = checks.one_of("split", split, GROUPS)
         self.protocol = FastMRIProtocol(**protocol)
-        files = sorted(Path(folder).glob("*.h5"))
+        folder = checks.path("folder", folder)
+        # macOS lays a hidden "._name.h5" beside each file that it copies to another file system.
+        files = sorted(file for file in folder.glob("*.h5") if not file.name.startswith("."))
         if not files:
             raise FileNotFoundError(f"folder {folder} has no .h5 file: expected fastMRI volumes")
+        split_seed = checks.integer("split_seed", split_seed, minimum=0)
         members = split_patients(files, fractions, split_seed)[split]
         fitting = [volume for volume in members if self.protocol.misfit(volume) is None]
         slices = from_the_centre(fitting)
@@ -68,7 +71,7 @@ class FastMRIDataset(Dataset[Scan]):
             )
         self.n_slices = wanted
         self.slices = slices[:wanted]
-        self.maps_folder = maps_folder
+        self.maps_folder = checks.optional(checks.path, "maps_folder", maps_folder)
         self._scan = in_memory(self._read, cache_bytes)
 
     def __len__(self) -> int:

@@ -18,6 +18,9 @@ from torch import Tensor
 from smuglib import checks, files
 from smuglib.checks import require
 
+KERNEL_WIDTHS = (6, 5)
+"""The first for which the calibration square is wide enough is the default."""
+
 
 @dataclass(frozen=True)
 class Espirit:
@@ -27,7 +30,8 @@ class Espirit:
     ----------
     calibration_width, kernel_width
         Sides of the calibration square, which is smaller where the ACS band is narrower, and of
-        the kernels, in k-space samples.
+        the kernels, in k-space samples. By default the kernels are 6 wide, or 5 where the square
+        is too small for that: 8 % of 128 columns are 10.
     threshold
         Singular values of the calibration matrix below this fraction of the largest are noise.
     crop
@@ -35,20 +39,29 @@ class Espirit:
     """
 
     calibration_width: int = 24
-    kernel_width: int = 6
+    kernel_width: int | None = None
     threshold: float = 0.02
     crop: float = 0.95
 
     def __post_init__(self) -> None:
         """Check every value."""
-        checks.integer("kernel_width", self.kernel_width, minimum=2)
-        checks.integer(
-            "calibration_width", self.calibration_width, minimum=minimum_width(self.kernel_width)
+        kernel = checks.optional(checks.integer, "kernel_width", self.kernel_width, minimum=2)
+        checks.replace_fields(self, kernel_width=kernel)
+        checks.replace_fields(
+            self,
+            calibration_width=checks.integer(
+                "calibration_width", self.calibration_width, minimum=self.minimum_width
+            ),
+            threshold=checks.fraction("threshold", self.threshold),
+            crop=checks.fraction("crop", self.crop, allow_zero=True),
         )
-        checks.fraction("threshold", self.threshold)
         if self.threshold == 1:
             raise ValueError("threshold must be < 1: no kernel would be left")
-        checks.fraction("crop", self.crop, allow_zero=True)
+
+    @property
+    def minimum_width(self) -> int:
+        """The narrowest calibration square; fewer kernel positions do not show the coils."""
+        return 2 * (self.kernel_width or min(KERNEL_WIDTHS))
 
     def estimate(self, kspace: Tensor, folder: Path | str | None = None) -> Tensor:
         """Estimate coil maps, ``[1, coil, height, width]``, complex64, from k-space of that shape.
@@ -60,13 +73,14 @@ class Espirit:
         that coil is blind. Maps are kept in ``folder``, under a name derived from the calibration
         data and the settings.
         """
-        checks.complex_tensor("kspace", kspace, n_axes=(4,))
+        checks.finite("kspace", checks.complex_tensor("kspace", kspace, n_axes=(4,)))
+        folder = checks.optional(checks.path, "folder", folder)
         calibration = self._calibration(kspace)
         if folder is None:
             return self._computed(kspace, calibration)
         identity = repr((astuple(self), tuple(kspace.shape))).encode()
         name = hashlib.sha256(identity + calibration.numpy().tobytes()).hexdigest()[:32]
-        path = Path(folder) / f"{name}.safetensors"
+        path = folder / f"{name}.safetensors"
         content = path.read_bytes() if path.is_file() else None
         if content is None or not files.is_whole(content):
             if content is not None:
@@ -81,10 +95,11 @@ class Espirit:
         """Cut the square around the zero frequency, ``[coil, side, side]``."""
         height, width = kspace.shape[-2:]
         side = min(self.calibration_width, centre_square(kspace[0].abs().sum(0) > 0))
-        if side < minimum_width(self.kernel_width):
+        if side < self.minimum_width:
+            kernel = self.kernel_width or min(KERNEL_WIDTHS)
             raise ValueError(
-                f"the fully sampled centre is {side} samples wide, but ESPIRiT with kernel_width "
-                f"{self.kernel_width} needs at least {minimum_width(self.kernel_width)}: raise "
+                f"the fully sampled centre of kspace is {side} samples wide, but ESPIRiT with "
+                f"kernel_width {kernel} needs at least {self.minimum_width}: raise "
                 "center_fraction, or lower kernel_width"
             )
         top, left = height // 2 - side // 2, width // 2 - side // 2
@@ -93,11 +108,12 @@ class Espirit:
     def _computed(self, kspace: Tensor, calibration: Tensor) -> Tensor:
         app = require("sigpy.mri.app", extra="fastmri", what="coil maps by ESPIRiT")
         # sigpy divides by the phase of the first coil: the strongest one is never silent.
+        side = calibration.shape[-1]
         order = calibration.abs().square().sum((1, 2)).argsort(descending=True)
         estimated = app.EspiritCalib(
             kspace[0, order].to(torch.complex64).numpy(),
-            calib_width=calibration.shape[-1],
-            kernel_width=self.kernel_width,
+            calib_width=side,
+            kernel_width=self.kernel_width or max(w for w in KERNEL_WIDTHS if 2 * w <= side),
             thresh=self.threshold,
             crop=self.crop,
             show_pbar=False,
@@ -109,11 +125,6 @@ class Espirit:
         virtual_coil = torch.linalg.svd(calibration.flatten(1), full_matrices=False)[0][:, 0]
         phase = torch.einsum("c,chw->hw", virtual_coil.conj(), maps).sgn()
         return (maps * phase.conj() / norm.where(norm > 0, 1.0))[None]
-
-
-def minimum_width(kernel_width: int) -> int:
-    """Return the narrowest calibration square: fewer kernel positions do not show the coils."""
-    return 2 * kernel_width
 
 
 def centre_square(sampled: Tensor) -> int:

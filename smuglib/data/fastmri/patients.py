@@ -27,12 +27,18 @@ def split_patients(
     The ``fractions`` of the patients, summing to 1, are therefore met on average only. The seed
     also orders the volumes of each split.
     """
+    files = checks.members("files", files)
+    if not isinstance(fractions, Mapping):
+        raise TypeError(f"fractions must be a mapping, got {checks.shown(fractions)}")
     for name, value in fractions.items():
         checks.one_of("fractions", name, GROUPS)
         checks.fraction(f"fractions[{name!r}]", value, allow_zero=True)
     if abs(sum(fractions.values()) - 1) > 1e-9:
         raise ValueError(f"fractions must sum to 1, got {dict(fractions)}")
-    volumes = [file if isinstance(file, Volume) else Volume.open(file) for file in files]
+    volumes = [
+        file if isinstance(file, Volume) else Volume.open(checks.path("files", file))
+        for file in files
+    ]
     volumes.sort(key=lambda v: (derived_seed(seed, "order", v.patient), v.path.name))
     splits: dict[str, list[Volume]] = {name: [] for name in GROUPS}
     for volume in volumes:

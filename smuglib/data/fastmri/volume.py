@@ -20,10 +20,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from smuglib import checks
 from smuglib.checks import require
+from smuglib.files import UnreadableFileError
 from smuglib.random import derived_seed
 
 EXPECTED = "expected a fastMRI multicoil volume"
+
+LAYOUT = "[slice, coil, readout, phase encoding]"
+
+LARGEST_RATIO = 1100
+"""No common filter of HDF5 packs better; DEFLATE reaches 1032."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +47,7 @@ class Volume:
     @classmethod
     def open(cls, path: Path | str) -> Volume:
         """Read what a file holds, without its k-space."""
-        path = Path(path)
+        path = checks.path("path", path)
         with _reading(path) as file:
             return cls(path, _patient(path, file), _shape(path, file))
 
@@ -51,14 +58,17 @@ class Volume:
 
     def kspace(self, index: int) -> Tensor:
         """Read a slice as ``[1, coil, readout, phase encoding]``, in the scanner's units."""
-        if not 0 <= index < self.shape[0]:
+        if not 0 <= checks.integer("index", index, minimum=-checks.LARGEST) < self.shape[0]:
             raise IndexError(
                 f"slice index of {self.path} must lie in [0, {self.shape[0]}), got {index}"
             )
         with _reading(self.path) as file:
-            kspace = torch.from_numpy(file["kspace"][index].astype(np.complex64))[None]
+            stored = _dataset(self.path, file, "kspace")[index]
+            kspace = torch.from_numpy(stored.astype(np.complex64))[None]
         if not kspace.isfinite().all() or not kspace.any():
-            raise ValueError(f"slice {index} of {self.path} is not finite or holds no signal")
+            raise UnreadableFileError(
+                self.path, f"k-space of slice {index} is not finite or holds no signal"
+            )
         return kspace
 
     def mask(self) -> Tensor | None:
@@ -66,10 +76,11 @@ class Volume:
         with _reading(self.path) as file:
             if "mask" not in file:
                 return None
-            mask = torch.from_numpy(np.asarray(file["mask"])).bool()
+            stored = torch.from_numpy(np.asarray(_dataset(self.path, file, "mask")))
+            mask = checks.mask("mask", stored)
         if mask.shape != self.shape[-1:]:
-            raise ValueError(
-                f"mask of {self.path} must have shape ({self.shape[-1]},), got {tuple(mask.shape)}"
+            raise UnreadableFileError(
+                self.path, f"mask must have shape ({self.shape[-1]},), got {tuple(mask.shape)}"
             )
         return mask
 
@@ -83,33 +94,50 @@ def _reading(path: Path) -> Iterator[Any]:
     try:
         with h5py.File(path, "r") as file:
             yield file
-    except OSError as error:
-        raise ValueError(
-            f"{path} cannot be read as HDF5, it may be truncated ({error}): {EXPECTED}"
-        ) from error
+    except UnreadableFileError:
+        raise
+    # HDF5 reports damage by whichever of these its reader happens to stumble over.
+    except (OSError, RuntimeError, KeyError, TypeError, ValueError, MemoryError) as error:
+        raise UnreadableFileError(path, f"it may be truncated ({error}): {EXPECTED}") from error
+
+
+def _dataset(path: Path, file: Any, key: str) -> Any:  # noqa: ANN401
+    """Return an array of the file, one that is no larger than what the file itself can hold."""
+    if key not in file:
+        raise UnreadableFileError(path, f"it lacks {key!r}, it has {sorted(file)}: {EXPECTED}")
+    found = file[key]
+    if not hasattr(found, "dtype"):
+        raise UnreadableFileError(path, f"{key!r} is a group, not an array: {EXPECTED}")
+    # Both could name any file of the machine.
+    if found.file != file or found.external or found.is_virtual:
+        raise UnreadableFileError(path, f"{key!r} lies in another file: {EXPECTED}")
+    packed = found.id.get_create_plist().get_nfilters()
+    if found.nbytes > found.id.get_storage_size() * (LARGEST_RATIO if packed else 1):
+        raise UnreadableFileError(
+            path, f"{key!r} claims {found.nbytes} bytes, more than the file holds: {EXPECTED}"
+        )
+    return found
 
 
 def _shape(path: Path, file: Any) -> tuple[int, int, int, int]:  # noqa: ANN401
-    missing = [key for key in ("kspace", "ismrmrd_header") if key not in file]
-    if missing:
-        raise ValueError(f"{path} lacks {missing[0]!r}, it has {sorted(file)}: {EXPECTED}")
-    kspace = file["kspace"]
+    kspace, header = (_dataset(path, file, key) for key in ("kspace", "ismrmrd_header"))
     if kspace.ndim == 3 or (kspace.ndim == 4 and kspace.shape[1] == 1):
-        raise ValueError(
-            f"{path} is a single-coil volume, kspace {kspace.shape}: {EXPECTED}, "
-            "[slice, coil, readout, phase encoding]"
+        raise UnreadableFileError(
+            path, f"it is a single-coil volume, kspace {kspace.shape}: {EXPECTED}, {LAYOUT}"
         )
-    if kspace.ndim != 4 or kspace.dtype.kind != "c":
-        raise ValueError(
-            f"kspace of {path} has dtype {kspace.dtype} and shape {kspace.shape}: {EXPECTED}, "
-            "complex, [slice, coil, readout, phase encoding]"
+    if kspace.ndim != 4 or kspace.dtype.kind != "c" or 0 in kspace.shape:
+        raise UnreadableFileError(
+            path,
+            f"kspace has dtype {kspace.dtype} and shape {kspace.shape}: {EXPECTED}, complex, "
+            f"{LAYOUT}",
         )
-    readout, encoded = _encoded_matrix(path, file["ismrmrd_header"][()])
+    readout, encoded = _encoded_matrix(path, header[()])
+    found = f"kspace has shape {kspace.shape}, but the header names {readout} readout samples and "
+    found += f"{encoded} phase encodings: "
     if readout != encoded and kspace.shape[-2:] == (encoded, readout):
-        raise ValueError(
-            f"kspace of {path} has shape {kspace.shape}, but its header names {readout} readout "
-            f"samples and {encoded} phase encodings: phase encoding must run along the last axis"
-        )
+        raise UnreadableFileError(path, f"{found}phase encoding must run along the last axis")
+    if kspace.shape[2] != readout and readout in kspace.shape[1:]:
+        raise UnreadableFileError(path, f"{found}expected {LAYOUT}")
     return kspace.shape
 
 
@@ -120,15 +148,18 @@ def _encoded_matrix(path: Path, header: bytes | str) -> tuple[int, int]:
         matrix = "{*}encoding/{*}encodedSpace/{*}matrixSize/{*}"
         x, y = (int(root.findtext(matrix + axis, "")) for axis in "xy")
     except (ElementTree.ParseError, TypeError, ValueError) as error:
-        raise ValueError(
-            f"ismrmrd_header of {path} names no encoded matrix size ({error}): {EXPECTED}"
+        raise UnreadableFileError(
+            path, f"ismrmrd_header names no encoded matrix size ({error}): {EXPECTED}"
         ) from error
     return x, y
 
 
 def _patient(path: Path, file: Any) -> str:  # noqa: ANN401
     if "patient_id" not in file.attrs:
-        raise ValueError(
-            f"{path} lacks the attribute 'patient_id', by which patients are kept apart: {EXPECTED}"
+        raise UnreadableFileError(
+            path,
+            f"it lacks the attribute 'patient_id', by which patients are kept apart: {EXPECTED}",
         )
-    return str(file.attrs["patient_id"])
+    patient = file.attrs["patient_id"]
+    # Some writers store bytes, others text: the patient is the same.
+    return patient.decode("utf-8", "replace") if isinstance(patient, bytes) else str(patient)

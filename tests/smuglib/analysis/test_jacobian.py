@@ -139,9 +139,13 @@ def test_the_network_is_left_as_it_was():
         ({"max_iter": 0}, ValueError, "max_iter must be an integer >= 1"),
         ({"seed": -1}, ValueError, "seed must be an integer >= 0"),
         ({"n_samples": 0}, ValueError, "n_samples must be an integer >= 1"),
-        ({"unrolling_steps": 0}, ValueError, "n_steps must be an integer >= 1"),
+        ({"unrolling_steps": 0}, ValueError, "unrolling_steps must be an integer >= 1"),
         ({"point": torch.zeros(1, 8, 8)}, TypeError, "point must be complex"),
-        ({"point": torch.zeros(1, 4, 8) + 0j}, ValueError, "point must have shape"),
+        (
+            {"point": torch.zeros(1, 4, 8, dtype=torch.complex128)},
+            ValueError,
+            "point must have shape",
+        ),
         ({"domain": "kspace"}, ValueError, "point must have 4 axes"),
     ],
 )

@@ -84,7 +84,7 @@ def test_every_option_of_the_search_changes_its_result(option):
         ({"norm": "l1"}, "norm must be one of"),
         ({"n_steps": 0}, "n_steps must be an integer >= 1"),
         ({"n_restarts": 0}, "n_restarts must be an integer >= 1"),
-        ({"start": torch.zeros(1, 2, 2)}, "start must have the shape of the point"),
+        ({"start": torch.zeros(1, 2, 2) + 0j}, "start must have the shape of the point"),
     ],
 )
 def test_impossible_searches_are_refused(options, message):

@@ -389,8 +389,10 @@ def test_bad_tensors():
         attacks.pgd(net, z.real, A, target, generator=g)
     with pytest.raises(TypeError, match="target must be complex"):
         attacks.pgd(net, z, A, target.real, generator=g)
-    with pytest.raises(ValueError, match="z must have shape"):
+    with pytest.raises(ValueError, match="z must have the shape of target"):
         attacks.pgd(net, z[..., :-1], A, target, generator=g)
+    with pytest.raises(ValueError, match="target must be finite, got [0-9]+ NaN"):
+        attacks.pgd(net, z, A, target * torch.nan, generator=g)
     with pytest.raises(ValueError, match="y must have the shape of the coil maps"):
         attacks.pgd_kspace(net, y[:, :1], A, target, epsilon=0.01, generator=g)
     with pytest.raises(TypeError, match="generator must be a torch.Generator"):

@@ -211,7 +211,7 @@ def test_bad_images_are_refused(name):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"name": "resnet"}, "denoiser must be one of 'didn', 'unet', 'dncnn', got 'resnet'"),
+        ({"name": "resnet"}, "name must be one of 'didn', 'unet', 'dncnn', got 'resnet'"),
         ({"channels": 0}, "channels must be an integer >= 1, got 0"),
         ({"blocks": 1.5}, "blocks must be an integer >= 1, got 1.5"),
     ],

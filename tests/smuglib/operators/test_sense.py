@@ -104,17 +104,20 @@ def test_gpu_agrees():
 
 
 def test_a_real_dtype_is_refused():
-    with pytest.raises(TypeError, match="must stay complex64 or complex128, got torch.float32"):
+    with pytest.raises(
+        TypeError, match="must be complex64 or complex128, as maps are, got torch.float32"
+    ):
         sense(LINE).to(torch.float32)
 
 
 MAPS = draw(2, 3, 5, 7)
 BAD_PARTS = {
     "real maps": (MAPS.real, LINE, TypeError, "maps must be complex"),
-    "no tensor": ([1.0], LINE, TypeError, "maps must be a complex torch.Tensor, got list"),
+    "no tensor": ([1.0], LINE, TypeError, "maps must be a torch.Tensor, got list"),
     "maps axes": (MAPS[0], LINE, ValueError, "maps must have 4 axes"),
-    "mask dtype": (MAPS, LINE.float(), TypeError, "mask must be a boolean"),
-    "mask type": (MAPS, "mask", TypeError, "mask must be a boolean torch.Tensor, got str"),
+    "mask values": (MAPS, LINE * 0.5, ValueError, "mask must be boolean.* with .0.5"),
+    "mask type": (MAPS, "mask", TypeError, "mask must be a torch.Tensor, got str"),
+    "maps with NaN": (MAPS * torch.nan, LINE, ValueError, "maps must be finite, got .* NaN"),
     "mask width": (MAPS, LINE[..., :6], ValueError, r"mask must have shape \[1 or 2, 1, 1 or 5, 7"),
     "mask height": (MAPS, plane_mask(4, 7), ValueError, "mask must have shape"),
     "mask batch": (MAPS, LINE.expand(3, 1, 1, 7), ValueError, "mask must have shape"),
@@ -123,6 +126,12 @@ BAD_PARTS = {
     "empty mask": (MAPS, torch.zeros_like(LINE), ValueError, "samples no column"),
     "one empty mask": (MAPS, line_mask("0110100", "0000000"), ValueError, "samples no column"),
 }
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.uint8, torch.int64])
+def test_a_mask_of_zeros_and_ones_is_a_boolean_one(dtype):
+    operator = SenseOperator(MAPS, LINE.to(dtype))
+    assert torch.equal(operator.mask, LINE)
 
 
 @pytest.mark.parametrize(("maps", "mask", "error", "message"), BAD_PARTS.values(), ids=BAD_PARTS)

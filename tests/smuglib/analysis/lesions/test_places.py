@@ -54,7 +54,7 @@ def test_draws_are_seeded_and_nested():
 
 def test_impossible_requests_are_refused():
     options = {"radius": 2.0, "contrast": 0.2, "generator": generator(0)}
-    with pytest.raises(ValueError, match="room for 0 lesions of radius 30 pixels"):
+    with pytest.raises(ValueError, match="radius 30 with edge 0.5 must fit an image of"):
         draw(image(), 1, **options | {"radius": 30.0})
     with pytest.raises(ValueError, match=r"room for \d+ lesions .*, not for n_lesions = 99"):
         draw(image(), 99, **options)

@@ -136,8 +136,14 @@ def test_file_with_its_own_mask(tmp_path):
 def test_mask_that_is_missing_or_does_not_fit(path, tmp_path):
     with pytest.raises(ValueError, match="lacks 'mask', which source 'file' asks for"):
         load_slice(path, 0, height=HEIGHT, width=None, source="file")
+    mask = torch.arange(COLUMNS) % 2 == 0
+    mask[20:40] = True
+    bare = write(tmp_path / "bare.h5", scanned(0) * mask)
+    scan = load_slice(bare, 0, height=HEIGHT, width=None, source="file")
+    assert torch.equal(scan.mask.flatten(), mask)
+    assert scan.target.isnan().all()
     odd = write(tmp_path / "odd.h5", scanned(0), mask=torch.ones(COLUMNS - 1).bool())
-    with pytest.raises(ValueError, match=r"mask of .*odd\.h5 must have shape \(60,\), got \(59,\)"):
+    with pytest.raises(ValueError, match=r"odd\.h5 cannot be read: mask .* \(60,\), got \(59,\)"):
         Volume.open(odd).mask()
 
 

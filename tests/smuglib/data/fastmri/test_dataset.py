@@ -8,7 +8,7 @@ import pytest
 
 from smuglib import data
 from smuglib.data.fastmri.dataset import FastMRIDataset
-from tests.fastmri_files import HEIGHT, N_COILS, SMALL, WIDTH, same
+from tests.fastmri_files import HEIGHT, N_COILS, SMALL, WIDTH, same, scanned, write
 
 pytest.importorskip("h5py", reason="needs the extra 'fastmri'")
 pytest.importorskip("sigpy", reason="needs the extra 'fastmri'")
@@ -75,3 +75,9 @@ def test_dataset_refuses_what_it_cannot_give(folder, tmp_path):
         FastMRIDataset(folder, "train", 50, fractions={"train": 1.0}, **SMALL)
     with pytest.raises(TypeError, match="noise"):
         FastMRIDataset(folder, "train", noise=0.1, **SMALL)
+
+
+def test_hidden_files_of_macos_are_no_volumes(tmp_path):
+    write(tmp_path / "f0.h5", scanned(0))
+    (tmp_path / "._f0.h5").write_bytes(b"\0\5\x16\7")
+    assert len(FastMRIDataset(tmp_path, "train", fractions={"train": 1.0}, **SMALL)) == 1

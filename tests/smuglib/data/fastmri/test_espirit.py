@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from smuglib import data
 from smuglib.consistency import DataConsistency
 from smuglib.data.fastmri.acquisition import load_slice
 from smuglib.data.fastmri.espirit import Espirit, centre_square
@@ -104,13 +105,15 @@ def test_damaged_maps_are_computed_again(scan, tmp_path, monkeypatch):
 
 
 def test_espirit_refuses_what_cannot_work(scan, path):
-    with pytest.raises(ValueError, match=r"centre is 4 samples wide.*needs at least 12.*center_f"):
+    with pytest.raises(
+        ValueError, match=r"centre of kspace is 4 samples wide.*needs at least 10.*center_f"
+    ):
         load_slice(path, 0, **{**SMALL, "sampling_rate": 0.25, "center_fraction": 0.08})
     with pytest.raises(ValueError, match="no pixel above crop"):
         Espirit(crop=1.0, threshold=0.9, kernel_width=2).estimate(scan.kspace)
     with pytest.raises(ValueError, match="threshold must be < 1"):
         Espirit(threshold=1.0)
-    with pytest.raises(ValueError, match="calibration_width must be an integer >= 12"):
+    with pytest.raises(ValueError, match="calibration_width must be an integer >= 10"):
         Espirit(calibration_width=8)
 
 
@@ -141,3 +144,11 @@ def test_real_scan_is_explained_by_its_maps():
     # The residual holds the noise and what lies outside of the maps' support.
     assert right < 0.06
     assert right < wrong / 3
+
+
+def test_default_kernels_fit_the_default_centre_of_128_columns():
+    scan = data.brain("test", 0)
+    maps = Espirit().estimate(scan.kspace)
+    support = maps.abs().sum(1) > 0
+    assert torch.equal(maps, Espirit(kernel_width=5).estimate(scan.kspace))
+    assert (maps.conj() * scan.maps).sum(1).abs()[support].mean() > 0.99

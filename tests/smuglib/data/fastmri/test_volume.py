@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 
 from smuglib.data.fastmri.volume import Volume
+from smuglib.files import UnreadableFileError
 from smuglib.operators import ifft2c
 from tests.fastmri_files import COLUMNS, N_COILS, READOUT, scanned, write
 
@@ -33,14 +35,16 @@ def test_images_of_the_stored_kspace_are_the_files_own_reference(path):
 def test_file_that_is_not_hdf5(tmp_path):
     path = tmp_path / "text.h5"
     path.write_text("kspace")
-    with pytest.raises(ValueError, match=r"text\.h5 cannot be read as HDF5.*expected a fastMRI"):
+    with pytest.raises(
+        ValueError, match=r"text\.h5 cannot be read: it may be truncated.*expected a fastMRI"
+    ):
         Volume.open(path)
 
 
 def test_truncated_file(path, tmp_path):
     cut = tmp_path / "cut.h5"
     cut.write_bytes(path.read_bytes()[:5000])
-    with pytest.raises(ValueError, match=r"cut\.h5 cannot be read as HDF5, it may be truncated"):
+    with pytest.raises(ValueError, match=r"cut\.h5 cannot be read: it may be truncated"):
         Volume.open(cut)
 
 
@@ -49,7 +53,9 @@ def test_missing_keys(tmp_path, key):
     path = write(tmp_path / "lacking.h5", scanned(0))
     with h5py.File(path, "r+") as file:
         del (file.attrs if key == "patient_id" else file)[key]
-    with pytest.raises(ValueError, match=rf"lacking\.h5 lacks.*'{key}'.*expected a fastMRI"):
+    with pytest.raises(
+        ValueError, match=rf"lacking\.h5 cannot.*lacks.*'{key}'.*expected a fastMRI"
+    ):
         Volume.open(path)
 
 
@@ -59,20 +65,44 @@ def test_single_coil_file(tmp_path, single):
     with h5py.File(path, "r+") as file:
         del file["kspace"]
         file["kspace"] = single.numpy()
-    with pytest.raises(ValueError, match=r"single\.h5 is a single-coil volume"):
+    with pytest.raises(ValueError, match=r"single\.h5 cannot be read: it is a single-coil volume"):
         Volume.open(path)
 
 
 def test_other_contents_that_do_not_fit(tmp_path):
     real = write(tmp_path / "real.h5", scanned(0).abs())
-    with pytest.raises(ValueError, match=r"real\.h5 has dtype float32.*complex"):
+    with pytest.raises(ValueError, match=r"real\.h5 cannot be read: .*dtype float32.*complex"):
         Volume.open(real)
     turned = write(tmp_path / "turned.h5", scanned(0).mT.contiguous())
     with pytest.raises(ValueError, match="phase encoding must run along the last axis"):
         Volume.open(turned)
+    last = write(tmp_path / "last.h5", scanned(0).movedim(1, -1).contiguous())
+    with pytest.raises(UnreadableFileError, match=r"\(1, 128, 60, 4\).*expected \[slice, coil, re"):
+        Volume.open(last)
     for xml in ("<ismrmrdHeader/>", "no xml"):
-        with pytest.raises(ValueError, match="ismrmrd_header of .* names no encoded matrix size"):
+        with pytest.raises(ValueError, match="header.h5.*ismrmrd_header names no encoded matrix"):
             Volume.open(write(tmp_path / "header.h5", scanned(0), xml=xml))
     empty = write(tmp_path / "empty.h5", torch.zeros_like(scanned(0)))
-    with pytest.raises(ValueError, match=r"slice 0 of .*empty\.h5 .*holds no signal"):
+    with pytest.raises(ValueError, match=r"empty\.h5 .*slice 0 .*holds no signal"):
         Volume.open(empty).kspace(0)
+
+
+def test_a_patient_is_the_same_in_bytes_and_in_text(tmp_path):
+    volumes = []
+    for name, patient in (("text", "p1"), ("bytes", np.bytes_(b"p1"))):
+        volumes.append(Volume.open(write(tmp_path / f"{name}.h5", scanned(0), patient=patient)))
+    assert volumes[0].patient == volumes[1].patient == "p1"
+    assert volumes[0].subject == volumes[1].subject
+
+
+def test_claims_larger_than_the_file_and_other_files_are_refused(tmp_path):
+    path = write(tmp_path / "claim.h5", scanned(0))
+    for key, message in (("claim", "claims .* more than the file holds"), ("link", "another file")):
+        with h5py.File(path, "r+") as file:
+            del file["kspace"]
+            if key == "claim":
+                file.create_dataset("kspace", (2**10, 8, 2**10, 2**10), "c8")
+            else:
+                file["kspace"] = h5py.ExternalLink(write(tmp_path / "o.h5", scanned(0)), "kspace")
+        with pytest.raises(UnreadableFileError, match=rf"claim\.h5 cannot be read.*{message}"):
+            Volume.open(path)

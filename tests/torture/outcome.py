@@ -1,0 +1,18 @@
+"""What one attempt to break the library came to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Verdict = Literal["survived", "lost"]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One attempt: its ``kind``, what was done (``case``), and how it ended."""
+
+    kind: str
+    case: str
+    verdict: Verdict
+    detail: str
