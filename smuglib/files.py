@@ -40,6 +40,12 @@ def replacing(path: Path | str) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def numeral(value: float) -> str:
+    """Return the shortest text of a number that is read as that number, for names of files."""
+    short = f"{value:g}"
+    return short if float(short) == value else repr(float(value))
+
+
 def project_root(start: Path | None = None) -> Path:
     """Return the nearest folder above ``start`` that holds ``_toc.yml``, or ``start`` itself.
 

@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from smuglib import checks
-from smuglib.files import replacing
+from smuglib.files import numeral, replacing
 from smuglib.methods import METHODS, SIGMAS
 from smuglib.models import denoisers
 from smuglib.models.denoisers import Denoiser
@@ -133,7 +133,7 @@ def load_denoiser_state(
 
 def file_name(method: str, sigma: float) -> str:
     """Return the file name of a trained network, such as ``smug_s0.05.safetensors``."""
-    return f"{method}_s{sigma:g}.safetensors"
+    return f"{method}_s{numeral(sigma)}.safetensors"
 
 
 def load(name: str, *, sigma: float = 0.05, profile: str = "default") -> UnrolledNetwork:

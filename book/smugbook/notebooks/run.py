@@ -100,6 +100,15 @@ def find(known: Mapping[str, Parameter], name: str, path: Path | str) -> Paramet
     return known[name]
 
 
+def check_output(path: Path | str, output: Path | str) -> None:
+    """Refuse to write over anything but an executed notebook."""
+    path, output = Path(path), Path(output)
+    if output.suffix != ".ipynb" or output.resolve() == path.resolve():
+        raise ValueError(f"output must be another file ending in .ipynb, got {output}")
+    if output.is_dir() or (output.exists() and "papermill" not in read(output)["metadata"]):
+        raise ValueError(f"{output} exists and is no executed notebook: choose another output")
+
+
 def run(
     path: Path | str,
     output: Path | str,
@@ -116,8 +125,7 @@ def run(
     """
     path, output = Path(path), Path(output)
     new = check(path, values)
-    if output.suffix != ".ipynb" or output.resolve() == path.resolve():
-        raise ValueError(f"output must be another file ending in .ipynb, got {output}")
+    check_output(path, output)
     folder = Path(tempfile.mkdtemp(prefix="smuglib-"))
     executed = folder / output.name
     _execute(path, executed, new, progress=progress, kernel=kernel, cwd=cwd)

@@ -20,7 +20,7 @@ import pandas as pd
 from smugbook import profiles
 from smuglib import checks, files
 from smuglib.evaluation import scores
-from smuglib.files import project_root, replacing
+from smuglib.files import numeral, project_root, replacing
 from smuglib.methods import METHODS
 from smuglib.models import TotalVariation, UnrolledNetwork, ZeroFilled, load_network
 from smuglib.models.weights import SHIPPED as SHIPPED_WEIGHTS
@@ -34,7 +34,11 @@ SHIPPED = Path(__file__).parents[2] / "shipped"
 def run_name(method: str, sigma: float) -> str:
     """Return the name of a run, such as ``smug_s0.05``."""
     checks.one_of("method", method, ("pretrained", *METHODS))
-    return f"{method}_s{checks.positive('sigma', sigma):g}"
+    return f"{method}_s{_level(sigma)}"
+
+
+def _level(sigma: float) -> str:
+    return numeral(checks.positive("sigma", sigma))
 
 
 @dataclass(frozen=True)
@@ -96,15 +100,15 @@ class Store:
 
     def departures(self, sigma: float) -> Path:
         """Return the path of the records of the published code's departures."""
-        return self.folder / "records" / f"departures_s{checks.positive('sigma', sigma):g}.csv"
+        return self.folder / "records" / f"departures_s{_level(sigma)}.csv"
 
     def reach(self, sigma: float) -> Path:
         """Return the path of what `smugbook.experiments.range_space` measured."""
-        return self.folder / "reach" / f"reach_s{checks.positive('sigma', sigma):g}.csv"
+        return self.folder / "reach" / f"reach_s{_level(sigma)}.csv"
 
     def explorer(self, sigma: float) -> Path:
         """Return the path of the static explorer's records; its images lie beside it."""
-        return self.folder / "explorer" / f"s{checks.positive('sigma', sigma):g}" / "explorer.csv"
+        return self.folder / "explorer" / f"s{_level(sigma)}" / "explorer.csv"
 
     def log(self, method: str, sigma: float) -> Path:
         """Return the path of a run's training log; its provenance lies beside it as JSON."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -133,12 +132,14 @@ def test_an_impossible_sweep_is_refused(tmp_path, pairs, message):
 
 
 def test_a_failed_combination_leaves_a_row_with_its_error(tmp_path):
+    done = sweep.Sweep(demo(tmp_path / "chapter.ipynb"), tmp_path, "code")
     executed(tmp_path / "a=1.ipynb", ("PSNR", 30.0, "dB"), duration=90)
+    (tmp_path / "a=1.stamp").write_text(done.stamp("a=1", {"a": 1}))
     (tmp_path / "a=2.log").write_text(
         "noise\nerror: /x/a.ipynb: a|b must be 1\nThe failed notebook is x\n"
     )
     planned = {f"a={value}": {"a": value} for value in (1, 2, 3)}
-    table = sweep.gather(tmp_path, planned)
+    table = sweep.gather(done, planned)
     assert list(table.columns) == ["a", "PSNR (dB)", "minutes", "error"]
     assert table.loc["a=1", ["PSNR (dB)", "minutes"]].to_list() == [30.0, 1.5]
     assert table["error"].to_list()[1:] == ["a|b must be 1", "not executed"]
@@ -151,7 +152,6 @@ def test_a_failed_combination_leaves_a_row_with_its_error(tmp_path):
 def project(tmp_path, monkeypatch):
     """A project of one chapter, which fails at index 2 and counts how often it ran."""
     (tmp_path / "_toc.yml").write_text("format: jb-book\nroot: intro\n")
-    shutil.copy(ROOT / "sweep.smk", tmp_path)
     lines = (
         "from smugbook.notebooks import key_numbers\n"
         "with open('ran', 'a') as file:\n    file.write(f'{index}\\n')\n"
