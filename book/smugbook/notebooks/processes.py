@@ -36,6 +36,8 @@ def alone(path: Path | str, what: str) -> Iterator[None]:
     try:
         yield
     finally:
+        # Before the release: who waits for a file without a name looks for the name again.
+        Path(lock.lock_file).unlink(missing_ok=True)
         lock.release()
 
 
