@@ -16,13 +16,15 @@ from filelock import FileLock, Timeout
 PARENT = "SMUGBOOK_PARENT"
 """Environment variable: number of the process that ends its children by ending."""
 
+PATIENCE = 2
+"""Seconds after which a lock is another's: children of a killed process end within them."""
+
 
 @contextmanager
 def alone(path: Path | str, what: str) -> Iterator[None]:
     """Hold a lock on a file, or say that another process does what is done here.
 
-    The operating system frees it when its process ends, however that ends; children of a killed
-    one end a moment later.
+    The operating system frees it when its process ends, however that ends.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -30,7 +32,7 @@ def alone(path: Path | str, what: str) -> Iterator[None]:
         raise PermissionError(f"{path.parent} cannot be written to")
     lock = FileLock(path.with_name(f".{path.name}.lock"))
     try:
-        lock.acquire(timeout=2)
+        lock.acquire(timeout=PATIENCE)
     except Timeout:
         raise ValueError(f"{what} is running already: wait for it, or stop it first") from None
     try:

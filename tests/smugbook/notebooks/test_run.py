@@ -247,6 +247,22 @@ def test_chapters_are_found_by_name(project, capsys):
     assert "chapter must be one of table1, got 'table2'" in capsys.readouterr().err
 
 
+def test_outside_of_a_clone_the_command_line_says_so(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    for words in (["chapter", "table1"], ["chapter", "--list"], ["sweep", "table1"]):
+        assert cli.main(words) == 2
+        assert "there is no book here" in capsys.readouterr().err
+
+
+def test_a_terminal_without_greek_letters_gets_escapes(project):
+    command = [sys.executable, "-m", "smugbook", "chapter", "--list"]
+    write(project / "book" / "02_b.ipynb", prose("# ε"))
+    own = {**os.environ, "PYTHONIOENCODING": "ascii", "LC_ALL": "C"}
+    own["PYTHONPATH"] = os.pathsep.join((str(ROOT), str(ROOT / "book")))
+    done = subprocess.run(command, capture_output=True, text=True, env=own)
+    assert done.returncode == 0 and "b       \\u03b5" in done.stdout, done.stderr
+
+
 def test_a_chapter_runs_at_the_root_of_the_project(project):
     assert cli.main(["chapter", "table1", "--quiet", "--no-page", "-p", "epsilon", "0.008"]) == 0
     assert printed(project / "build" / "chapters" / "13_table1.ipynb") == f"{project}\n"
