@@ -122,8 +122,9 @@ def check(values: Mapping[str, object], *, of_test: bool = False) -> None:
             _check_columns(profile)
         if given.get("results") == "shipped":
             _check_shipped(given)
-    if "sigma" in given and "sigmas" in given:
-        checks.one_of("sigma", given["sigma"], given["sigmas"])  # type: ignore[arg-type]
+    sigma, sigmas = given.get("sigma"), given.get("sigmas")
+    if sigma is not None and isinstance(sigmas, list) and sigma not in sigmas:
+        raise ValueError(f"sigma must be one of sigmas = {sigmas}, got {sigma!r}")
 
 
 def _check_columns(profile: profiles.Profile) -> None:

@@ -163,8 +163,8 @@ def _execute(
                 progress_bar={"file": sys.stderr, "desc": path.stem} if progress else False,
                 stderr_file=sys.stderr if progress else None,
                 cwd=cwd,
-                # The kernel would warn of its loopback sockets at every start.
-                extra_arguments=["--IPKernelApp.log_level=ERROR"],
+                # The kernel would warn of its loopback sockets at every start, and trace its own end.
+                extra_arguments=["--IPKernelApp.log_level=CRITICAL"],
             )
         except PapermillExecutionError as error:
             reason = f"cell {error.exec_count} raised {error.ename}: {error.evalue}"

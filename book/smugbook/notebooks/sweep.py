@@ -64,6 +64,8 @@ class Sweep:
         command += ["--no-page", "-o", str(self.notebook(name))]
         for key, value in values.items():
             command += ["-p", key, combinations.option(value)]
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.notebook(name).unlink(missing_ok=True)
         own = {**os.environ, **ONE_THREAD, processes.PARENT: str(os.getpid())}
         with open(self.folder / f"{name}.log", "wb") as log:
             child = subprocess.Popen(command, cwd=root, env=own, stdout=log, stderr=log)

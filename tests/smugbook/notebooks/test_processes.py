@@ -40,9 +40,9 @@ def start(script, *words, **environment):
 def test_a_lock_is_free_when_its_holder_was_killed(tmp_path, monkeypatch):
     monkeypatch.setattr(processes, "PATIENCE", 0)
     child = start(HOLD, tmp_path / "a")
-    with pytest.raises(ValueError, match="^this is running already"):
-        with processes.alone(tmp_path / "a", "this"):
-            pass
+    running = pytest.raises(ValueError, match="^this is running already")
+    with running, processes.alone(tmp_path / "a", "this"):
+        pass
     child.send_signal(signal.SIGKILL)
     child.communicate()
     with processes.alone(tmp_path / "a", "this"):
@@ -54,7 +54,8 @@ def test_a_process_ends_soon_after_its_parent():
     parent = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
     child = start(WATCH, **{processes.PARENT: str(parent.pid)})
     parent.kill()
-    assert child.wait(10) == 1
+    child.communicate(timeout=10)
+    assert child.returncode == 1
     parent.wait()
 
 

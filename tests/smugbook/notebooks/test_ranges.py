@@ -71,7 +71,7 @@ def test_no_chapter_s_own_defaults_are_refused(name):
         ("fragility", {"sigma": 0.03}, "sigma must be one of 0.05, 0.01, the shipped"),
         ("table1", {"sigmas": [0.05, 0.03]}, "sigmas must be one of 0.05, 0.01, the shipped"),
         ("table1", {"profile": "smoke"}, "results of profile 'smoke' are not shipped"),
-        ("training_the_denoiser", {"sigmas": [0.05], "sigma": 0.01}, "sigma must be one of 0.05"),
+        ("training_the_denoiser", {"sigmas": [0.05], "sigma": 0.01}, "sigma must be one of sigmas"),
         ("noise_samples", {"n_reference": 81}, "n_reference must be even"),
         ("evaluation", {"sweeps": ["depth"]}, "sweeps must be one of"),
         ("evaluation", {"baselines": ["pca"]}, "baselines must be one of"),

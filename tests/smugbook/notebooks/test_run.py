@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from smugbook import cli
-from smugbook.notebooks import run
+from smugbook.notebooks import contents, run
 from smugbook.notebooks.parameters import read_cell
 from tests.notebook_files import code, demo, printed, prose, write
 
@@ -288,6 +288,7 @@ def test_a_bad_value_is_refused_before_torch_loads(tmp_path, name, text, message
 RANGED = [
     ("tau, > 0", 0, 1e-9, "v must be > 0, got 0"),
     ("counts, >= 2: even", 1, 2, "v must be >= 2, got 1"),
+    ("counts, ≥ 2: even", 1, 2, "v must be ≥ 2, got 1"),
     ("> -1 and not 0", -1, -0.5, "v must be > -1, got -1"),
     ("fraction, in (0, 1]", 0, 1, r"v must lie in \(0, 1\], got 0"),
     ("fraction, in (0, 1]", 1.5, 0.5, r"v must lie in \(0, 1\], got 1.5"),
@@ -343,3 +344,9 @@ def test_a_kernel_that_never_starts_is_an_error(tmp_path, monkeypatch):
     with pytest.raises(run.NotebookError, match="didn't respond"):
         run.run(demo(tmp_path / "demo.ipynb"), tmp_path / "out.ipynb")
     assert not (tmp_path / "out.ipynb").exists()
+
+
+@pytest.mark.parametrize("path", contents.by_name(ROOT).values(), ids=lambda path: path.stem)
+def test_papermill_s_own_parser_is_not_led_astray_by_a_comment(path):
+    cell = next(c for c in run.read(path)["cells"] if "parameters" in c["metadata"].get("tags", []))
+    assert not [line for line in run.source(cell).splitlines() if "=" in line.partition("  # ")[2]]

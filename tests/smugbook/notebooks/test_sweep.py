@@ -185,8 +185,10 @@ def test_no_notebook_of_other_code_counts_and_none_that_was_damaged(project):
     other = sweep.Sweep(path, done.folder, "b")
     assert sweep.gather(other, planned)[sweep.ERROR].notna().all()
     with open(done.notebook("index=1"), "a") as file:
-        file.write(" ")
+        file.write("damage")
     assert sweep.gather(done, planned)[sweep.ERROR].notna().all()
+    sweep.run(project, path, planned, code="a", n_jobs=1)
+    assert sweep.ERROR not in sweep.gather(done, planned)
 
 
 def test_a_second_sweep_of_a_chapter_says_that_the_first_is_running(project, capsys, monkeypatch):
