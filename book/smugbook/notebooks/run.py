@@ -163,7 +163,7 @@ def _execute(
                 progress_bar={"file": sys.stderr, "desc": path.stem} if progress else False,
                 stderr_file=sys.stderr if progress else None,
                 cwd=cwd,
-                # The kernel would warn of its loopback sockets at every start, and trace its own end.
+                # The kernel would warn of its loopback sockets at every start, and trace its end.
                 extra_arguments=["--IPKernelApp.log_level=CRITICAL"],
             )
         except PapermillExecutionError as error:
