@@ -87,7 +87,7 @@ try:
     LOCK = contextlib.ExitStack()
     LOCK.enter_context(processes.alone(".snakemake/pipeline", "this folder's pipeline"))
 except ValueError as error:
-    raise WorkflowError(str(error)) from None
+    sys.exit(f"error: {error}")
 os.environ[processes.PARENT] = str(os.getpid())
 
 
