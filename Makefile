@@ -15,10 +15,20 @@ CORES ?= $(shell nproc 2>/dev/null || echo 2)
 ARGS ?=
 APP ?= lab
 
-BIN := $(abspath $(VENV))/bin
-STAMP := $(VENV)/.smuglib-installed
-PEERS := $(VENV)/.smuglib-peers-installed
-SNAKEMAKE = $(BIN)/snakemake --cores $(CORES) --rerun-incomplete
+# Targets with their spaces escaped; recipes quote theirs, for a project may lie anywhere.
+EMPTY :=
+FILES := $(subst $(EMPTY) ,\ ,$(VENV))
+STAMP := $(FILES)/.smuglib-installed
+PEERS := $(FILES)/.smuglib-peers-installed
+BIN := "$(VENV)"/bin
+# The Snakefile holds a lock of its own, which does not outlive a process that is killed.
+SNAKEMAKE = $(BIN)/snakemake --cores $(CORES) --rerun-incomplete --nolock
+
+# Snakemake, Jupyter and Matplotlib write to the home folder.
+ifneq ($(shell test -w "$$HOME" && echo yes),yes)
+export HOME := $(CURDIR)/build/home
+$(shell mkdir -p build/home)
+endif
 
 .PHONY: book test reproduce chapter sweep lab bench lowest ship lint format lock clean
 
@@ -46,7 +56,7 @@ sweep: $(STAMP)
 
 # In the folder book/, so that the chapters are what the browser lists.
 lab: $(STAMP)
-	cd book && $(BIN)/jupyter $(APP) 31_live_explorer.ipynb $(ARGS)
+	bin=$$(cd $(BIN) && pwd) && cd book && "$$bin/jupyter" $(APP) 31_live_explorer.ipynb $(ARGS)
 
 bench: $(PEERS)
 	$(BIN)/python -m smugbench $(ARGS)
@@ -61,6 +71,7 @@ lowest:
 	OMP_NUM_THREADS=1 build/lowest/bin/python -m pytest tests/smuglib $(ARGS)
 
 ship:
+	@[ -d build/$(PROFILE)/weights ] || { echo "build/$(PROFILE) holds no weights to ship" >&2; exit 2; }
 	mkdir -p smuglib/shipped/$(PROFILE) book/shipped/$(PROFILE)
 	cp -r build/$(PROFILE)/weights smuglib/shipped/$(PROFILE)/
 	cd build/$(PROFILE) && \
@@ -92,22 +103,23 @@ lock:
 	  | sed 's/+cpu$$//' | LC_ALL=C sort -f >> build/requirements.lock
 	mv build/requirements.lock requirements.lock && rm -rf build/lock
 
+# What is computed again in minutes. Trainings and sweeps stay: those folders below build/ are yours.
 clean:
-	rm -rf build _build .snakemake .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	rm -rf build/shipped build/lowest build/lock _build .pytest_cache .ruff_cache .mypy_cache .hypothesis
 
 # The lock is complete, so nothing is left to resolve, and Python compiles what it imports: both
 # together more than halve the time.
 $(STAMP): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v < (3, 14) \
 	  else "requirements.lock needs Python 3.11 to 3.13, $(PYTHON) is %d.%d: try PYTHON=python3.11" % v)'
-	[ -x $(BIN)/python ] || $(PYTHON) -m venv $(VENV)
+	[ -x $(BIN)/python ] || $(PYTHON) -m venv "$(VENV)"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
 	  --no-deps --no-compile -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
-	touch $@
+	touch "$@"
 
 # The constraint keeps torch: deepinv alone would bring its own, with gigabytes for CUDA.
 $(PEERS): $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation \
 	  -c requirements.lock -e ".[bench]"
-	touch $@
+	touch "$@"

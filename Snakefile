@@ -11,6 +11,8 @@ keep their checkpoints in build/<profile>/checkpoints, which no rule declares, s
 removes declared files before it starts a job.
 """
 
+import contextlib
+import os
 import re
 import shlex
 import sys
@@ -19,7 +21,7 @@ from pathlib import Path
 
 from smugbook import profiles
 from smugbook.experiments import controls
-from smugbook.notebooks import forks
+from smugbook.notebooks import forks, processes
 from smugbook.notebooks import run as notebooks
 from smugbook.pages.assembly import NO_PAGES, chapter_names
 from smugbook.results import sources
@@ -89,8 +91,16 @@ LABELS = {control.label: control for control in controls_of(PROFILE)}
 LONG_FIRST = 1
 """Priority of what the longest notebooks, the evaluations, wait for, and of these themselves."""
 
-RUN = f"{sys.executable} -m smugbook"
-BUILD_BOOK = f"{Path(sys.executable).parent}/jupyter-book build -W --keep-going --all"
+RUN = f"{shlex.quote(sys.executable)} -m smugbook"
+BUILD_BOOK = f"{shlex.quote(str(Path(sys.executable).parent / 'jupyter-book'))} build -W --keep-going --all"
+
+# Snakemake's own lock outlives a process that is killed; this one, and its jobs, do not.
+try:
+    LOCK = contextlib.ExitStack()
+    LOCK.enter_context(processes.alone(".snakemake/pipeline", "this folder's pipeline"))
+except ValueError as error:
+    sys.exit(f"error: {error}")
+os.environ[processes.PARENT] = str(os.getpid())
 
 
 onstart:

@@ -101,12 +101,12 @@ def project_root(start: Path | None = None) -> Path:
     return next((folder for folder in folders if (folder / "_toc.yml").is_file()), start)
 
 
-def written(number: float) -> str:
+def numeral(number: float) -> str:
     """Write a number for the name of a file: shortly, but no two numbers alike.
 
     Examples
     --------
-    >>> written(0.10), written(0.05000001)
+    >>> numeral(0.10), numeral(0.05000001)
     ('0.1', '0.05000001')
     """
     short = f"{number:g}"

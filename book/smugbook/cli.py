@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 import webbrowser
@@ -10,14 +11,19 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from smugbook.notebooks import combinations, contents, forks, run
+from smugbook.notebooks import combinations, contents, forks, processes, run
 from smugbook.notebooks.parameters import Parameter
+from smugbook.pages import folders
 from smuglib.files import project_root, write_text
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command."""
     arguments = sys.argv[1:] if arguments is None else arguments
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A terminal without Greek letters shows an escape instead of a traceback.
+            stream.reconfigure(errors="backslashreplace")
     options = _parser().parse_args(arguments)
     standby = os.environ.pop(forks.VARIABLE, None)
     if standby and options.command in (_chapter, _notebook):
@@ -25,8 +31,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if code is not None:
             return code
     command: Callable[[argparse.Namespace], None] = options.command
+    processes.end_with_parent()
+    processes.need_home()
     try:
         command(options)
+    except KeyboardInterrupt:
+        print("error: stopped", file=sys.stderr)
+        return 130
     except run.NotebookError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -113,20 +124,17 @@ def _chapter(options: argparse.Namespace) -> None:
     root = project_root()
     if options.name is None:
         if not options.list:
-            names = ", ".join(sorted(contents.by_name(root)))
-            raise ValueError(f"a chapter's name is missing: must be one of {names}")
+            contents.find(root, "")
         print(contents.contents(root))
         return
     path = contents.find(root, options.name)
     output = options.output or root / "build" / "chapters" / path.name
-    if not _execute(path, output, options, cwd=root) or options.no_page:
-        return
-    from smugbook.pages import standalone
-
-    page = standalone.build(root, output.with_suffix(""), {path.stem: output})
-    print(page)
-    if options.open:
-        webbrowser.open(page.as_uri())
+    if options.list:
+        _list(path)
+    elif options.no_page:
+        _execute(path, output, options, cwd=root)
+    else:
+        _execute(path, output, options, cwd=root, page_of=root)
 
 
 def _sweep(options: argparse.Namespace) -> None:
@@ -141,10 +149,17 @@ def _sweep(options: argparse.Namespace) -> None:
     # Deferred: a refused value need not wait for pandas.
     from smugbook.notebooks import sweep
     from smugbook.pages.sweep import markdown, write
+    from smugbook.results import sources
 
-    folder = sweep.run(root, path, planned, n_jobs=options.jobs)
-    table = sweep.gather(folder, planned)
-    files = write(root, path, folder, table)
+    shipped = [root / folder / "shipped" for folder in ("smuglib", "book")]
+    code = sources.library_hash() + sources.folder_hash(*shipped)
+    folder = root / "build" / "sweeps" / path.stem
+    folders.check(folder / "page" / "html")
+    processes.hear_hangups()
+    with processes.alone(folder / "sweep", f"a sweep of {options.name}"):
+        done = sweep.run(root, path, planned, code=code, n_jobs=options.jobs)
+        table = sweep.gather(done, planned)
+        files = write(root, done, table)
     print(markdown(table), *files, sep="\n")
     failed = int(table[sweep.ERROR].notna().sum()) if sweep.ERROR in table else 0
     if failed:
@@ -152,24 +167,47 @@ def _sweep(options: argparse.Namespace) -> None:
 
 
 def _notebook(options: argparse.Namespace) -> None:
-    if options.output is None and not options.list:
-        raise ValueError("-o OUTPUT is missing: the executed notebook needs a place")
-    _execute(options.path, options.output, options, cwd=None)
-
-
-def _execute(path: Path, output: Path, options: argparse.Namespace, *, cwd: Path | None) -> bool:
-    """Execute a notebook, or list its parameters; return whether it was executed."""
     if options.list:
-        print(f"{contents.title(path)}\n\n{contents.settings(path)}")
-        return False
+        _list(options.path)
+    elif options.output is None:
+        raise ValueError("-o OUTPUT is missing: the executed notebook needs a place")
+    else:
+        _execute(options.path, options.output, options)
+
+
+def _list(path: Path) -> None:
+    print(f"{contents.title(path)}\n\n{contents.settings(path)}")
+
+
+def _execute(
+    path: Path,
+    output: Path,
+    options: argparse.Namespace,
+    *,
+    cwd: Path | None = None,
+    page_of: Path | None = None,
+) -> None:
+    """Execute a notebook, and build its page if the root of its project is given."""
     known = run.parameters(path)
     values: dict[str, Any] = {}
     for name, text in options.pairs:
         if name in values:
             raise ValueError(f"parameter {name!r} is given twice")
         values[name] = run.find(known, name, path).parsed(text)
-    print(run.run(path, output, values, progress=not options.quiet, cwd=cwd))
-    return True
+    run.check(path, values)
+    run.check_output(path, output)
+    if page_of is not None:
+        folders.check(output.with_suffix("") / "html")
+    with processes.alone(output, f"what makes {output}"):
+        print(run.run(path, output, values, progress=not options.quiet, cwd=cwd))
+        if page_of is None:
+            return
+        from smugbook.pages import standalone
+
+        page = standalone.build(page_of, output.with_suffix(""), {path.stem: output})
+    print(page)
+    if options.open:
+        webbrowser.open(page.as_uri())
 
 
 def _simulate(options: argparse.Namespace) -> None:

@@ -27,6 +27,7 @@ PRELOADED = (
     "pandas",
     "matplotlib.pyplot",
     "scipy.stats",
+    "threadpoolctl",
     "papermill",
     "ipykernel.kernelapp",
     "ipywidgets",
@@ -135,11 +136,14 @@ def _become(
     kind: str, arguments: list[str], folder: str, environment: dict[str, str], kernels: Path
 ) -> int:
     import torch
+    from threadpoolctl import threadpool_limits
 
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(folder)
     if environment.get("OMP_NUM_THREADS", "").isdecimal():
+        # Libraries read it when they are loaded, and that was before.
+        threadpool_limits(int(environment["OMP_NUM_THREADS"]))
         torch.set_num_threads(int(environment["OMP_NUM_THREADS"]))
     if kind == "kernel":
         from ipykernel import kernelapp

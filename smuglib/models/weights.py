@@ -166,7 +166,7 @@ def load_denoiser_state(
 
 def file_name(method: str, sigma: float) -> str:
     """Return the file name of a trained network, such as ``smug_s0.05.safetensors``."""
-    return f"{method}_s{files.written(sigma)}.safetensors"
+    return f"{method}_s{files.numeral(sigma)}.safetensors"
 
 
 def load(name: str, *, sigma: float = 0.05, profile: str = "default") -> UnrolledNetwork:

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 from smugbook.notebooks import run
+from smuglib.files import numeral
 
 MAX_NAME = 200
 """Longest name of a combination, in characters (file systems allow 255 bytes with a suffix)."""
@@ -34,20 +35,30 @@ def product(path: Path | str, values: dict[str, list[Any]]) -> dict[str, dict[st
     """Name and check every combination."""
     if not values:
         raise ValueError("a sweep needs at least one parameter: -p NAME VALUE,VALUE")
-    found = {}
+    found: dict[str, dict[str, Any]] = {}
     for chosen in itertools.product(*values.values()):
         combination = dict(zip(values, chosen, strict=True))
         run.check(path, combination)
         name = label(combination)
         if len(name) > MAX_NAME:
             raise ValueError(f"the combination {name} is too long for the name of a file")
+        # Some file systems do not tell capitals from small letters.
+        if name.casefold() in map(str.casefold, found):
+            raise ValueError(f"two combinations would both be named {name}: sweep them separately")
         found[name] = combination
     return found
 
 
 def label(combination: dict[str, Any]) -> str:
     """Return the name of a combination, fit for a file."""
-    return ",".join(f"{name}={quote(written(v), safe='+=')}" for name, v in combination.items())
+    return ",".join(f"{name}={_quoted(value)}" for name, value in combination.items())
+
+
+def _quoted(value: object) -> str:
+    """Return a value's text in a name, where a plus between elements is none within one."""
+    if isinstance(value, list):
+        return "+".join(quote(written(element), safe="=") or "%22%22" for element in value)
+    return quote(written(value), safe="+=")
 
 
 def written(value: object) -> str:
@@ -55,8 +66,7 @@ def written(value: object) -> str:
     if isinstance(value, (list, tuple)):
         return "+".join(map(written, value))
     if isinstance(value, float):
-        short = f"{value:g}"
-        return short if float(short) == value else repr(value)
+        return numeral(value)
     return str(value).lower() if value is None or isinstance(value, bool) else str(value)
 
 

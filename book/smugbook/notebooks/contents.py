@@ -7,6 +7,11 @@ from pathlib import Path
 
 from smugbook.notebooks import run
 
+NO_BOOK = (
+    "there is no book here: chapters are run in a clone of the repository, anywhere below the "
+    "folder that holds _toc.yml"
+)
+
 
 def by_name(root: Path | str) -> dict[str, Path]:
     """List the notebooks of the book."""
@@ -18,6 +23,8 @@ def find(root: Path | str, name: str) -> Path:
     """Return the notebook of a chapter."""
     known = by_name(root)
     plain = re.sub(r"^\d+_", "", name)
+    if not known:
+        raise ValueError(NO_BOOK)
     if plain not in known:
         raise ValueError(f"chapter must be one of {', '.join(sorted(known))}, got {name!r}")
     return known[plain]
@@ -36,6 +43,8 @@ def title(path: Path | str) -> str:
 def contents(root: Path | str) -> str:
     """Return a table of all chapters: name and title."""
     known = by_name(root)
+    if not known:
+        raise ValueError(NO_BOOK)
     return columns([(name, title(path)) for name, path in known.items()])
 
 

@@ -1,7 +1,8 @@
 """Parameters of a notebook: their names, types and defaults, read from the tagged cell.
 
 Each line of that cell is ``name = literal`` or ``name: type = literal``, with a trailing comment
-that says unit and range. The cell is parsed, never executed.
+that says unit and range, and holds no ``=``: papermill's own parser gives up on a line with two.
+The cell is parsed, never executed.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any
 
 KINDS = {"bool": bool, "int": int, "float": float, "str": str, "list": list}
 
-_LIMIT = re.compile(r"(?<!\S)(>=?) (-?\d+(?:\.\d+)?)")
+_LIMIT = re.compile(r"(?<!\S)(>=?|≥) (-?\d+(?:\.\d+)?)")
 
 _INTERVAL = re.compile(r"\bin ([(\[])(-?\d[\d.]*), (-?\d[\d.]*)([)\]])")
 
@@ -78,7 +79,7 @@ class Parameter:
     def checked(self, value: Any) -> Any:  # noqa: ANN401
         """Return a value, or each element of a list, if it lies in the range of the comment.
 
-        Ranges that are read: ``> 0``, ``>= 1``, ``in (0, 1]`` and the like. What a comment says in
+        Ranges that are read: ``> 0``, ``≥ 1``, ``in (0, 1]`` and the like. What a comment says in
         other words is not checked here.
         """
         for number in value if isinstance(value, list) else [value]:

@@ -6,11 +6,18 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import fields
 from functools import partial
+from pathlib import Path
 
 from smugbook import profiles
 from smugbook.words import labels
 from smuglib import checks
-from smuglib.methods import METHODS
+from smuglib.methods import METHODS, SIGMAS
+
+SHIPPED = Path(__file__).parents[2] / "shipped"
+"""Folder of the shipped records, a folder per profile."""
+
+SWEEPS = ("strength", "kspace", "rate", "mask", "steps", "samples", "strong", "plateau", "range")
+"""Names of `smuglib.evaluation.scenarios.AXES`, which only torch's importers know."""
 
 _COUNT = checks.integer
 
@@ -28,7 +35,25 @@ def _device(name: str, value: object) -> object:
     return checks.device(name, value) if value.startswith("cuda") else value
 
 
+def _contrast(name: str, value: object) -> object:
+    if checks.real_number(name, value) <= -1 or value == 0:
+        raise ValueError(f"{name} must be > -1 and not 0, got {value!r}")
+    return value
+
+
+def _even(name: str, value: object) -> object:
+    if checks.integer(name, value, minimum=2) % 2:
+        raise ValueError(f"{name} must be even, got {value!r}")
+    return value
+
+
+_ASCENT_PRECISION = partial(checks.one_of, allowed=("float32", "bfloat16"))
+
 RANGES: dict[str, Callable[[str, object], object]] = {
+    "attack_precision": _ASCENT_PRECISION,
+    "baselines": partial(checks.one_of, allowed=("zero_filled", "tv")),
+    "center_fraction": checks.fraction,
+    "contrast": _contrast,
     "density": partial(checks.one_of, allowed=("variable", "uniform")),
     "device": _device,
     "epsilon": checks.non_negative,
@@ -39,22 +64,26 @@ RANGES: dict[str, Callable[[str, object], object]] = {
     "methods": _METHOD,
     "metric": partial(checks.one_of, allowed=("psnr", "ssim", "nmse")),
     "n_checked": _COUNT,
+    "n_reference": _even,
     "n_repeats": partial(checks.integer, minimum=2),
     "n_restarts": _COUNT,
     "n_slices": _COUNT,
     "n_steps_attack": _COUNT,
     "n_updates": _COUNT,
     "noise_levels": checks.non_negative,
+    "pictured": _METHOD,
     "placement": partial(checks.one_of, allowed=("", *METHODS.values())),
     "profile": partial(checks.one_of, allowed=profiles.PROFILES),
     "results": partial(checks.one_of, allowed=("shipped", "build")),
     "sample_counts": _COUNT,
+    "sampling_rate": checks.fraction,
     "sampling_rates": checks.fraction,
     "scenario": _SCENARIO,
     "scenarios": _SCENARIO,
     "seeds": _COUNT_OR_ZERO,
     "sigma": checks.non_negative,
     "sigmas": checks.non_negative,
+    "sweeps": partial(checks.one_of, allowed=SWEEPS),
     "view": _SCENARIO,
 }
 """Check of each name; that of a list's name is for every element."""
@@ -63,8 +92,12 @@ SIZES = {"coil": "n_coils", "index": "n_test"}
 """Names of indices, and the field of a profile that they stay below."""
 
 
-def check(values: Mapping[str, object]) -> None:
-    """Check values by their names; a name that is neither here nor a profile's field passes."""
+def check(values: Mapping[str, object], *, of_test: bool = False) -> None:
+    """Check values by their names; a name that is neither here nor a profile's field passes.
+
+    What a notebook looks for is checked too: columns of a mask, and results of a profile.
+    ``of_test`` says that ``n_slices`` are test slices, which a profile may have too few of.
+    """
     given = {name: value for name, value in values.items() if value is not None}
     for name, value in given.items():
         if name in RANGES:
@@ -80,4 +113,46 @@ def check(values: Mapping[str, object]) -> None:
                 raise ValueError(
                     f"{name} must be < {SIZES[name]} = {size} of profile {profile.name!r}, "
                     f"got {index}"
+                )
+        if of_test and int(str(given.get("n_slices", 1))) > profile.n_test:
+            raise ValueError(
+                f"n_slices must be <= n_test {profile.n_test}, got {given['n_slices']}"
+            )
+        if "sampling_rate" in given or "center_fraction" in given:
+            _check_columns(profile)
+        if given.get("results") == "shipped":
+            _check_shipped(given)
+    sigma, sigmas = given.get("sigma"), given.get("sigmas")
+    if sigma is not None and isinstance(sigmas, list) and sigma not in sigmas:
+        raise ValueError(f"sigma must be one of sigmas = {sigmas}, got {sigma!r}")
+
+
+def _check_columns(profile: profiles.Profile) -> None:
+    """Refuse a mask that cannot be drawn: more columns in its centre than in all."""
+    rate, center = profile.sampling_rate, profile.center_fraction
+    sampled, least = round(rate * profile.width), max(1, round(center * profile.width))
+    if sampled < least:
+        raise ValueError(
+            f"sampling_rate must be at least {least / profile.width:.3g}, the fully sampled centre "
+            f"of center_fraction {center} in a width of {profile.width}, got {rate!r}"
+        )
+
+
+def _check_shipped(given: Mapping[str, object]) -> None:
+    """Refuse a profile, or a noise level, of which nothing is shipped."""
+    known = sorted(path.name for path in SHIPPED.glob("*/"))
+    if known and given["profile"] not in known:
+        raise ValueError(
+            f"results of profile {given['profile']!r} are not shipped, those of "
+            f"{', '.join(known)} are: make reproduce computes it, for -p results build"
+        )
+    if given.get("variant") or given.get("pretrained") is False:
+        return
+    for name in given.keys() & {"sigma", "sigmas"}:
+        value = given[name]
+        for sigma in value if isinstance(value, list) else [value]:
+            if sigma not in SIGMAS:
+                raise ValueError(
+                    f"{name} must be one of {', '.join(map(str, SIGMAS))}, the shipped noise "
+                    f"levels, got {sigma!r}"
                 )

@@ -83,7 +83,9 @@ def check(path: Path | str, values: Mapping[str, object] | None = None) -> dict[
     known = parameters(path)
     new = {name: find(known, name, path).typed(value) for name, value in (values or {}).items()}
     if new:
-        ranges.check({name: new.get(name, known[name].default) for name in known})
+        given = {name: new.get(name, known[name].default) for name in known}
+        of_test = "n_slices" in known and known["n_slices"].comment.startswith("test slices")
+        ranges.check(given, of_test=of_test)
         for name, value in new.items():
             known[name].checked(value)
     return {name: value for name, value in new.items() if value != known[name].default}
@@ -98,6 +100,15 @@ def find(known: Mapping[str, Parameter], name: str, path: Path | str) -> Paramet
             f"unknown parameter {name!r} of {Path(path).name}: {hint}It has {', '.join(known)}"
         )
     return known[name]
+
+
+def check_output(path: Path | str, output: Path | str) -> None:
+    """Refuse to write over anything but an executed notebook."""
+    path, output = Path(path), Path(output)
+    if output.suffix != ".ipynb" or output.resolve() == path.resolve():
+        raise ValueError(f"output must be another file ending in .ipynb, got {output}")
+    if output.is_dir() or (output.exists() and "papermill" not in read(output)["metadata"]):
+        raise ValueError(f"{output} exists and is no executed notebook: choose another output")
 
 
 def run(
@@ -116,8 +127,7 @@ def run(
     """
     path, output = Path(path), Path(output)
     new = check(path, values)
-    if output.suffix != ".ipynb" or output.resolve() == path.resolve():
-        raise ValueError(f"output must be another file ending in .ipynb, got {output}")
+    check_output(path, output)
     folder = Path(tempfile.mkdtemp(prefix="smuglib-"))
     executed = folder / output.name
     _execute(path, executed, new, progress=progress, kernel=kernel, cwd=cwd)
@@ -153,8 +163,8 @@ def _execute(
                 progress_bar={"file": sys.stderr, "desc": path.stem} if progress else False,
                 stderr_file=sys.stderr if progress else None,
                 cwd=cwd,
-                # The kernel would warn of its loopback sockets at every start.
-                extra_arguments=["--IPKernelApp.log_level=ERROR"],
+                # The kernel would warn of its loopback sockets at every start, and trace its end.
+                extra_arguments=["--IPKernelApp.log_level=CRITICAL"],
             )
         except PapermillExecutionError as error:
             reason = f"cell {error.exec_count} raised {error.ename}: {error.evalue}"

@@ -13,6 +13,7 @@ import yaml
 
 from smugbook.notebooks import run
 from smugbook.notebooks.run import IMAGES
+from smugbook.pages import folders
 from smuglib.files import write_text
 
 AS_WRITTEN = "as_written"
@@ -48,7 +49,7 @@ def _files_in(entry: Mapping[str, Any]) -> list[str]:
 def assemble(
     root: Path | str, output: Path | str, pages: Mapping[str, Path | str] | None = None
 ) -> None:
-    """Gather the settings, pages and executed notebooks of a book in one folder, which is emptied.
+    """Gather the settings, pages and executed notebooks of a book in one folder of their own.
 
     ``pages`` gives the executed notebook of each page of the table of contents that is a notebook.
     Its outputs are joined with the prose of ``book/``, so that text may be mended without running
@@ -63,8 +64,8 @@ def assemble(
             f"got {sorted(pages)}"
         )
     joined = {name: with_prose(_source(book, name), executed) for name, executed in pages.items()}
-    shutil.rmtree(output, ignore_errors=True)
-    shutil.copytree(book, output, ignore=shutil.ignore_patterns(*NO_PAGES))
+    ignored = shutil.ignore_patterns(*NO_PAGES)
+    shutil.copytree(book, folders.renew(output), ignore=ignored, dirs_exist_ok=True)
     for settings in ("_config.yml", "_toc.yml"):
         shutil.copy2(root / settings, output)
     for name, content in joined.items():

@@ -12,6 +12,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from typing import Any
 import yaml
 
 from smugbook.notebooks import contents, run
-from smugbook.pages import assembly
+from smugbook.pages import assembly, folders
 from smuglib.files import write_text
 
 TEXTS = ("conventions", "glossary", "references")
@@ -43,11 +44,28 @@ def build(
     """Build pages from executed notebooks by the name of their page; return the first HTML file.
 
     ``front`` is Markdown of a page before all others. ``titles`` stand in the list at the side; a
-    page that has none goes by its heading. What an earlier call wrote to ``output`` is replaced.
+    page that has none goes by its heading. They are written to the folder ``html`` in ``output``,
+    which is refused if anything but an earlier call made it.
     """
     root, output = Path(root).resolve(), Path(output).resolve()
-    source = output / "source"
-    shutil.rmtree(output, ignore_errors=True)
+    html = folders.check(output / "html")
+    with tempfile.TemporaryDirectory(prefix="smuglib-") as made:
+        source = Path(made) / "source"
+        name = _gather(root, html, source, executed, front, titles or {})
+        built = _jupyter_book(source)
+        shutil.copytree(built, folders.renew(html), dirs_exist_ok=True)
+    return html / f"{name}.html"
+
+
+def _gather(
+    root: Path,
+    html: Path,
+    source: Path,
+    executed: Mapping[str, Path | str],
+    front: str | None,
+    titles: Mapping[str, str],
+) -> str:
+    """Write what Jupyter Book builds ``html`` from to ``source``; return the first page's name."""
     ignored = shutil.ignore_patterns("*.ipynb", "*.md", ".ipynb_checkpoints")
     shutil.copytree(root / "book", source, ignore=ignored)
     shutil.copy2(root / "_config.yml", source)
@@ -55,11 +73,11 @@ def build(
     names = [*(["index"] if front else []), *executed]
     listed = [{"file": name} for name in [*names[1:], *texts]]
     for entry in listed:
-        if titles and entry["file"] in titles:
+        if entry["file"] in titles:
             entry["title"] = titles[entry["file"]]
     toc = {"format": "jb-book", "root": names[0]} | ({"chapters": listed} if listed else {})
     write_text(source / "_toc.yml", yaml.safe_dump(toc))
-    reference = _References(root, output / "html", {*names, *texts})
+    reference = _References(root, html, {*names, *texts})
     if front:
         write_text(source / "index.md", front)
     for name in texts:
@@ -70,19 +88,18 @@ def build(
         content = reference.notebook(run.read(path), suffix)
         assembly.copy_images(content, root, source)
         write_text(source / f"{name}.ipynb", json.dumps(content))
-    _jupyter_book(source, output)
-    return output / "html" / f"{names[0]}.html"
+    return names[0]
 
 
-def _jupyter_book(source: Path, output: Path) -> None:
+def _jupyter_book(source: Path) -> Path:
+    """Build a folder's pages; return where they lie."""
     program = str(Path(sys.executable).parent / "jupyter-book")
     command = [program, "build", "--all", "--quiet", str(source), "--path-output", str(source)]
     done = subprocess.run(command, capture_output=True, text=True)
     built = source / "_build" / "html"
     if done.returncode or not built.is_dir():
-        raise RuntimeError(f"Jupyter Book could not build {source}:\n{done.stderr[-2000:]}")
-    shutil.move(built, output / "html")
-    shutil.rmtree(source)
+        raise run.NotebookError(f"Jupyter Book could not build {source}:\n{done.stderr[-2000:]}")
+    return built
 
 
 def _text_labels(text: str) -> set[str]:

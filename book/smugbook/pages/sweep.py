@@ -7,20 +7,22 @@ from pathlib import Path
 import pandas as pd
 
 from smugbook.notebooks import contents
+from smugbook.notebooks.sweep import ERROR, Sweep
 from smugbook.pages import standalone
 from smuglib.files import write_text
 
 
-def write(root: Path, path: Path, folder: Path, table: pd.DataFrame) -> tuple[Path, Path]:
-    """Write what `sweep_runs.gather` found in a folder as CSV, Markdown and a page."""
+def write(root: Path, sweep: Sweep, table: pd.DataFrame) -> tuple[Path, Path]:
+    """Write what `smugbook.notebooks.sweep.gather` found as CSV, Markdown and a page."""
+    folder = sweep.folder
     csv = folder / "table.csv"
     write_text(csv, table.to_csv(lineterminator="\n"))
-    done = [name for name in table.index if (folder / f"{name}.ipynb").is_file()]
+    done = table.index[table[ERROR].isna()] if ERROR in table else table.index
     links = {name: f"run-{number}" for number, name in enumerate(done)}
-    pages = {page: folder / f"{name}.ipynb" for name, page in links.items()}
+    pages = {page: sweep.notebook(name) for name, page in links.items()}
     titles = {page: name for name, page in links.items()}
     write_text(folder / "table.md", markdown(table))
-    title = f"# {contents.title(path)}: {len(table)} combinations\n\n"
+    title = f"# {contents.title(sweep.path)}: {len(table)} combinations\n\n"
     command = (
         "`make sweep` executed the chapter at each of them. Its key numbers, one row each:\n\n"
     )

@@ -39,7 +39,7 @@ def run_name(method: str, sigma: float) -> str:
 
 
 def _level(sigma: float) -> str:
-    return files.written(checks.positive("sigma", sigma))
+    return files.numeral(checks.positive("sigma", sigma))
 
 
 @dataclass(frozen=True)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 
 from smugbook import profiles
-from smugbook.notebooks import ranges
+from smugbook.notebooks import contents, ranges, run
 from smugbook.words import labels
 from smuglib import sampling
-from smuglib.evaluation import table_scenarios
+from smuglib.evaluation import scenarios, table_scenarios
 
 
 def test_scenarios_are_those_of_the_table():
@@ -47,3 +49,40 @@ def test_an_index_that_a_profile_lacks_is_refused(name, field):
     ranges.check({"profile": "smoke", name: size - 1})
     with pytest.raises(ValueError, match=f"{name} must be < {field} = {size} of profile 'smoke'"):
         ranges.check({"profile": "smoke", name: size})
+
+
+ROOT = Path(__file__).parents[3]
+CHAPTERS = contents.by_name(ROOT)
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_no_chapter_s_own_defaults_are_refused(name):
+    known = run.parameters(CHAPTERS[name])
+    run.check(CHAPTERS[name], {name: one.default for name, one in known.items()})
+
+
+@pytest.mark.parametrize(
+    ("chapter", "values", "message"),
+    [
+        ("forward_model", {"sampling_rate": 0.01}, "sampling_rate must be at least 0.0781"),
+        ("forward_model", {"profile": "smoke", "sampling_rate": 1e-9}, "must be at least"),
+        ("live_forward", {"center_fraction": 0.9}, "sampling_rate must be at least"),
+        ("fragility", {"n_slices": 10**6}, "n_slices must be <= n_test"),
+        ("fragility", {"sigma": 0.03}, "sigma must be one of 0.05, 0.01, the shipped"),
+        ("table1", {"sigmas": [0.05, 0.03]}, "sigmas must be one of 0.05, 0.01, the shipped"),
+        ("table1", {"profile": "smoke"}, "results of profile 'smoke' are not shipped"),
+        ("training_the_denoiser", {"sigmas": [0.05], "sigma": 0.01}, "sigma must be one of sigmas"),
+        ("noise_samples", {"n_reference": 81}, "n_reference must be even"),
+        ("evaluation", {"sweeps": ["depth"]}, "sweeps must be one of"),
+        ("evaluation", {"baselines": ["pca"]}, "baselines must be one of"),
+        ("evaluation", {"attack_precision": "float16"}, "attack_precision must be one of"),
+        ("harm", {"contrast": 0.0}, "contrast must be > -1 and not 0"),
+    ],
+)
+def test_what_the_first_cells_refuse_is_refused_before_a_kernel_starts(chapter, values, message):
+    with pytest.raises(ValueError, match=message):
+        run.check(CHAPTERS[chapter], values)
+
+
+def test_sweeps_are_those_of_the_evaluation():
+    assert ranges.SWEEPS == tuple(scenarios.AXES)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from smugbook import cli
-from smugbook.notebooks import run
+from smugbook.notebooks import contents, run
 from smugbook.notebooks.parameters import read_cell
 from tests.notebook_files import code, demo, printed, prose, write
 
@@ -202,7 +202,7 @@ def test_a_failing_notebook_leaves_no_output(tmp_path, monkeypatch, capsys, sour
     assert cli.main(["notebook", str(path), "-o", str(output), "--quiet"]) == 1
     error = capsys.readouterr().err
     assert reason in error
-    assert not output.parent.exists()
+    assert not output.parent.exists() or not any(output.parent.iterdir())
     assert Path(error.split("The failed notebook is ")[1].strip()).is_file()
 
 
@@ -247,6 +247,22 @@ def test_chapters_are_found_by_name(project, capsys):
     assert "chapter must be one of table1, got 'table2'" in capsys.readouterr().err
 
 
+def test_outside_of_a_clone_the_command_line_says_so(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    for words in (["chapter", "table1"], ["chapter", "--list"], ["sweep", "table1"]):
+        assert cli.main(words) == 2
+        assert "there is no book here" in capsys.readouterr().err
+
+
+def test_a_terminal_without_greek_letters_gets_escapes(project):
+    command = [sys.executable, "-m", "smugbook", "chapter", "--list"]
+    write(project / "book" / "02_b.ipynb", prose("# ε"))
+    own = {**os.environ, "PYTHONIOENCODING": "ascii", "LC_ALL": "C"}
+    own["PYTHONPATH"] = os.pathsep.join((str(ROOT), str(ROOT / "book")))
+    done = subprocess.run(command, capture_output=True, text=True, env=own)
+    assert done.returncode == 0 and "b       \\u03b5" in done.stdout, done.stderr
+
+
 def test_a_chapter_runs_at_the_root_of_the_project(project):
     assert cli.main(["chapter", "table1", "--quiet", "--no-page", "-p", "epsilon", "0.008"]) == 0
     assert printed(project / "build" / "chapters" / "13_table1.ipynb") == f"{project}\n"
@@ -272,6 +288,7 @@ def test_a_bad_value_is_refused_before_torch_loads(tmp_path, name, text, message
 RANGED = [
     ("tau, > 0", 0, 1e-9, "v must be > 0, got 0"),
     ("counts, >= 2: even", 1, 2, "v must be >= 2, got 1"),
+    ("counts, ≥ 2: even", 1, 2, "v must be ≥ 2, got 1"),
     ("> -1 and not 0", -1, -0.5, "v must be > -1, got -1"),
     ("fraction, in (0, 1]", 0, 1, r"v must lie in \(0, 1\], got 0"),
     ("fraction, in (0, 1]", 1.5, 0.5, r"v must lie in \(0, 1\], got 1.5"),
@@ -327,3 +344,9 @@ def test_a_kernel_that_never_starts_is_an_error(tmp_path, monkeypatch):
     with pytest.raises(run.NotebookError, match="didn't respond"):
         run.run(demo(tmp_path / "demo.ipynb"), tmp_path / "out.ipynb")
     assert not (tmp_path / "out.ipynb").exists()
+
+
+@pytest.mark.parametrize("path", contents.by_name(ROOT).values(), ids=lambda path: path.stem)
+def test_papermill_s_own_parser_is_not_led_astray_by_a_comment(path):
+    cell = next(c for c in run.read(path)["cells"] if "parameters" in c["metadata"].get("tags", []))
+    assert not [line for line in run.source(cell).splitlines() if "=" in line.partition("  # ")[2]]

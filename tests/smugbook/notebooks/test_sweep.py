@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -16,7 +15,7 @@ import pytest
 import torch
 
 from smugbook import cli
-from smugbook.notebooks import combinations, contents, key_numbers, run, sweep
+from smugbook.notebooks import combinations, contents, key_numbers, processes, run, sweep
 from smugbook.pages import sweep as pages_sweep
 from tests.notebook_files import demo, prose, write
 
@@ -133,12 +132,14 @@ def test_an_impossible_sweep_is_refused(tmp_path, pairs, message):
 
 
 def test_a_failed_combination_leaves_a_row_with_its_error(tmp_path):
+    done = sweep.Sweep(demo(tmp_path / "chapter.ipynb"), tmp_path, "code")
     executed(tmp_path / "a=1.ipynb", ("PSNR", 30.0, "dB"), duration=90)
+    (tmp_path / "a=1.stamp").write_text(done.stamp("a=1", {"a": 1}))
     (tmp_path / "a=2.log").write_text(
         "noise\nerror: /x/a.ipynb: a|b must be 1\nThe failed notebook is x\n"
     )
     planned = {f"a={value}": {"a": value} for value in (1, 2, 3)}
-    table = sweep.gather(tmp_path, planned)
+    table = sweep.gather(done, planned)
     assert list(table.columns) == ["a", "PSNR (dB)", "minutes", "error"]
     assert table.loc["a=1", ["PSNR (dB)", "minutes"]].to_list() == [30.0, 1.5]
     assert table["error"].to_list()[1:] == ["a|b must be 1", "not executed"]
@@ -151,7 +152,6 @@ def test_a_failed_combination_leaves_a_row_with_its_error(tmp_path):
 def project(tmp_path, monkeypatch):
     """A project of one chapter, which fails at index 2 and counts how often it ran."""
     (tmp_path / "_toc.yml").write_text("format: jb-book\nroot: intro\n")
-    shutil.copy(ROOT / "sweep.smk", tmp_path)
     lines = (
         "from smugbook.notebooks import key_numbers\n"
         "with open('ran', 'a') as file:\n    file.write(f'{index}\\n')\n"
@@ -176,6 +176,37 @@ def test_a_sweep_keeps_what_succeeded_and_runs_nothing_twice(project, capsys):
     assert cli.main([*command, "1,3"]) == 0
     assert pd.read_csv(csv)["twice"].to_list() == [2, 6]
     assert sorted((project / "ran").read_text().split()) == ["1", "2", "3"]
+
+
+def test_no_notebook_of_other_code_counts_and_none_that_was_damaged(project):
+    path, planned = project / "book" / "01_demo.ipynb", {"index=1": {"index": 1}}
+    done = sweep.run(project, path, planned, code="a", n_jobs=1)
+    assert sweep.ERROR not in sweep.gather(done, planned)
+    other = sweep.Sweep(path, done.folder, "b")
+    assert sweep.gather(other, planned)[sweep.ERROR].notna().all()
+    with open(done.notebook("index=1"), "a") as file:
+        file.write("damage")
+    assert sweep.gather(done, planned)[sweep.ERROR].notna().all()
+    sweep.run(project, path, planned, code="a", n_jobs=1)
+    assert sweep.ERROR not in sweep.gather(done, planned)
+
+
+def test_a_second_sweep_of_a_chapter_says_that_the_first_is_running(project, capsys, monkeypatch):
+    monkeypatch.setattr(processes, "PATIENCE", 0)
+    with processes.alone(project / "build" / "sweeps" / "01_demo" / "sweep", "it"):
+        assert cli.main(["sweep", "demo", "-p", "index", "1"]) == 2
+    assert capsys.readouterr().err.startswith("error: a sweep of demo is running already")
+
+
+def test_values_that_write_alike_are_told_apart(tmp_path):
+    path = demo(tmp_path / "a.ipynb", parameters="v: list[str] = []\nw: str = 'x'\n")
+    pairs = [("v", '["a+b"]'), ("v", '["a", "b"]'), ("v", "[]"), ("v", '[""]')]
+    planned = combinations.product(path, combinations.alternatives(path, pairs))
+    assert [one["v"] for one in planned.values()] == [["a+b"], ["a", "b"], [], [""]]
+    assert "v=a+b" in planned
+    alike = combinations.alternatives(path, [("w", "Tv,tv")])
+    with pytest.raises(ValueError, match="two combinations would both be named w=tv"):
+        combinations.product(path, alike)
 
 
 def test_a_sweep_is_listed_before_pandas_loads(project):

@@ -40,10 +40,11 @@ def source(monkeypatch):
     """The text of each page that Jupyter Book would be given."""
     found = {}
 
-    def collect(folder, output):
+    def collect(folder):
         for path in folder.glob("*.ipynb"):
             found[path.stem] = run.read(path)
         found["toc"] = (folder / "_toc.yml").read_text()
+        return folder
 
     monkeypatch.setattr(standalone, "_jupyter_book", collect)
     return found

@@ -186,3 +186,11 @@ def test_checkpoints_of_other_code_are_not_resumed_from(tmp_path):
     folder = own.checkpoints("smug", 0.05, "0123456789abcdef")
     assert folder == tmp_path / "checkpoints" / "smug_s0.05-0123456789ab"
     assert own.checkpoints("smug", 0.05, "another") != folder
+
+
+def test_noise_levels_that_differ_have_files_that_differ(tmp_path):
+    store = Store(tmp_path)
+    names = [store.weights("smug", sigma).name for sigma in (0.05, 0.05000001, 0.1, 1e-7, 1)]
+    assert names[0] == weights.file_name("smug", 0.05) == "smug_s0.05.safetensors"
+    assert names[1] == weights.file_name("smug", 0.05000001) == "smug_s0.05000001.safetensors"
+    assert names[2:] == [f"smug_s{text}.safetensors" for text in ("0.1", "1e-07", "1")]

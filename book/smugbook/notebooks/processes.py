@@ -1,0 +1,85 @@
+"""Processes that share files: one at a time, none that outlives its parent, a home to write to."""
+
+from __future__ import annotations
+
+import os
+import signal
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+PARENT = "SMUGBOOK_PARENT"
+"""Environment variable: number of the process that ends its children by ending."""
+
+PATIENCE = 2
+"""Seconds after which a lock is another's: children of a killed process end within them."""
+
+
+@contextmanager
+def alone(path: Path | str, what: str) -> Iterator[None]:
+    """Hold a lock on a file, or say that another process does what is done here.
+
+    The operating system frees it when its process ends, however that ends.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not os.access(path.parent, os.W_OK):
+        raise PermissionError(f"{path.parent} cannot be written to")
+    lock = FileLock(path.with_name(f".{path.name}.lock"))
+    try:
+        lock.acquire(timeout=PATIENCE)
+    except Timeout:
+        raise ValueError(f"{what} is running already: wait for it, or stop it first") from None
+    try:
+        yield
+    finally:
+        # Before the release: who waits for a file without a name looks for the name again.
+        Path(lock.lock_file).unlink(missing_ok=True)
+        lock.release()
+
+
+def hear_hangups() -> None:
+    """Let SIGHUP and SIGTERM unwind this process like Ctrl-C, so that it stops its children."""
+
+    def stop(number: int, frame: object) -> None:
+        raise SystemExit(128 + number)
+
+    for name in ("SIGHUP", "SIGTERM"):
+        number = getattr(signal, name, None)
+        # What nohup ignores stays ignored.
+        if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, stop)
+
+
+def end_with_parent() -> None:
+    """End this process soon after the one that `PARENT` names, if it is set.
+
+    A killed pipeline would else leave jobs that write what its successor writes.
+    """
+    if PARENT in os.environ:
+        threading.Thread(target=_watch, args=(int(os.environ[PARENT]),), daemon=True).start()
+
+
+def _watch(number: int) -> None:
+    import psutil
+
+    try:
+        parent = psutil.Process(number)
+        while parent.is_running() and parent.status() != psutil.STATUS_ZOMBIE:
+            time.sleep(0.2)
+    except psutil.NoSuchProcess:
+        pass
+    os._exit(1)
+
+
+def need_home() -> None:
+    """Give Jupyter, IPython and Matplotlib a temporary home where the own cannot be written."""
+    if not os.access(Path("~").expanduser(), os.W_OK):
+        home = Path(tempfile.gettempdir()) / f"smuglib-home-{os.getuid()}"
+        home.mkdir(mode=0o700, exist_ok=True)
+        os.environ["HOME"] = str(home)

@@ -1,0 +1,69 @@
+"""The Makefile and the Snakefile, wherever the project lies and however they were stopped."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from smugbook.notebooks import processes
+
+ROOT = Path(__file__).parents[2]
+FILES = ("Makefile", "Snakefile", "_toc.yml", "requirements.lock", "pyproject.toml")
+
+
+@pytest.fixture
+def project(tmp_path):
+    """The project's files in a folder with a space and letters of two scripts."""
+    folder = tmp_path / "prö ject 本"
+    folder.mkdir()
+    for name in FILES:
+        shutil.copy(ROOT / name, folder)
+    (folder / "book").symlink_to(ROOT / "book")
+    return folder
+
+
+def make(project, *words, **environment):
+    own = {**os.environ, **environment}
+    command = ["make", *words]
+    return subprocess.run(command, cwd=project, capture_output=True, text=True, env=own)
+
+
+@pytest.mark.parametrize("venv", [".venv", "{project}/my venv"])
+def test_a_path_may_hold_spaces(project, venv):
+    venv = venv.format(project=project)
+    (project / venv / "bin").mkdir(parents=True)
+    (project / venv / "bin" / "python").symlink_to("/bin/echo")
+    (project / venv / ".smuglib-installed").touch()
+    done = make(project, "chapter", f"VENV={venv}", "NAME=table1", "ARGS=-p epsilon 0.1")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "-m smugbook chapter table1 -p epsilon 0.1"
+
+
+def test_clean_keeps_what_took_a_night(project):
+    for name in ("build/default/weights", "build/sweeps", "build/shipped", "_build"):
+        (project / name).mkdir(parents=True)
+    assert make(project, "clean").returncode == 0
+    assert {path.name for path in (project / "build").iterdir()} == {"default", "sweeps"}
+    assert not (project / "_build").exists()
+
+
+def test_nothing_is_shipped_from_a_folder_without_weights(project):
+    done = make(project, "ship", "PROFILE=smoke")
+    assert done.returncode and "holds no weights to ship" in done.stderr
+    assert not (project / "smuglib").exists()
+
+
+@pytest.mark.book
+def test_a_second_pipeline_says_that_the_first_is_running(project):
+    snakemake = Path(sys.executable).parent / "snakemake"
+    command = [snakemake, "--nolock", "--cores", "1", "-n", "reproduce"]
+    own = {**os.environ, "PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "book")))}
+    with processes.alone(project / ".snakemake" / "pipeline", "it"):
+        done = subprocess.run(command, cwd=project, capture_output=True, text=True, env=own)
+    assert done.returncode == 1 and "pipeline is running already" in done.stderr
+    assert "Traceback" not in done.stderr + done.stdout
