@@ -8,7 +8,10 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
+
+from safetensors import SafetensorError
 
 
 class UnreadableFileError(ValueError):
@@ -20,6 +23,31 @@ class UnreadableFileError(ValueError):
     def __init__(self, path: Path | str, reason: str) -> None:
         super().__init__(f"{path} cannot be read: {reason}")
         self.path, self.reason = Path(path), reason
+
+
+@contextmanager
+def reading(path: Path | str, what: str) -> Iterator[None]:
+    """Say of whatever the content of a file makes fail that the file cannot be read as ``what``."""
+    try:
+        yield
+    except (UnreadableFileError, FileNotFoundError):
+        raise
+    except (
+        *(OSError, ValueError, LookupError, TypeError, AttributeError, RuntimeError, SyntaxError),
+        *(ArithmeticError, MemoryError, SafetensorError),
+    ) as error:
+        said = str(error).splitlines()[0][:300] if str(error) else "no more is known"
+        reason = f"it is not {what} ({type(error).__name__}: {said})"
+        raise UnreadableFileError(path, reason) from error
+
+
+def read_json(path: Path | str) -> dict[str, Any]:
+    """Read a JSON file that holds an object."""
+    with reading(path, "a whole JSON file"):
+        content = json.loads(Path(path).read_text(encoding="utf-8"))
+    if not isinstance(content, dict):
+        raise UnreadableFileError(path, f"it holds a {type(content).__name__}, not a JSON object")
+    return content
 
 
 @contextmanager

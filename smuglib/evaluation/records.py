@@ -8,8 +8,8 @@ edited file.
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
-import json
 import math
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
@@ -98,17 +98,21 @@ def read(path: Path | str, kind: type[RecordType], *, verify: bool = True) -> pd
         of the wrong type.
     """
     path = Path(path)
-    if not path.is_file():
+    if not path.exists():
         raise FileNotFoundError(f"no records file {path}")
     if verify:
         _verify(path)
-    with path.open(encoding="utf-8", newline="") as file:
+    with (
+        files.reading(path, "a whole file of records"),
+        path.open(encoding="utf-8", newline="") as file,
+    ):
         reader = csv.DictReader(file)
         columns = kind.columns()
         _check_columns(path, columns, list(reader.fieldnames or []))
         rows = [_parsed(path, number, row, kind) for number, row in enumerate(reader, start=2)]
     frame = pd.DataFrame([asdict(row) for row in rows], columns=list(columns))
-    return frame.astype({name: kept for name, kept in columns.items() if kept != "str"})
+    with files.reading(path, "a file of records"):
+        return frame.astype({name: kept for name, kept in columns.items() if kept != "str"})
 
 
 def rows_of(frame: pd.DataFrame, kind: type[RecordType]) -> list[RecordType]:
@@ -130,15 +134,14 @@ def read_provenance(path: Path | str) -> dict[str, Any]:
         If it is no whole JSON file of this module.
     """
     path = Path(path).with_suffix(".json")
-    if not path.is_file():
+    if not path.exists():
         raise FileNotFoundError(f"no provenance file {path} beside the records")
-    try:
-        provenance: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{path} is not a whole JSON file: {error}") from error
+    provenance = files.read_json(path)
     missing = [key for key in ("rows", "sha256") if key not in provenance]
     if missing:
-        raise ValueError(f"{path} lacks {missing[0]!r}: it is no provenance of records")
+        raise files.UnreadableFileError(
+            path, f"it lacks {missing[0]!r}: it is no provenance of records"
+        )
     return provenance
 
 
@@ -155,11 +158,15 @@ def _check_rows(rows: list[RecordType]) -> None:
 
 def _verify(path: Path) -> None:
     provenance = read_provenance(path)
-    if files.sha256(path) != provenance["sha256"]:
-        n_rows = max(path.read_text(encoding="utf-8").count("\n") - 1, 0)
-        raise ValueError(
-            f"{path} is truncated or edited: it has {n_rows} rows and its hash is not that of "
-            f"the {provenance['rows']} rows written (see {path.with_suffix('.json').name})"
+    with files.reading(path, "a file of records"):
+        # A checkout may have turned the line ends: the hash is that of the text as written.
+        content = path.read_bytes().replace(b"\r\n", b"\n")
+    if hashlib.sha256(content).hexdigest() != provenance["sha256"]:
+        n_rows = max(content.count(b"\n") - 1, 0)
+        raise files.UnreadableFileError(
+            path,
+            f"it is truncated or edited: it has {n_rows} rows and its hash is not that of "
+            f"the {provenance['rows']} rows written (see {path.with_suffix('.json').name})",
         )
 
 
@@ -167,10 +174,12 @@ def _check_columns(path: Path, columns: dict[str, str], found: list[str]) -> Non
     missing = [name for name in columns if name not in found]
     unknown = [name for name in found if name not in columns]
     if missing:
-        raise ValueError(f"{path} lacks column {missing[0]!r}: records need {', '.join(columns)}")
+        raise files.UnreadableFileError(
+            path, f"it lacks column {missing[0]!r}: records need {', '.join(columns)}"
+        )
     if unknown:
-        raise ValueError(
-            f"{path} has the unknown column {unknown[0]!r}: allowed are {', '.join(columns)}"
+        raise files.UnreadableFileError(
+            path, f"it has the unknown column {unknown[0]!r}: allowed are {', '.join(columns)}"
         )
 
 
@@ -179,14 +188,17 @@ def _parsed(path: Path, number: int, row: dict[str, Any], kind: type[RecordType]
     types = {"str": str, "int": int, "float": float}
     columns = kind.columns()
     if None in row or None in row.values():
-        raise ValueError(f"{path}, line {number}: not {len(columns)} fields, the file is truncated")
+        raise files.UnreadableFileError(
+            path, f"line {number}: not {len(columns)} fields, the file is truncated"
+        )
     values: dict[str, Any] = {}
     for name, type_name in columns.items():
         try:
             empty = name in kind.OPTIONAL and not row[name]
             values[name] = math.nan if empty else types[type_name](row[name])
         except ValueError as error:
-            raise ValueError(
-                f"{path}, line {number}: {name} must be of type {type_name}, got {row[name]!r}"
+            got = repr(row[name])[:80]
+            raise files.UnreadableFileError(
+                path, f"line {number}: {name} must be of type {type_name}, got {got}"
             ) from error
     return kind(**values)

@@ -7,12 +7,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError, safe_open
+import torch
+from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
 from smuglib import checks
-from smuglib.files import replacing
+from smuglib.files import UnreadableFileError, reading, replacing
 from smuglib.methods import METHODS, SIGMAS
 from smuglib.models import denoisers
 from smuglib.models.denoisers import Denoiser
@@ -40,21 +41,25 @@ def read_tensors(path: Path | str) -> tuple[dict[str, Tensor], dict[str, Any]]:
     ------
     FileNotFoundError
         If there is no such file.
-    ValueError
+    smuglib.files.UnreadableFileError
         If the file is truncated, is no safetensors file, or has no header of this library.
     """
     path = Path(path)
-    if not path.is_file():
+    if not path.exists():
         raise FileNotFoundError(f"no weights file {path}")
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except SafetensorError as error:
-        raise ValueError(f"{path} is not a whole safetensors file: {error}") from error
+    # Sizes are checked against the file's by safetensors, before any is reserved.
+    with reading(path, "a whole safetensors file"), safe_open(path, framework="pt") as file:
+        metadata = file.metadata() or {}
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     if "smuglib" not in metadata:
-        raise ValueError(f"{path} holds no smuglib header: it was not written by this library")
-    return tensors, json.loads(metadata["smuglib"])
+        raise UnreadableFileError(
+            path, "it holds no smuglib header: it was not written by this library"
+        )
+    with reading(path, "a safetensors file with a JSON header"):
+        header = json.loads(metadata["smuglib"])
+    if not isinstance(header, dict):
+        raise UnreadableFileError(path, "its smuglib header is not a JSON object")
+    return tensors, header
 
 
 def save_network(path: Path | str, network: UnrolledNetwork, **header: Any) -> None:  # noqa: ANN401
@@ -94,16 +99,36 @@ def load_network(path: Path | str) -> tuple[UnrolledNetwork, dict[str, Any]]:
     """
     tensors, header = read_tensors(path)
     if "architecture" not in header:
-        raise ValueError(f"{path} holds no network: its header names no architecture")
-    denoiser = denoisers.seeded(header["architecture"], seed=0)
-    load_denoiser_state(denoiser, tensors, source=path)
-    network = UnrolledNetwork(
-        denoiser,
-        n_steps=header["n_steps"],
-        lam=header["lam"],
-        smoothing=Smoothing(**header["smoothing"]),
-    )
+        raise UnreadableFileError(path, "it holds no network: its header names no architecture")
+    with reading(path, "a network's weights"):
+        _check_size(header["architecture"], tensors, path)
+        denoiser = denoisers.seeded(header["architecture"], seed=0)
+        load_denoiser_state(denoiser, tensors, source=path)
+        network = UnrolledNetwork(
+            denoiser,
+            n_steps=header["n_steps"],
+            lam=header["lam"],
+            smoothing=Smoothing(**header["smoothing"]),
+        )
     return network.eval(), header
+
+
+def _check_size(
+    architecture: dict[str, Any], tensors: dict[str, Tensor], source: Path | str
+) -> None:
+    """Refuse an architecture that a header claims and its tensors do not fill, before it is built.
+
+    On the device ``meta`` numbers take no memory, but modules do: every block has tensors of its
+    own, as every channel has entries.
+    """
+    entries = sum(tensor.numel() for tensor in tensors.values())
+    for name, value in architecture.items():
+        limit = len(tensors) if name == "blocks" else entries
+        if not isinstance(value, str) and not 0 < value <= limit:
+            raise ValueError(f"its header claims {name} = {value}, its tensors have room for less")
+    with torch.device("meta"):
+        claimed = denoisers.make(**architecture)
+    _check_shapes(claimed, tensors, source)
 
 
 def load_denoiser_state(
@@ -116,6 +141,11 @@ def load_denoiser_state(
     ValueError
         If names or shapes differ: the weights are those of another architecture.
     """
+    _check_shapes(denoiser, tensors, source)
+    denoiser.load_state_dict(tensors)
+
+
+def _check_shapes(denoiser: Denoiser, tensors: dict[str, Tensor], source: Path | str) -> None:
     expected = {name: tuple(value.shape) for name, value in denoiser.state_dict().items()}
     found = {name: tuple(value.shape) for name, value in tensors.items()}
     different = sorted(
@@ -128,7 +158,6 @@ def load_denoiser_state(
             f" has shape {found.get(name)} in the file and {expected.get(name)} in the network "
             f"({len(different)} tensors differ)"
         )
-    denoiser.load_state_dict(tensors)
 
 
 def file_name(method: str, sigma: float) -> str:

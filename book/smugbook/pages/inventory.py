@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Iterable, Sequence
@@ -17,7 +16,7 @@ from smugbook.notebooks import contents, run
 from smugbook.words.labels import METHOD_LABELS
 from smugbook.words.numbers import NO_BREAK
 from smuglib import provenance
-from smuglib.files import sha256
+from smuglib.files import read_json, sha256
 
 BOOK_PACKAGES = ("jupyter-book", "sphinx", "myst-nb", "papermill", "snakemake")
 """What the book is built with, beside what results depend on."""
@@ -153,7 +152,7 @@ def _day(text: str) -> str:
 
 def _origins(folder: Path | str, kind: str) -> Iterable[tuple[Path, dict[str, Any]]]:
     for path in sorted(Path(folder).rglob(f"{kind}/*.json")):
-        yield path, json.loads(path.read_text(encoding="utf-8"))
+        yield path, read_json(path)
 
 
 def _where(origin: dict[str, Any]) -> dict[str, str]:

@@ -8,7 +8,6 @@ folder. The layout is the same: ``weights/<run>.safetensors``, ``logs/<run>.csv`
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -74,6 +73,8 @@ class Store:
         if not label:
             return self
         folder = self.folder / "variants"
+        if Path(label).name != label:
+            raise ValueError(f"a variant is named by its folder alone, got {label!r}")
         known = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
         if label not in known and not missing_ok:
             raise FileNotFoundError(
@@ -129,14 +130,12 @@ class Store:
             raise FileNotFoundError(
                 f"no training log {path}: has {run_name(method, sigma)} been trained?"
             )
-        return pd.read_csv(path)
+        with files.reading(path, "a training log"):
+            return pd.read_csv(path)
 
     def read_provenance(self, method: str, sigma: float) -> dict[str, Any]:
         """Read how a run was trained: settings, commit, versions, device, time."""
-        provenance: dict[str, Any] = json.loads(
-            self.log(method, sigma).with_suffix(".json").read_text()
-        )
-        return provenance
+        return files.read_json(self.log(method, sigma).with_suffix(".json"))
 
     def keep(self, method: str, sigma: float, weights: Path) -> Path:
         """Copy a finished training's weights, log and provenance from its checkpoints here."""

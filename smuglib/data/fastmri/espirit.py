@@ -7,6 +7,7 @@ Resonance in Medicine 71, 2014. The calibration is sigpy's.
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
 from dataclasses import astuple, dataclass
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from torch import Tensor
 
 from smuglib import checks
 from smuglib.checks import require
-from smuglib.files import replacing
+from smuglib.files import UnreadableFileError, reading, replacing
 
 
 @dataclass(frozen=True)
@@ -67,11 +68,12 @@ class Espirit:
         identity = repr((astuple(self), tuple(kspace.shape))).encode()
         name = hashlib.sha256(identity + calibration.numpy().tobytes()).hexdigest()[:32]
         path = Path(folder) / f"{name}.safetensors"
-        if not path.is_file():
-            maps = self._computed(kspace, calibration)
-            with replacing(path) as temporary:
-                save_file({"maps": maps.contiguous()}, temporary)
-        return load_file(path)["maps"]
+        with suppress(UnreadableFileError, FileNotFoundError), reading(path, "coil maps"):
+            return load_file(path)["maps"].reshape(kspace.shape)
+        maps = self._computed(kspace, calibration).contiguous()
+        with replacing(path) as temporary:
+            save_file({"maps": maps}, temporary)
+        return maps
 
     def _calibration(self, kspace: Tensor) -> Tensor:
         """Cut the square around the zero frequency, ``[coil, side, side]``."""

@@ -9,6 +9,8 @@ undersampled test files, and the attribute ``patient_id``. The zero frequency si
 
 from __future__ import annotations
 
+import math
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,9 +23,16 @@ import torch
 from torch import Tensor
 
 from smuglib.checks import require
+from smuglib.files import UnreadableFileError, reading
 from smuglib.random import derived_seed
 
 EXPECTED = "expected a fastMRI multicoil volume"
+
+SMALL = 2**26
+"""Bytes that an array may claim in any file."""
+
+LARGEST_RATIO = 16
+"""Bytes that an array may claim for a byte of its file: noise does not compress further."""
 
 
 @dataclass(frozen=True)
@@ -56,9 +65,11 @@ class Volume:
                 f"slice index of {self.path} must lie in [0, {self.shape[0]}), got {index}"
             )
         with _reading(self.path) as file:
-            kspace = torch.from_numpy(file["kspace"][index].astype(np.complex64))[None]
+            kspace = torch.from_numpy(dataset(file, "kspace")[index].astype(np.complex64))[None]
         if not kspace.isfinite().all() or not kspace.any():
-            raise ValueError(f"slice {index} of {self.path} is not finite or holds no signal")
+            raise UnreadableFileError(
+                self.path, f"slice {index} of it is not finite or holds no signal"
+            )
         return kspace
 
     def mask(self) -> Tensor | None:
@@ -66,34 +77,50 @@ class Volume:
         with _reading(self.path) as file:
             if "mask" not in file:
                 return None
-            mask = torch.from_numpy(np.asarray(file["mask"])).bool()
+            mask = torch.from_numpy(np.asarray(dataset(file, "mask"))).bool()
         if mask.shape != self.shape[-1:]:
-            raise ValueError(
-                f"mask of {self.path} must have shape ({self.shape[-1]},), got {tuple(mask.shape)}"
+            raise UnreadableFileError(
+                self.path,
+                f"its mask must have shape ({self.shape[-1]},), got {tuple(mask.shape)}",
             )
         return mask
 
 
 @contextmanager
 def _reading(path: Path) -> Iterator[Any]:
-    """Open a file, and say what is wrong with it if HDF5 cannot read it."""
+    """Open a file, and say what is wrong with it if it cannot be read."""
     h5py = require("h5py", extra="fastmri", what="fastMRI volumes")
-    if not path.is_file():
+    if not path.exists():
         raise FileNotFoundError(f"there is no file {path}: {EXPECTED} (.h5)")
-    try:
-        with h5py.File(path, "r") as file:
-            yield file
-    except OSError as error:
-        raise ValueError(
-            f"{path} cannot be read as HDF5, it may be truncated ({error}): {EXPECTED}"
-        ) from error
+    with reading(path, f"whole HDF5, it may be truncated: {EXPECTED}"), h5py.File(path) as file:
+        yield file
+
+
+def dataset(file: Any, name: str) -> Any:  # noqa: ANN401
+    """Return an array of a file: its own, not another file's, and no larger than it can hold.
+
+    An HDF5 file may take its data from any other file of the machine, and claim any size.
+    """
+    h5py = require("h5py", extra="fastmri", what="fastMRI volumes")
+    if not isinstance(file.get(name, getlink=True), h5py.HardLink):
+        raise ValueError(f"{name!r} is a link to elsewhere")
+    found = file[name]
+    if not isinstance(found, h5py.Dataset):
+        raise TypeError(f"{name!r} is no array")
+    if found.is_virtual or found.external:
+        raise ValueError(f"{name!r} takes its data from another file")
+    size = os.path.getsize(file.filename)
+    chunk = math.prod(found.chunks or ()) * found.dtype.itemsize
+    if max(found.nbytes, chunk) > max(SMALL, LARGEST_RATIO * size):
+        raise ValueError(f"{name!r} claims {found.nbytes} bytes in a file of {size}")
+    return found
 
 
 def _shape(path: Path, file: Any) -> tuple[int, int, int, int]:  # noqa: ANN401
     missing = [key for key in ("kspace", "ismrmrd_header") if key not in file]
     if missing:
         raise ValueError(f"{path} lacks {missing[0]!r}, it has {sorted(file)}: {EXPECTED}")
-    kspace = file["kspace"]
+    kspace = dataset(file, "kspace")
     if kspace.ndim == 3 or (kspace.ndim == 4 and kspace.shape[1] == 1):
         raise ValueError(
             f"{path} is a single-coil volume, kspace {kspace.shape}: {EXPECTED}, "
@@ -104,7 +131,7 @@ def _shape(path: Path, file: Any) -> tuple[int, int, int, int]:  # noqa: ANN401
             f"kspace of {path} has dtype {kspace.dtype} and shape {kspace.shape}: {EXPECTED}, "
             "complex, [slice, coil, readout, phase encoding]"
         )
-    readout, encoded = _encoded_matrix(path, file["ismrmrd_header"][()])
+    readout, encoded = _encoded_matrix(path, dataset(file, "ismrmrd_header")[()])
     if readout != encoded and kspace.shape[-2:] == (encoded, readout):
         raise ValueError(
             f"kspace of {path} has shape {kspace.shape}, but its header names {readout} readout "

@@ -1,0 +1,1 @@
+"""What the code must survive: damage and bad arguments, each with a table of outcomes."""
