@@ -44,14 +44,12 @@ def release_of(file_name: str) -> tuple[str, str]:
 def hashes(pin: str, address: str, wheels: list[Path]) -> list[str]:
     """List the hashes of the files of a pinned release, sorted."""
     name, version = pin.split("==")
-    request = Request(f"{address}/{normalised(name)}/", headers=ACCEPT)  # noqa: S310
-    with urlopen(request, timeout=60) as answer:  # noqa: S310
+    request = Request(f"{address}/{normalised(name)}/", headers=ACCEPT)
+    with urlopen(request, timeout=60) as answer:
         listed = json.load(answer)["files"]
     archives = [one for one in listed if one["filename"].endswith((".whl", ".gz", ".zip", ".bz2"))]
     release = (normalised(name), version)
-    found = {
-        one["hashes"]["sha256"] for one in archives if release_of(one["filename"]) == release
-    }
+    found = {one["hashes"]["sha256"] for one in archives if release_of(one["filename"]) == release}
     own = [wheel for wheel in wheels if release_of(wheel.name) == release]
     return sorted(found | {hashlib.sha256(wheel.read_bytes()).hexdigest() for wheel in own})
 

@@ -17,7 +17,8 @@ import torch
 
 from smugbench import report
 from smugbench.rows import Cost
-from smugbook.notebooks import key_numbers, run as notebooks
+from smugbook.notebooks import key_numbers
+from smugbook.notebooks import run as notebooks
 from smugbook.pages import assembly
 from smuglib import data, files, models
 from smuglib.data import cache
@@ -111,8 +112,6 @@ def _toc(path: Path, _rng: random.Random) -> None:
     path.write_text("format: jb-book\nroot: a\nparts:\n- chapters:\n  - file: b\n")
 
 
-
-
 KINDS: dict[str, tuple[str, Callable[..., None], Callable[[Path], Any], bool]] = {
     "volume": ("f.h5", _volume, _read_volume, False),
     "weights": ("w.safetensors", _weights, _read_weights, False),
@@ -177,7 +176,7 @@ def _outcome(kind: str, case: str, path: Path, whole: object) -> Outcome:
     except (files.UnreadableFileError, FileNotFoundError) as error:
         named = path.stem in str(error)
         return Outcome(kind, case, "refused" if named else "crashed", str(error)[:200])
-    except Exception as error:  # noqa: BLE001 - whatever else comes is what is looked for
+    except Exception as error:
         return Outcome(kind, case, "crashed", f"{type(error).__name__}: {error}"[:200])
     same = not hashed or found is None or pickle.dumps(found) == pickle.dumps(whole)
     return Outcome(kind, case, "survived" if same else "wrong", "")

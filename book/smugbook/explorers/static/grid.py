@@ -223,7 +223,9 @@ def read(path: Path | str) -> Explorer:
                     path.with_name(name), f"it is not the image written with {path}"
                 )
         sheets = {
-            Path(name).stem: sprites.read(path.with_name(name), coloured=name.endswith("_error.webp"))
+            Path(name).stem: sprites.read(
+                path.with_name(name), coloured=name.endswith("_error.webp")
+            )
             for name in written["images"]
         }
         grid: dict[str, Any] = {

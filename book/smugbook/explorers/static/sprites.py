@@ -52,9 +52,7 @@ def read(path: Path | str, *, coloured: bool) -> Sheet:
     places = np.searchsorted(known, codes, sorter=order).clip(max=len(known) - 1)
     found: Sheet = order[places].astype(np.uint8)
     if not np.array_equal(COLOURS[found], pixels):
-        raise UnreadableFileError(
-            path, "it has pixels of other colours than those of an error map"
-        )
+        raise UnreadableFileError(path, "it has pixels of other colours than those of an error map")
     return found
 
 
