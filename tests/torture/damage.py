@@ -61,7 +61,8 @@ def _read_weights(path: Path) -> object:
 
 def _scan(path: Path, _rng: random.Random) -> None:
     scan = data.scan.Scan(
-        torch.ones(1, 2, 4, 4, dtype=torch.complex64), torch.ones(1, 2, 4, 4, dtype=torch.complex64),
+        torch.ones(1, 2, 4, 4, dtype=torch.complex64),
+        torch.ones(1, 2, 4, 4, dtype=torch.complex64),
         torch.ones(1, 1, 1, 4, dtype=torch.bool), torch.ones(1, 4, 4, dtype=torch.complex64),
         1.0, 1, 0, "train",
     )  # fmt: skip
