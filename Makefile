@@ -6,6 +6,7 @@
 # make lab         the chapters in JupyterLab, at a live explorer (make lab APP=notebook: Notebook)
 # make bench ARGS=--quick        times and memory against the peers (installs deepinv and sigpy)
 # make lowest      the library's tests with the oldest versions that pyproject.toml allows
+# make audit       known vulnerabilities of the locked packages
 # make ship PROFILE=default           take what `make reproduce` computed as the shipped results
 
 PYTHON ?= python3
@@ -14,6 +15,8 @@ PROFILE ?= default
 CORES ?= $(shell nproc 2>/dev/null || echo 2)
 ARGS ?=
 APP ?= lab
+# JupyterLab asks its makers for news and for newer versions: not from here.
+OFFLINE = --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate --LabApp.news_url=None
 
 # Targets with their spaces escaped; recipes quote theirs, for a project may lie anywhere.
 EMPTY :=
@@ -30,7 +33,7 @@ export HOME := $(CURDIR)/build/home
 $(shell mkdir -p build/home)
 endif
 
-.PHONY: book test reproduce chapter sweep lab bench lowest ship lint format lock clean
+.PHONY: book test reproduce chapter sweep lab bench lowest ship lint format lock audit clean
 
 book: $(STAMP)
 	$(SNAKEMAKE) shipped_book --quiet rules
@@ -56,7 +59,8 @@ sweep: $(STAMP)
 
 # In the folder book/, so that the chapters are what the browser lists.
 lab: $(STAMP)
-	bin=$$(cd $(BIN) && pwd) && cd book && "$$bin/jupyter" $(APP) 31_live_explorer.ipynb $(ARGS)
+	bin=$$(cd $(BIN) && pwd) && cd book && "$$bin/jupyter" $(APP) 31_live_explorer.ipynb \
+	  $(OFFLINE) $(ARGS)
 
 bench: $(PEERS)
 	$(BIN)/python -m smugbench $(ARGS)
@@ -94,14 +98,22 @@ format: $(STAMP)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# Freezes a fresh environment. The direct dependencies are those of pyproject.toml.
+# Freezes a fresh environment, with the hashes of the files for all platforms. The direct dependencies
+# are those of pyproject.toml. WHEELS names builds that the index lacks, such as torch for the CPU.
 lock:
 	rm -rf build/lock && $(PYTHON) -m venv build/lock
 	build/lock/bin/python -m pip install ".[test,book,fastmri]" "setuptools>=77" wheel
 	sed -n '/^#/p' requirements.lock > build/requirements.lock
 	build/lock/bin/python -m pip freeze --all --exclude pip --exclude smuglib \
 	  | sed 's/+cpu$$//' | LC_ALL=C sort -f >> build/requirements.lock
+	build/lock/bin/python tests/locking.py build/requirements.lock $(WHEELS)
 	mv build/requirements.lock requirements.lock && rm -rf build/lock
+
+# Asks the index for known vulnerabilities of what is locked; installs pip-audit for itself alone.
+audit:
+	$(PYTHON) -m venv build/audit
+	build/audit/bin/python -m pip install --quiet --disable-pip-version-check pip-audit
+	build/audit/bin/pip-audit --require-hashes --disable-pip -r requirements.lock
 
 # What is computed again in minutes. Trainings and sweeps stay: those folders below build/ are yours.
 clean:
@@ -114,12 +126,13 @@ $(STAMP): requirements.lock pyproject.toml
 	  else "requirements.lock needs Python 3.11 to 3.13, $(PYTHON) is %d.%d: try PYTHON=python3.11" % v)'
 	[ -x $(BIN)/python ] || $(PYTHON) -m venv "$(VENV)"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
-	  --no-deps --no-compile -r requirements.lock
+	  --no-deps --no-compile --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	touch "$@"
 
 # The constraint keeps torch: deepinv alone would bring its own, with gigabytes for CUDA.
 $(PEERS): $(STAMP)
+	mkdir -p build && sed -n 's/^\([^# ]*==[^ ]*\).*/\1/p' requirements.lock > build/constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation \
-	  -c requirements.lock -e ".[bench]"
+	  -c build/constraints.txt -e ".[bench]"
 	touch "$@"

@@ -18,6 +18,7 @@ from typing import Any
 from uuid import uuid4
 
 from filelock import FileLock, Timeout
+from safetensors import SafetensorError
 
 PATIENCE = 1.0
 """Seconds that `locked` waits before it says so."""
@@ -38,6 +39,22 @@ class UnreadableFileError(ValueError):
     def __init__(self, path: Path | str, reason: str) -> None:
         super().__init__(f"{path} cannot be read: {reason}")
         self.path, self.reason = Path(path), reason
+
+
+@contextmanager
+def reading(path: Path | str, what: str) -> Iterator[None]:
+    """Say of whatever the content of a file makes fail that the file cannot be read as ``what``."""
+    try:
+        yield
+    except (UnreadableFileError, FileNotFoundError):
+        raise
+    except (
+        *(OSError, ValueError, LookupError, TypeError, AttributeError, RuntimeError, SyntaxError),
+        *(ArithmeticError, MemoryError, SafetensorError),
+    ) as error:
+        said = str(error).splitlines()[0][:300] if str(error) else "no more is known"
+        reason = f"it is not {what} ({type(error).__name__}: {said})"
+        raise UnreadableFileError(path, reason) from error
 
 
 @contextmanager
@@ -152,11 +169,9 @@ def sealed_json(value: Mapping[str, Any]) -> bytes:
 
 def read_json(path: Path | str) -> dict[str, Any]:
     """Read a JSON file of named values, and check its seal if it carries one."""
-    content = read_text_bytes(path)
-    try:
+    with reading(path, "a whole JSON file"):
+        content = read_text_bytes(path)
         value = json.loads(content)
-    except (ValueError, RecursionError) as error:
-        raise UnreadableFileError(path, f"it is not a whole JSON file: {error}") from error
     if not isinstance(value, dict):
         raise UnreadableFileError(path, "it is no JSON file of named values")
     whole = is_whole(content)

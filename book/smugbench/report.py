@@ -13,6 +13,7 @@ import torch
 from smugbench.rows import Cost
 from smuglib import provenance
 from smuglib.evaluation import records
+from smuglib.files import UnreadableFileError
 
 FILE_NAME = "benchmark.csv"
 
@@ -41,9 +42,9 @@ def read(folder: Path | str) -> pd.DataFrame:
         )
     try:
         return records.read(path, Cost)
-    except ValueError as error:
+    except UnreadableFileError as error:
         remedy = f"make it again with `python -m smugbench --output {folder}`"
-        raise ValueError(f"{error}; {remedy}") from error
+        raise UnreadableFileError(error.path, f"{error.reason}; {remedy}") from error
 
 
 def provenance_of(folder: Path | str) -> dict[str, Any]:

@@ -5,12 +5,27 @@ None has batch normalization or dropout: a sample's result must not depend on it
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from itertools import pairwise
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+_device = ContextVar("device of new weights", default="cpu")
+
+
+@contextmanager
+def shapes_alone() -> Iterator[None]:
+    """Build networks without the memory of their weights, on torch's device ``meta``."""
+    token = _device.set("meta")
+    try:
+        yield
+    finally:
+        _device.reset(token)
 
 
 def _emulates(x: Tensor) -> bool:
@@ -41,7 +56,7 @@ class Conv2d(nn.Conv2d):
 
     def __init__(self, inputs: int, outputs: int, size: int, **settings: Any) -> None:  # noqa: ANN401
         # Whatever torch's defaults are set to, weights and their draws are the same.
-        fixed = {"device": "cpu", "dtype": torch.float32}
+        fixed = {"device": _device.get(), "dtype": torch.float32}
         super().__init__(inputs, outputs, size, **{**fixed, **settings})
 
     def forward(self, x: Tensor) -> Tensor:
@@ -109,7 +124,7 @@ class SlopedReLU(nn.PReLU):
     """
 
     def __init__(self) -> None:
-        super().__init__(num_parameters=1, device="cpu", dtype=torch.float32)
+        super().__init__(num_parameters=1, device=_device.get(), dtype=torch.float32)
 
     def forward(self, x: Tensor) -> Tensor:
         """Apply the activation to a real tensor of any shape."""

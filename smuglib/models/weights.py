@@ -9,14 +9,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError
 from safetensors import torch as safetensors
 from torch import Tensor
 
 from smuglib import checks, files
-from smuglib.files import UnreadableFileError
+from smuglib.files import UnreadableFileError, reading
 from smuglib.methods import METHODS, SIGMAS
 from smuglib.models import denoisers
+from smuglib.models.architectures import shapes_alone
 from smuglib.models.denoisers import Denoiser
 from smuglib.models.unrolled import UnrolledNetwork
 from smuglib.smoothing import Smoothing
@@ -59,9 +59,10 @@ def read_tensors(
         If the file is damaged, or was not written by this library.
     """
     path = Path(path)
-    if not path.is_file():
+    if not path.exists():
         raise FileNotFoundError(f"no weights file {path}")
-    content = path.read_bytes()
+    with reading(path, "a file of weights"):
+        content = path.read_bytes()
     whole = files.is_whole(content)
     if whole is False:
         raise UnreadableFileError(path, files.DAMAGED)
@@ -71,14 +72,12 @@ def read_tensors(
             "it has no seal, so it is damaged, or was not written by this library (if you trust "
             "it, smuglib.models.weights.read_tensors(path, verify=False) reads it)",
         )
-    try:
+    with reading(path, "a safetensors file of ours"):
         tensors = safetensors.load(content)
         # What comes first is the length of the file's JSON header, in 8 bytes.
         length = int.from_bytes(content[:8], "little")
         metadata = json.loads(content[8 : 8 + length]).get("__metadata__", {})
         header = dict(json.loads(metadata["smuglib"]))
-    except (SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise UnreadableFileError(path, f"it is no safetensors file of ours: {error}") from error
     return tensors, {name: value for name, value in header.items() if name != "seal"}
 
 
@@ -127,16 +126,36 @@ def load_network(path: Path | str) -> tuple[UnrolledNetwork, dict[str, Any]]:
     """
     tensors, header = read_tensors(checks.path("path", path))
     if "architecture" not in header:
-        raise ValueError(f"{path} holds no network: its header names no architecture")
-    denoiser = denoisers.seeded(header["architecture"], seed=0)
-    load_denoiser_state(denoiser, tensors, source=path)
-    network = UnrolledNetwork(
-        denoiser,
-        n_steps=header["n_steps"],
-        lam=header["lam"],
-        smoothing=Smoothing(**header["smoothing"]),
-    )
+        raise UnreadableFileError(path, "it holds no network: its header names no architecture")
+    with reading(path, "a network's weights"):
+        _check_size(header["architecture"], tensors, path)
+        denoiser = denoisers.seeded(header["architecture"], seed=0)
+        load_denoiser_state(denoiser, tensors, source=path)
+        network = UnrolledNetwork(
+            denoiser,
+            n_steps=header["n_steps"],
+            lam=header["lam"],
+            smoothing=Smoothing(**header["smoothing"]),
+        )
     return network.eval(), header
+
+
+def _check_size(
+    architecture: dict[str, Any], tensors: dict[str, Tensor], source: Path | str
+) -> None:
+    """Refuse an architecture that a header claims and its tensors do not fill, before it is built.
+
+    On the device ``meta`` numbers take no memory, but modules do: every block has tensors of its
+    own, as every channel has entries.
+    """
+    entries = sum(tensor.numel() for tensor in tensors.values())
+    for name, value in architecture.items():
+        limit = len(tensors) if name == "blocks" else entries
+        if not isinstance(value, str) and not 0 < value <= limit:
+            raise ValueError(f"its header claims {name} = {value}, its tensors have room for less")
+    with shapes_alone():
+        claimed = denoisers.make(**architecture)
+    _check_shapes(claimed, tensors, source)
 
 
 def load_denoiser_state(
@@ -149,6 +168,11 @@ def load_denoiser_state(
     ValueError
         If names or shapes differ: the weights are those of another architecture.
     """
+    _check_shapes(denoiser, tensors, source)
+    denoiser.load_state_dict(tensors)
+
+
+def _check_shapes(denoiser: Denoiser, tensors: dict[str, Tensor], source: Path | str) -> None:
     expected = {name: tuple(value.shape) for name, value in denoiser.state_dict().items()}
     found = {name: tuple(value.shape) for name, value in tensors.items()}
     different = sorted(
@@ -161,7 +185,6 @@ def load_denoiser_state(
             f" has shape {found.get(name)} in the file and {expected.get(name)} in the network "
             f"({len(different)} tensors differ)"
         )
-    denoiser.load_state_dict(tensors)
 
 
 def file_name(method: str, sigma: float) -> str:

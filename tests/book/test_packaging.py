@@ -26,7 +26,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 
 def locked() -> dict[str, Version]:
-    lines = [line.split("#")[0].strip() for line in LOCK.splitlines()]
+    lines = [re.split(r"#| \\$|--hash", line)[0].strip() for line in LOCK.splitlines()]
     requirements = [Requirement(line) for line in lines if line]
     for requirement in requirements:
         pins = list(requirement.specifier)
@@ -58,6 +58,15 @@ def test_the_lock_holds_the_versions_that_the_book_needs():
     assert pins["jupyter-book"] == Version("1.0.4.post1")
     assert pins["sphinx"] < Version("8")
     assert not [name for name in pins if name.startswith(("nvidia", "triton"))]
+
+
+def test_every_pin_has_hashes_and_no_host_is_named():
+    entries = re.findall(
+        r"^(\S+==\S+)((?: \\\n    --hash=sha256:[0-9a-f]{64})*)$", LOCK, re.MULTILINE
+    )
+    assert len(entries) == len(locked())
+    assert [pin for pin, hashes in entries if not hashes] == []
+    assert "://" not in LOCK
 
 
 def test_conda_installs_the_same_lock():

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import SupportsFloat
 
 from smugbook.notebooks import run
+from smuglib.files import reading
 
 MIME = "application/vnd.smuglib.result+json"
 """Media type of the output that holds a number; pages and JupyterLab pass over it."""
@@ -33,8 +34,9 @@ def record(name: str, value: SupportsFloat | Mapping[str, SupportsFloat], unit: 
 def read(path: Path | str) -> dict[str, float]:
     """Read the key numbers of an executed notebook."""
     found = {}
-    for cell in run.read(path)["cells"]:
-        for output in cell.get("outputs", []):
+    cells = run.read(path)["cells"]
+    with reading(path, "a notebook with key numbers"):
+        for output in (output for cell in cells for output in cell.get("outputs", [])):
             content = output.get("data", {}).get(MIME)
             if content is not None:
                 unit = f" ({content['unit']})" if content["unit"] else ""
@@ -44,5 +46,7 @@ def read(path: Path | str) -> dict[str, float]:
 
 def minutes(path: Path | str) -> float:
     """Return how long a notebook took to execute, in minutes; NaN if it does not say."""
-    duration = run.read(path)["metadata"].get("papermill", {}).get("duration")
-    return math.nan if duration is None else float(duration) / 60
+    metadata = run.read(path)["metadata"]
+    with reading(path, "a notebook that papermill ran"):
+        duration = metadata.get("papermill", {}).get("duration")
+        return math.nan if duration is None else float(duration) / 60

@@ -19,7 +19,7 @@ from typing import Any
 
 from smugbook.notebooks import ranges
 from smugbook.notebooks.parameters import Parameter, read_cell
-from smuglib.files import replacing
+from smuglib.files import UnreadableFileError, read_json, replacing
 
 IMAGES = "images"
 """Key of an output's metadata with the folders of its images, by where the page finds them."""
@@ -39,16 +39,33 @@ STILLBORN = ("Kernel didn't respond", "Kernel died before replying")
 def read(path: Path | str) -> dict[str, Any]:
     """Read a notebook's JSON."""
     path = Path(path)
-    if not path.is_file():
+    if not path.exists():
         raise FileNotFoundError(f"notebook {path} does not exist")
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        is_notebook = content["nbformat"] == 4 and isinstance(content["cells"], list)
-    except (ValueError, KeyError, TypeError):
-        is_notebook = False
-    if not is_notebook:
-        raise ValueError(f"{path} is not a Jupyter notebook of format 4")
-    return dict(content)
+    content = read_json(path)
+    cells = content.get("cells")
+    whole = (
+        content.get("nbformat") == 4
+        and isinstance(content.get("metadata"), dict)
+        and isinstance(cells, list)
+        and all(map(_is_cell, cells))
+    )
+    if not whole:
+        raise UnreadableFileError(path, "it is not a Jupyter notebook of format 4")
+    return content
+
+
+def _is_cell(cell: object) -> bool:
+    if not isinstance(cell, dict) or not isinstance(cell.get("cell_type"), str):
+        return False
+    text, outputs = cell.get("source"), cell.get("outputs", [])
+    lines = [text] if isinstance(text, str) else text
+    return (
+        isinstance(lines, list)
+        and all(isinstance(line, str) for line in lines)
+        and isinstance(cell.get("metadata"), dict)
+        and isinstance(outputs, list)
+        and all(isinstance(output, dict) for output in outputs)
+    )
 
 
 def source(cell: Mapping[str, Any]) -> str:

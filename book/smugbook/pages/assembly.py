@@ -14,7 +14,7 @@ import yaml
 from smugbook.notebooks import run
 from smugbook.notebooks.run import IMAGES
 from smugbook.pages import folders
-from smuglib.files import write_text
+from smuglib.files import reading, write_text
 
 AS_WRITTEN = "as_written"
 """Folder of the assembled book for notebooks without outputs, which its pages offer."""
@@ -33,8 +33,15 @@ WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
 def chapter_names(toc: Path | str) -> list[str]:
     """List the pages of a Jupyter Book 1's ``_toc.yml`` in its order, the root first, no suffix."""
-    content = yaml.safe_load(Path(toc).read_text(encoding="utf-8"))
-    return [content["root"], *_files_in(content)]
+    with reading(toc, "a table of contents of Jupyter Book 1"):
+        try:
+            content = yaml.safe_load(Path(toc).read_text(encoding="utf-8"))
+        except yaml.YAMLError as error:
+            raise ValueError(str(error)) from error
+        names = [content["root"], *_files_in(content)]
+        if not all(isinstance(name, str) for name in names):
+            raise TypeError("a page's name must be text")
+        return names
 
 
 def _files_in(entry: Mapping[str, Any]) -> list[str]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Hashable, Mapping, Sequence
-from html import escape
 from itertools import groupby
 from numbers import Integral, Real
 
 import numpy as np
 import pandas as pd
 
+from smugbook.words import markup
 from smugbook.words.labels import COLUMN_LABELS, VALUE_LABELS
 from smugbook.words.numbers import NO_BREAK, number, strength
 
@@ -23,7 +23,7 @@ def render_table(frame: pd.DataFrame, digits: int | Mapping[str, int] = 2) -> st
     A cell such as ``"33.71 (+0.08 [+0.01, +0.16])"`` has what is in brackets on a line of its own;
     no interval is broken. What stands between two pairs of asterisks is bold.
     """
-    cells = format_table(frame, digits).map(_marked).rename(index=escape, columns=escape)
+    cells = format_table(frame, digits).map(_marked).rename(index=_escaped, columns=_escaped)
     return write_html(cells)
 
 
@@ -112,11 +112,11 @@ def _corner(name: object) -> str:
 
 
 def _escaped(head: object) -> str:
-    return escape(str(head))
+    return markup.in_html(head)
 
 
 def _marked(text: str) -> str:
-    kept = _unbroken(escape(text))
+    kept = _unbroken(markup.in_html(text))
     kept = re.sub(r"\*\*(.+?)\*\*", r"<b>\1</b>", kept)
     kept = re.sub(rf"^(\S+) \((\S+ {_INTERVAL})\)$", r"\1<br><small>\2</small>", kept)
     return re.sub(rf"^(\S+) ({_INTERVAL})$", r"\1 <small>\2</small>", kept)
@@ -124,7 +124,7 @@ def _marked(text: str) -> str:
 
 def _stacked(text: object) -> str:
     """Put the interval of a cell under its mean, in one piece."""
-    return re.sub(rf" ({_INTERVAL})", r"<br><small>\1</small>", _unbroken(escape(str(text))))
+    return re.sub(rf" ({_INTERVAL})", r"<br><small>\1</small>", _unbroken(markup.in_html(text)))
 
 
 def _unbroken(text: str) -> str:

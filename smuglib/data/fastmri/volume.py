@@ -87,9 +87,9 @@ class Volume:
 
 @contextmanager
 def _reading(path: Path) -> Iterator[Any]:
-    """Open a file, and say what is wrong with it if HDF5 cannot read it."""
+    """Open a file, and say what is wrong with it if it cannot be read."""
     h5py = require("h5py", extra="fastmri", what="fastMRI volumes")
-    if not path.is_file():
+    if not path.exists():
         raise FileNotFoundError(f"there is no file {path}: {EXPECTED} (.h5)")
     try:
         with h5py.File(path, "r") as file:

@@ -128,7 +128,7 @@ def test_equal_weights_make_equal_files():
 
 @pytest.mark.parametrize(
     ("metadata", "reason"),
-    [(None, "no safetensors file of ours"), ({"smuglib": "[1]"}, "no safetensors file of ours")],
+    [(None, "not a safetensors file of ours"), ({"smuglib": "[1]"}, "not a safetensors file of ours")],
 )
 def test_a_file_of_another_program_is_refused_and_read_on_request(tmp_path, metadata, reason):
     path = tmp_path / "a.safetensors"
@@ -225,3 +225,13 @@ def test_load_names_the_file_that_is_not_shipped(shipped):
         FileNotFoundError, match=r"no weights file .*smoke.*smug_s0\.05\.safetensors"
     ):
         models.load("smug", profile="smoke")
+
+
+@pytest.mark.parametrize("claim", [{"channels": 10**9}, {"blocks": 10**7}, {"channels": "8"}])
+def test_an_architecture_that_the_tensors_do_not_fill_is_not_built(tmp_path, claim):
+    path = tmp_path / "a.safetensors"
+    models.save_network(path, network())
+    tensors, header = weights.read_tensors(path)
+    weights.save_tensors(path, tensors, {**header, "architecture": {**ARCHITECTURE, **claim}})
+    with pytest.raises(ValueError, match="cannot be read"):
+        models.load_network(path)

@@ -214,14 +214,21 @@ def read(path: Path | str) -> Explorer:
     path = Path(path)
     frame = scores.read(path)
     written = records.read_provenance(path)
-    for name, expected in written["images"].items():
-        if files.sha256(path.with_name(name)) != expected:
-            raise ValueError(f"{path.with_name(name)} is not the image written with {path}")
-    sheets = {
-        Path(name).stem: sprites.read(path.with_name(name), coloured=name.endswith("_error.webp"))
-        for name in written["images"]
-    }
-    grid: dict[str, Any] = {
-        key: tuple(v) if isinstance(v, list) else v for key, v in written["grid"].items()
-    }
-    return Explorer(Grid(**grid), frame, sheets)
+    with files.reading(path.with_suffix(".json"), "what describes an explorer"):
+        for name, expected in written["images"].items():
+            if Path(name).name != name:
+                raise ValueError(f"the image {name!r} lies in another folder")
+            if files.sha256(path.with_name(name)) != expected:
+                raise files.UnreadableFileError(
+                    path.with_name(name), f"it is not the image written with {path}"
+                )
+        sheets = {
+            Path(name).stem: sprites.read(
+                path.with_name(name), coloured=name.endswith("_error.webp")
+            )
+            for name in written["images"]
+        }
+        grid: dict[str, Any] = {
+            key: tuple(v) if isinstance(v, list) else v for key, v in written["grid"].items()
+        }
+        return Explorer(Grid(**grid), frame, sheets)

@@ -12,7 +12,7 @@ import matplotlib
 import numpy as np
 from PIL import Image
 
-from smuglib.files import replacing
+from smuglib.files import UnreadableFileError, reading, replacing
 
 Sheet = np.ndarray[Any, np.dtype[np.uint8]]
 
@@ -42,7 +42,7 @@ def write(path: Path | str, sheet: Sheet, *, coloured: bool) -> None:
 
 def read(path: Path | str, *, coloured: bool) -> Sheet:
     """Read the levels that `write` wrote."""
-    with Image.open(path) as file:
+    with reading(path, "an image of the explorer"), Image.open(path) as file:
         pixels = np.asarray(file.convert("RGB"))
     if not coloured:
         return pixels[..., 0].copy()
@@ -52,7 +52,7 @@ def read(path: Path | str, *, coloured: bool) -> Sheet:
     places = np.searchsorted(known, codes, sorter=order).clip(max=len(known) - 1)
     found: Sheet = order[places].astype(np.uint8)
     if not np.array_equal(COLOURS[found], pixels):
-        raise ValueError(f"{path} has pixels of other colours than those of an error map")
+        raise UnreadableFileError(path, "it has pixels of other colours than those of an error map")
     return found
 
 
