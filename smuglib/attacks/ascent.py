@@ -130,7 +130,7 @@ def _adaptive(
         best, largest = _larger(delta, error, best, largest)
         back = steps.review(n_done, error, largest)
         delta, gradient = _where(back, best, delta), _where(back, uphill, gradient)
-        share = ball.aligned(torch.where(back, 0.0, momentum))
+        share = ball.aligned(momentum.masked_fill(back, 0.0))
         ahead = ball.ascend(delta, gradient, steps.length)
         following = ball.project(delta + (1 - share) * (ahead - delta) + share * moved)
         delta, moved = following, following - delta

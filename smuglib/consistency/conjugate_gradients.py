@@ -62,14 +62,14 @@ class CGSolver:
     def _scale(self, rhs: Tensor) -> Tensor:
         axes = (0, 1, -2, -1) if self.coupled else (-2, -1)
         largest = torch.view_as_real(rhs.resolve_conj()).abs().amax(-1).amax(axes, keepdim=True)
-        exponent = torch.frexp(largest.where(largest.isfinite(), 1.0)).exponent
+        exponent = torch.frexp(largest.masked_fill(~largest.isfinite(), 1.0)).exponent
         return torch.ldexp(torch.ones_like(largest), -exponent)
 
     def _iterate(self, rhs: Tensor, lam: Tensor) -> Tensor:
         residual, direction = rhs.clone(), rhs.clone()
         energy = self._inner(residual, residual)
         # An image that is not finite must not come out as the zeros the iteration starts from.
-        x = torch.zeros_like(rhs).where(energy.isfinite(), torch.nan)
+        x = torch.zeros_like(rhs).masked_fill(~energy.isfinite(), torch.nan)
         threshold = self.tol**2 * energy
         for _ in range(self.max_iter):
             active = energy > threshold
