@@ -63,7 +63,7 @@ class CGSolver:
         axes = (0, 1, -2, -1) if self.coupled else (-2, -1)
         largest = torch.view_as_real(rhs.resolve_conj()).abs().amax(-1).amax(axes, keepdim=True)
         exponent = torch.frexp(largest.masked_fill(~largest.isfinite(), 1.0)).exponent
-        return torch.ldexp(torch.ones_like(largest), -exponent)
+        return torch.ldexp(torch.ones_like(largest), -exponent).to(largest.dtype)
 
     def _iterate(self, rhs: Tensor, lam: Tensor) -> Tensor:
         residual, direction = rhs.clone(), rhs.clone()
