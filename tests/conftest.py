@@ -13,11 +13,8 @@ from tests.pipeline import run_smoke
 # import, so that it holds for whatever a test module does while it is collected.
 os.environ["SMUGLIB_CACHE"] = "off"
 
-# Reproducible and small: properties are checked on two slow cores. `--hypothesis-profile=long` looks
-# for new examples.
-settings.register_profile(
-    "suite", max_examples=8, deadline=None, derandomize=True, database=None
-)
+# Reproducible and small, for two slow cores; `--hypothesis-profile=long` looks for new examples.
+settings.register_profile("suite", max_examples=8, deadline=None, derandomize=True, database=None)
 settings.register_profile("long", max_examples=400, deadline=None, database=None)
 settings.load_profile("suite")
 
