@@ -30,7 +30,7 @@ SETTINGS = """
 source_paths = ["smuglib"]
 only_mutate = ["smuglib/{module}.py", "smuglib/{module}/*"]
 pytest_add_cli_args_test_selection = {tests}
-pytest_add_cli_args = ["-p", "no:cacheprovider", "-p", "no:xdist", "-m", "not cuda"]
+pytest_add_cli_args = ["-p", "no:cacheprovider", "-p", "no:xdist", "-k", "not gradient_and_its and not gpu"]
 # A process that has loaded torch, but has run nothing, forks one for each mutant.
 process_isolation = "forkserver"
 # A message's wording is no behaviour; the condition that leads to it is mutated.

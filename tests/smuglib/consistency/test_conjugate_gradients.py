@@ -1,11 +1,12 @@
 """Both solvers over shapes, masks and λ from 1e-3 to 1e3: residuals, symmetry, gradients."""
 
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from smuglib.consistency import CGSolver, DataConsistency, LinewiseSolver
-from tests.helpers import few_examples
+from tests.helpers import few_examples, line_mask, sense
 from tests.strategies import images, keys, operators, rounding
 
 double = st.just(torch.complex128)
@@ -91,3 +92,20 @@ def test_gradients_are_finite_differences(A, decade, samples, key):
             expected = gradient.norm().square().item()
             scale = (up.abs() + down.abs()).item() / (2 * h.item())
             assert abs(slope - expected) <= 1e-6 * expected + 1e-10 * scale
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"A": None}, "^A must be a SenseOperator"),
+        ({"tol": 0}, "^tol must be > 0"),
+        ({"max_iter": 0}, "^max_iter must be an integer >= 1"),
+        ({"coupled": "no"}, "^coupled must be True or False"),
+    ],
+)
+def test_bad_settings_are_refused(settings, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        CGSolver(**{"A": sense(line_mask("0110"))} | settings)
+    if "A" in settings:
+        with pytest.raises(TypeError, match=message):
+            LinewiseSolver(**settings)

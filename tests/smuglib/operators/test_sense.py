@@ -141,6 +141,11 @@ def test_a_real_dtype_is_refused():
         sense(LINE).to(torch.float32)
 
 
+def test_an_unknown_device_is_refused_by_name():
+    with pytest.raises(ValueError, match="^target must be"):
+        sense(LINE).to("abacus")
+
+
 MAPS = draw(2, 3, 5, 7)
 BAD_PARTS = {
     "real maps": (MAPS.real, LINE, TypeError, "maps must be complex"),
