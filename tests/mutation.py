@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[1]
 
 MODULES = {
     "operators": ["operators"],
-    "consistency": ["consistency"],
+    "consistency": ["consistency", "test_defaults.py"],
     "smoothing": ["test_smoothing.py"],
     "losses": ["test_losses.py"],
     "attacks": ["attacks"],
@@ -45,6 +45,11 @@ SLOW = (
     "see_through",
     "warm_start_is",
     "seed_twice",
+    "depends_on_torchs",
+    "every_new_tensor",  # reads the source, which holds all mutants
+    "shipped_weights",
+    "compiled",
+    "network_under",
 )
 
 NO_TESTS = 33

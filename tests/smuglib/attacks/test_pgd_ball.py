@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,7 +14,7 @@ from smuglib.models import UnrolledNetwork
 from smuglib.random import generator
 from smuglib.smoothing import Smoothing
 from tests.attacked import error, parts
-from tests.helpers import ToyDenoiser, few_examples
+from tests.helpers import ToyDenoiser, draw, few_examples, line_mask, sense
 from tests.strategies import images, keys, operators, scan_of
 
 double = st.just(torch.complex128)
@@ -130,3 +131,39 @@ def test_a_scan_is_attacked_as_if_it_were_alone(scan, attack, epsilon):
         alone, _ = perturbed(attack, net, y[own], scan_of(A, index), target[own], epsilon)
         difference = (together[own] - alone).norm()
         assert difference <= 1e-8 * alone.norm() + 1e-13 * start[own].norm()
+
+
+def test_a_relative_radius_is_that_of_the_samples_alone():
+    """What lies beside the mask was not measured, and lends an attack no strength."""
+    A = sense(line_mask("01101001"), height=4)
+    target = draw(1, 4, 8, key="target")
+    y, beside = A.forward(target), draw(1, 3, 4, 8, key="beside") * ~A.mask
+    net = UnrolledNetwork(ToyDenoiser(), n_steps=2)
+    clean, dirty = (
+        attacks.pgd_kspace(net, start, A, target, epsilon=0.1, generator=generator(0)) - start
+        for start in (y, y + beside)
+    )
+    torch.testing.assert_close(dirty, clean, rtol=1e-9, atol=1e-12)
+
+
+def test_what_an_attack_cannot_use_is_refused_by_name():
+    A = sense(line_mask("01101001"), height=4)
+    target = draw(1, 4, 8, key="target")
+    y, net = A.forward(target), UnrolledNetwork(ToyDenoiser(), n_steps=1)
+    doors = [(attacks.pgd, "z", A.adjoint(y)), (attacks.pgd_kspace, "y", y)]
+    for door, name, start in doors:
+        settings = {"epsilon": 0.1, "generator": generator(0)}
+        cases = [
+            (
+                TypeError,
+                f"{name} must be torch.complex128 as the maps",
+                start.to(torch.complex64),
+                {},
+            ),
+            (ValueError, f"{name} must be finite", start * torch.nan, {}),
+            (ValueError, f"{name} must have", start[None], {}),
+            (TypeError, "attack must be an Attack", start, {"attack": "adaptive"}),
+        ]
+        for error_type, message, given_start, options in cases:
+            with pytest.raises(error_type, match=f"^{message}"):
+                door(net, given_start, A, target, **settings | options)
