@@ -21,7 +21,7 @@ MODULES = {
     "consistency": ["consistency", "test_defaults.py"],
     "smoothing": ["test_smoothing.py"],
     "losses": ["test_losses.py"],
-    "attacks": ["attacks"],
+    "attacks": ["attacks", "consistency/test_range_space.py"],
 }
 """Module or package of the library, and its tests below ``tests/smuglib``."""
 
@@ -30,7 +30,6 @@ SETTINGS = """
 source_paths = ["smuglib"]
 only_mutate = ["smuglib/{module}.py", "smuglib/{module}/*"]
 pytest_add_cli_args_test_selection = {tests}
-# Without the slowest tests, which every survivor would have to pass.
 pytest_add_cli_args = ["-p", "no:cacheprovider", "-p", "no:xdist", "-k", "{chosen}"]
 # A process that has loaded torch, but has run nothing, forks one for each mutant.
 process_isolation = "forkserver"
@@ -38,7 +37,9 @@ process_isolation = "forkserver"
 do_not_mutate_patterns = ['^ *raise\\b', '^ *warnings\\.warn\\b', '^ *f?"']
 """
 
-SLOW = (
+# Not tried: slow ones, which every survivor would have to pass, and one that reads the source,
+# which holds all mutants at once.
+LEFT_OUT = (
     "gradient_and_its",
     "damage_grows",
     "ladder_is_a_ladder",
@@ -46,13 +47,14 @@ SLOW = (
     "warm_start_is",
     "seed_twice",
     "depends_on_torchs",
-    "every_new_tensor",  # reads the source, which holds all mutants
+    "every_new_tensor",
     "shipped_weights",
     "compiled",
     "network_under",
 )
 
 NO_TESTS = 33
+"""Exit code that mutmut gives a mutant of a function that no test calls."""
 
 
 def prepare(module: str, folder: Path) -> None:
@@ -63,7 +65,7 @@ def prepare(module: str, folder: Path) -> None:
         ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(ROOT / name, folder / name, ignore=ignored)
     tests = [f"tests/smuglib/{path}" for path in MODULES[module]]
-    chosen = " and ".join(f"not {name}" for name in SLOW)
+    chosen = " and ".join(f"not {name}" for name in LEFT_OUT)
     settings = SETTINGS.format(module=module, tests=json.dumps(tests), chosen=chosen)
     text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     (folder / "pyproject.toml").write_text(text + settings, encoding="utf-8")
@@ -85,6 +87,11 @@ def outcomes(folder: Path) -> dict[str, int | None]:
     }
 
 
+def survivors(folder: Path) -> list[str]:
+    """Mutants that all tests passed, or that no test called."""
+    return sorted(name for name, code in outcomes(folder).items() if code in (0, NO_TESTS))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("modules", nargs="*", default=list(MODULES), metavar="module")
@@ -92,27 +99,28 @@ def main() -> None:
         "--sample", type=int, help="try so many mutants of a module, drawn at random"
     )
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--again", action="store_true", help="try those that survived once more")
     parser.add_argument("--jobs", default=str(os.cpu_count()))
     chosen = parser.parse_args()
     lines = [f"{'module':<12} {'mutants':>8} {'tried':>6} {'killed':>7} {'survived':>9}"]
     for module in chosen.modules:
         folder = ROOT / "build" / "mutants" / module
         prepare(module, folder)
-        names = []
+        names = survivors(folder) if chosen.again else []
         if chosen.sample:
             mutmut(folder, "none")  # lists the mutants
             known = sorted(outcomes(folder))
             names = random.Random(chosen.seed).sample(known, min(chosen.sample, len(known)))
-        mutmut(folder, "--max-children", chosen.jobs, *names)
-        codes = outcomes(folder)
-        tried = {name: code for name, code in codes.items() if code is not None}
-        survivors = sorted(name for name, code in tried.items() if code in (0, NO_TESTS))
-        killed = len(tried) - len(survivors)
+        if names or not chosen.again:
+            mutmut(folder, "--max-children", chosen.jobs, *names)
+        n_mutants, n_survived = len(outcomes(folder)), len(survivors(folder))
+        n_tried = sum(code is not None for code in outcomes(folder).values())
+        n_killed = n_tried - n_survived
         lines.append(
-            f"{module:<12} {len(codes):>8} {len(tried):>6} {killed:>7} {len(survivors):>9}"
-            f"  {killed / max(len(tried), 1):.0%}"
+            f"{module:<12} {n_mutants:>8} {n_tried:>6} {n_killed:>7} {n_survived:>9}"
+            f"  {n_killed / max(n_tried, 1):.1%}"
         )
-        (folder / "survivors.txt").write_text("\n".join(survivors), encoding="utf-8")
+        lines += [f"  {name}" for name in survivors(folder)]
     print("\n".join(lines))
 
 

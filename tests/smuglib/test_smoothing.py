@@ -27,6 +27,10 @@ def test_only_none_draws_nothing(placement):
     assert Smoothing(placement).is_active == (placement != "none")
 
 
+def test_noise_in_the_start_alone_goes_with_end_to_end():
+    assert Smoothing("end_to_end", start_only=True).start_only
+
+
 def test_settings_are_frozen():
     with pytest.raises(dataclasses.FrozenInstanceError):
         Smoothing().sigma = 1.0

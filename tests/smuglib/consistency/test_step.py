@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from smuglib.consistency import ConvergenceWarning, DataConsistency, linewise
-from smuglib.consistency.step import MismatchedStep, as_step
+from smuglib.consistency.step import CutStep, MismatchedStep, as_step
 from tests.helpers import draw, line_mask, plane_mask, relative_difference, sense
 
 LINE = sense(line_mask("01101001"))
@@ -32,6 +32,30 @@ def test_a_mismatched_step_solves_with_the_mask_that_is_believed():
     assert mixed.lam is step.lam
     with pytest.raises(ValueError, match="measured maps"):
         MismatchedStep(step, sense(line_mask("011010011")))
+
+
+def test_a_cut_step_is_the_step_without_the_gradient_of_the_data():
+    step = DataConsistency(LINE, 0.7)
+    cut = CutStep(step)
+    assert cut.operator is LINE and cut.lam is step.lam
+    z, d = Z.clone().requires_grad_(), D.clone().requires_grad_()
+    x = cut.apply(z, d)
+    assert torch.equal(x, step(Z, D))
+    of_z, of_d = torch.autograd.grad(x.abs().sum(), (z, d), allow_unused=True)
+    assert of_z is None
+    assert torch.equal(of_d, torch.autograd.grad(step(Z, d).abs().sum(), d)[0])
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of torch, in its own forward mode
+@pytest.mark.parametrize("solver", ["linewise", "cg"])
+def test_slope_along_lam(solver):
+    def solved(lam):
+        return DataConsistency(LINE, lam, solver, tol=1e-14)(Z, D)
+
+    lam, h = torch.tensor(0.7, dtype=torch.float64), 1e-5
+    _, slope = torch.func.jvp(solved, (lam,), (torch.ones_like(lam),))
+    expected = (solved(lam + h) - solved(lam - h)) / (2 * h)
+    assert relative_difference(slope, expected) < 1e-8
 
 
 def test_auto_is_cg_for_a_plane_mask():
