@@ -53,6 +53,9 @@ LEFT_OUT = (
     "network_under",
 )
 
+LOADED_FIRST = "\nimport torch._dynamo, torch.fx.experimental.symbolic_shapes, torch.func\n"
+"""Loaded by torch at first use, in seconds: every fork would do so."""
+
 NO_TESTS = 33
 """Exit code that mutmut gives a mutant of a function that no test calls."""
 
@@ -65,6 +68,8 @@ def prepare(module: str, folder: Path) -> None:
         ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(ROOT / name, folder / name, ignore=ignored)
     tests = [f"tests/smuglib/{path}" for path in MODULES[module]]
+    with (folder / "tests" / "conftest.py").open("a", encoding="utf-8") as file:
+        file.write(LOADED_FIRST)
     chosen = " and ".join(f"not {name}" for name in LEFT_OUT)
     settings = SETTINGS.format(module=module, tests=json.dumps(tests), chosen=chosen)
     text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")

@@ -175,6 +175,24 @@ def test_an_error_to_a_real_target_is_that_to_a_complex_one():
         losses.mean_squared_error(x, TARGET[..., 1:])
 
 
+def test_what_is_no_denoiser_and_no_trace_is_refused_by_name():
+    x, toy, trace = traced()
+    calls = [
+        ("denoiser must be a function", lambda: finetuning_loss(x, TARGET, denoiser=3)),
+        ("denoiser must take 1", lambda: finetuning_loss(x, TARGET, denoiser=lambda: x)),
+        ("denoiser must take 1", lambda: unrolled_stability(trace, lambda: x, TARGET)),
+        (
+            "denoiser must take 1",
+            lambda: pretraining_loss(lambda: x, TARGET, 0.1, generator=generator(0)),
+        ),
+        ("trace must be a Trace", lambda: finetuning_loss(x, TARGET, trace="t", denoiser=toy)),
+        ("trace must be a Trace", lambda: unrolled_stability("t", toy, TARGET)),
+    ]
+    for message, call in calls:
+        with pytest.raises(TypeError, match=f"^{message}"):
+            call()
+
+
 def test_bad_input_is_refused():
     x, toy, trace = traced()
     noise = generator(0)

@@ -2,6 +2,7 @@
 
 import gc
 import weakref
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -73,6 +74,16 @@ def test_auto_is_cg_beyond_the_memory_budget(monkeypatch):
     assert DataConsistency(LINE, solver="linewise").solver == "linewise"
 
 
+def test_what_factors_would_need_is_told_in_gib():
+    # 1024 x 1024 pixels of 8 bytes, and as many columns: no such maps are made.
+    large = SimpleNamespace(
+        is_cartesian_1d=True,
+        image_shape=(1, 2**10, 2**10),
+        maps=torch.empty(0, dtype=torch.complex64),
+    )
+    assert linewise.obstacle(large) == "line-wise factors need 8.0 GiB, more than the budget"
+
+
 @pytest.mark.parametrize(("expected", "solver"), [(1, "cg"), (7, "cg"), (8, "linewise")])
 def test_auto_weighs_the_expected_solves(expected, solver):
     dc = DataConsistency(LINE, expected_solves=expected)
@@ -134,6 +145,7 @@ def test_cached_keeps_factors_and_passes_steps_through():
     assert not torch.allclose(as_step(A, 2.0).apply(Z, D), first)
     assert torch.equal(as_step(A, 1.0).apply(Z, D), first)
     assert as_step(PLANE, 1.0).solver == "cg"
+    assert as_step(A, 1.0, "cg").solver == "cg"
     step = DataConsistency(A, 3.0)
     assert as_step(step, 1.0) is step
 
