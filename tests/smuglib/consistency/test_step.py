@@ -50,13 +50,14 @@ def test_a_cut_step_is_the_step_without_the_gradient_of_the_data():
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of torch, in its own forward mode
 @pytest.mark.parametrize("solver", ["linewise", "cg"])
 def test_slope_along_lam(solver):
-    def solved(lam):
-        return DataConsistency(LINE, lam, solver, tol=1e-14)(Z, D)
+    def step(lam):
+        return DataConsistency(LINE, lam, solver, tol=1e-14)
 
     lam, h = torch.tensor(0.7, dtype=torch.float64), 1e-5
-    _, slope = torch.func.jvp(solved, (lam,), (torch.ones_like(lam),))
-    expected = (solved(lam + h) - solved(lam - h)) / (2 * h)
-    assert relative_difference(slope, expected) < 1e-8
+    for solved in (lambda lam: step(lam)(Z, D), lambda lam: step(lam).solve(Z)):
+        _, slope = torch.func.jvp(solved, (lam,), (torch.ones_like(lam),))
+        expected = (solved(lam + h) - solved(lam - h)) / (2 * h)
+        assert relative_difference(slope, expected) < 1e-8
 
 
 def test_auto_is_cg_for_a_plane_mask():
