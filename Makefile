@@ -6,6 +6,8 @@
 # make lab         the chapters in JupyterLab, at a live explorer (make lab APP=notebook: Notebook)
 # make bench ARGS=--quick        times and memory against the peers (installs deepinv and sigpy)
 # make lowest      the library's tests with the oldest versions that pyproject.toml allows
+# make coverage    lines and branches of the library that its own tests run
+# make mutants ARGS="--sample 60"    the tests against mutants of the modules that numbers rest on
 # make audit       known vulnerabilities of the locked packages
 # make ship PROFILE=default           take what `make reproduce` computed as the shipped results
 
@@ -23,6 +25,7 @@ EMPTY :=
 FILES := $(subst $(EMPTY) ,\ ,$(VENV))
 STAMP := $(FILES)/.smuglib-installed
 PEERS := $(FILES)/.smuglib-peers-installed
+MUTATION := $(FILES)/.smuglib-mutation-installed
 BIN := "$(VENV)"/bin
 # The Snakefile holds a lock of its own, which does not outlive a process that is killed.
 SNAKEMAKE = $(BIN)/snakemake --cores $(CORES) --rerun-incomplete --nolock
@@ -33,7 +36,7 @@ export HOME := $(CURDIR)/build/home
 $(shell mkdir -p build/home)
 endif
 
-.PHONY: book test reproduce chapter sweep lab bench lowest ship lint format lock audit clean
+.PHONY: book test reproduce chapter sweep lab bench lowest coverage mutants ship lint format lock audit clean
 
 book: $(STAMP)
 	$(SNAKEMAKE) shipped_book --quiet rules
@@ -73,6 +76,16 @@ lowest:
 	build/lowest/bin/python -m pip install --quiet --disable-pip-version-check \
 	  -c build/lowest/lowest.txt -e ".[data,evaluation,fastmri]" pytest hypothesis scikit-image
 	OMP_NUM_THREADS=1 build/lowest/bin/python -m pytest tests/smuglib $(ARGS)
+
+coverage: $(MUTATION)
+	mkdir -p build
+	$(BIN)/python -m coverage erase
+	OMP_NUM_THREADS=1 $(BIN)/python -m coverage run -m pytest -n $(CORES) tests/smuglib $(ARGS)
+	$(BIN)/python -m coverage combine --quiet
+	$(BIN)/python -m coverage report --skip-covered
+
+mutants: $(MUTATION)
+	$(BIN)/python tests/mutation.py --jobs $(CORES) $(ARGS)
 
 ship:
 	@[ -d build/$(PROFILE)/weights ] || { echo "build/$(PROFILE) holds no weights to ship" >&2; exit 2; }
@@ -117,7 +130,7 @@ audit:
 
 # What is computed again in minutes. Trainings and sweeps stay: those folders below build/ are yours.
 clean:
-	rm -rf build/shipped build/lowest build/lock _build .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	rm -rf build/shipped build/lowest build/lock build/mutants _build .pytest_cache .ruff_cache .mypy_cache .hypothesis
 
 # The lock is complete, so nothing is left to resolve, and Python compiles what it imports: both
 # together more than halve the time.
@@ -131,8 +144,10 @@ $(STAMP): requirements.lock pyproject.toml
 	touch "$@"
 
 # The constraint keeps torch: deepinv alone would bring its own, with gigabytes for CUDA.
-$(PEERS): $(STAMP)
+$(PEERS): EXTRA = bench
+$(MUTATION): EXTRA = mutation
+$(PEERS) $(MUTATION): $(STAMP)
 	mkdir -p build && sed -n 's/^\([^# ]*==[^ ]*\).*/\1/p' requirements.lock > build/constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation \
-	  -c build/constraints.txt -e ".[bench]"
+	  -c build/constraints.txt -e ".[$(EXTRA)]"
 	touch "$@"

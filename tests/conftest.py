@@ -5,12 +5,18 @@ from __future__ import annotations
 import os
 
 import pytest
+from hypothesis import settings
 
 from tests.pipeline import run_smoke
 
 # No test may pass because of what an earlier run left in the user's cache, or write there. At
 # import, so that it holds for whatever a test module does while it is collected.
 os.environ["SMUGLIB_CACHE"] = "off"
+
+# Reproducible and small, for two slow cores; `--hypothesis-profile=long` looks for new examples.
+settings.register_profile("suite", max_examples=8, deadline=None, derandomize=True, database=None)
+settings.register_profile("long", max_examples=400, deadline=None, database=None)
+settings.load_profile("suite")
 
 
 @pytest.fixture(scope="session")

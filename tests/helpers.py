@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from smuglib.operators import SenseOperator
 from smuglib.random import complex_normal, generator
 
-# Reproducible and small: these properties are checked on two slow cores.
-few_examples = settings(max_examples=8, deadline=None, derandomize=True, database=None)
+# Those of the profile that is loaded; see tests/conftest.py.
+few_examples = settings()
 
 
 def draw(*shape: int, key: int | str = 0, dtype: torch.dtype = torch.complex128) -> Tensor:

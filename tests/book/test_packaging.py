@@ -38,9 +38,9 @@ def locked() -> dict[str, Version]:
 
 
 def declared() -> list[Requirement]:
-    # The benchmark's peers are no part of an installation: `make bench` adds them to one.
+    # No part of an installation: `make bench`, `make mutants` and `make coverage` add them to one.
     groups = PROJECT["optional-dependencies"].items()
-    extras = [lines for name, lines in groups if name != "bench"]
+    extras = [lines for name, lines in groups if name not in ("bench", "mutation")]
     lines = itertools.chain(PROJECT["dependencies"], *extras)
     return [r for r in map(Requirement, lines) if r.name != PROJECT["name"]]
 

@@ -163,6 +163,36 @@ def test_gradient_of_the_finetuning_loss():
         assert gradient.item() == pytest.approx((up - down).item() / 2e-5, rel=1e-7)
 
 
+def test_an_error_to_a_real_target_is_that_to_a_complex_one():
+    x = draw(2, 4, 8)
+    real, whole = (losses.mean_squared_error(x, t) for t in (TARGET.real, TARGET.real + 0j))
+    assert torch.equal(real, whole)
+    with pytest.raises(TypeError, match="^target must be"):
+        losses.mean_squared_error(x, TARGET.real > 0)
+    with pytest.raises(TypeError, match="^x must be complex"):
+        losses.mean_squared_error(x.real, TARGET)
+    with pytest.raises(ValueError, match="^x and target must have shapes that broadcast"):
+        losses.mean_squared_error(x, TARGET[..., 1:])
+
+
+def test_what_is_no_denoiser_and_no_trace_is_refused_by_name():
+    x, toy, trace = traced()
+    calls = [
+        ("denoiser must be a function", lambda: finetuning_loss(x, TARGET, denoiser=3)),
+        ("denoiser must take 1", lambda: finetuning_loss(x, TARGET, denoiser=lambda: x)),
+        ("denoiser must take 1", lambda: unrolled_stability(trace, lambda: x, TARGET)),
+        (
+            "denoiser must take 1",
+            lambda: pretraining_loss(lambda: x, TARGET, 0.1, generator=generator(0)),
+        ),
+        ("trace must be a Trace", lambda: finetuning_loss(x, TARGET, trace="t", denoiser=toy)),
+        ("trace must be a Trace", lambda: unrolled_stability("t", toy, TARGET)),
+    ]
+    for message, call in calls:
+        with pytest.raises(TypeError, match=f"^{message}"):
+            call()
+
+
 def test_bad_input_is_refused():
     x, toy, trace = traced()
     noise = generator(0)

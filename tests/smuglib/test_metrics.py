@@ -5,10 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from smuglib import metrics
 from smuglib.random import complex_normal, generator
+from tests.helpers import draw, few_examples
+from tests.strategies import keys
 
 METRICS = [metrics.psnr, metrics.ssim, metrics.nmse, metrics.ssim_published]
 
@@ -123,3 +127,42 @@ def test_ssim_refuses_images_smaller_than_its_window():
     small = torch.ones(1, 10, 16, dtype=torch.complex64)
     with pytest.raises(ValueError, match="at least 11 pixels"):
         metrics.ssim(small, small)
+
+
+@st.composite
+def pairs(choose):
+    """A target and a reconstruction of any size, close to it or far away."""
+    shape = choose(st.integers(1, 3)), choose(st.integers(11, 17)), choose(st.integers(11, 17))
+    key, noise = choose(keys), 10.0 ** choose(st.integers(-4, 2))
+    target = draw(*shape, key=key)
+    return target + noise * draw(*shape, key=f"noise {key}"), target
+
+
+@few_examples
+@given(pair=pairs(), decade=st.floats(-6, 6), angle=st.floats(-4, 4))
+def test_quality_has_neither_unit_nor_phase(pair, decade, angle):
+    factor = 10.0**decade * np.exp(1j * angle)
+    x, target = (factor * image for image in pair)
+    for metric in (metrics.psnr, metrics.nmse, metrics.ssim):
+        torch.testing.assert_close(metric(x, target), metric(*pair), rtol=1e-9, atol=1e-9)
+
+
+@few_examples
+@given(pair=pairs())
+def test_psnr_and_nmse_are_one_error_in_two_units(pair):
+    x, target = pair
+    peak = target.abs().amax((1, 2)).square()
+    energy = target.abs().square().mean((1, 2))
+    expected = 10 * torch.log10(peak / (metrics.nmse(x, target) * energy))
+    torch.testing.assert_close(metrics.psnr(x, target), expected, rtol=1e-12, atol=1e-12)
+
+
+@few_examples
+@given(pair=pairs())
+def test_ssim_is_at_most_one_and_symmetric_for_one_data_range(pair):
+    peaks = [image.abs().amax((1, 2), keepdim=True) for image in pair]
+    x, target = (image / peak for image, peak in zip(pair, peaks, strict=True))
+    for metric in (metrics.ssim, metrics.ssim_published):
+        value = metric(x, target)
+        assert (value.abs() <= 1 + 1e-12).all()
+        torch.testing.assert_close(metric(target, x), value, rtol=1e-12, atol=1e-12)

@@ -76,6 +76,11 @@ def test_a_missing_generator_is_refused():
         complex_normal((3,), 1.0, None, LIKE)
 
 
+def test_noise_like_integers_is_refused():
+    with pytest.raises(TypeError, match="^like must be complex or floating point, got torch.int64"):
+        complex_normal((3,), 1.0, generator(0), torch.tensor(1))
+
+
 def test_zero_sigma_is_zero():
     assert not complex_normal((3,), 0.0, generator(0), LIKE).any()
 

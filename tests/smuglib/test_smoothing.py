@@ -5,10 +5,13 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from smuglib.random import generator
 from smuglib.smoothing import PLACEMENTS, NoiseSource, Smoothing
-from tests.helpers import draw, noise_by_hand
+from tests.helpers import draw, few_examples, noise_by_hand
+from tests.strategies import dtypes, keys, rounding
 
 X = draw(2, 3, 4)
 
@@ -22,6 +25,10 @@ def test_defaults_are_the_posters():
 @pytest.mark.parametrize("placement", PLACEMENTS)
 def test_only_none_draws_nothing(placement):
     assert Smoothing(placement).is_active == (placement != "none")
+
+
+def test_noise_in_the_start_alone_goes_with_end_to_end():
+    assert Smoothing("end_to_end", start_only=True).start_only
 
 
 def test_settings_are_frozen():
@@ -54,6 +61,46 @@ def test_antithetic_samples_come_with_both_signs(share_noise):
     settings = Smoothing(sigma=0.3, n_samples=4, antithetic=True, share_noise=share_noise)
     noise = NoiseSource(settings, generator(0)).perturb(torch.zeros_like(X))
     torch.testing.assert_close(noise, torch.cat((drawn, -drawn), 1))
+
+
+shapes = st.tuples(st.integers(1, 3), st.integers(1, 7), st.integers(1, 7))
+
+
+@few_examples
+@given(shape=shapes, dtype=dtypes, pairs=st.integers(1, 4), sigma=st.floats(0, 10), key=keys)
+def test_the_mean_of_a_linear_map_over_antithetic_pairs_is_exact(shape, dtype, pairs, sigma, key):
+    x, matrix = draw(*shape, key=key, dtype=dtype), draw(shape[-1], 5, key="map", dtype=dtype)
+    settings = Smoothing(sigma=sigma, n_samples=2 * pairs, antithetic=True)
+    perturbed = NoiseSource(settings, generator(key)).perturb(x)
+    assert perturbed.shape == (shape[0], 2 * pairs, *shape[1:])
+    assert perturbed.dtype == dtype
+    error = (perturbed @ matrix).mean(1) - x @ matrix
+    assert error.norm() <= rounding(dtype) * matrix.norm() * perturbed.norm()
+
+
+@few_examples
+@given(
+    shape=shapes,
+    dtype=dtypes,
+    n_samples=st.integers(1, 5),
+    share_noise=st.booleans(),
+    antithetic=st.booleans(),
+    key=keys,
+)
+def test_noise_is_the_seeds_and_not_the_images(
+    shape, dtype, n_samples, share_noise, antithetic, key
+):
+    n_samples *= 1 + antithetic
+    settings = Smoothing("step", 1.0, n_samples, share_noise=share_noise, antithetic=antithetic)
+    zero, x = torch.zeros(shape, dtype=dtype), draw(*shape, key=key, dtype=dtype)
+    sources = [NoiseSource(settings, generator(seed)) for seed in (key, key, key + 1)]
+    first, second, other = ([source.perturb(zero) for _ in range(2)] for source in sources)
+    assert all(torch.equal(*calls) for calls in zip(first, second, strict=True))
+    assert not torch.equal(first[0], other[0])
+    assert torch.equal(*first) == share_noise
+    again = NoiseSource(settings, generator(key))
+    for noise in first:
+        assert torch.equal(again.perturb(x), x.unsqueeze(1) + noise)
 
 
 def test_zero_sigma_is_no_noise():

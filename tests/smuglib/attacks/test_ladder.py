@@ -169,10 +169,13 @@ def test_the_same_seed_twice_is_bitwise_equal(rung, method):
         ({"random_start": 1}, "random_start must be True or False"),
         ({"kind": "x"}, "kind must be one of"),
         ({"domain": "x"}, "domain must be one of"),
+        ({"precision": "x"}, "precision must be one of"),
+        ({"floor": 0.0}, "floor must lie in"),
+        ({"warm_start": 1}, "warm_start must be True or False"),
     ],
 )
 def test_bad_attacks(settings, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ValueError, match=f"^{message}"):
         Attack(**settings)
 
 

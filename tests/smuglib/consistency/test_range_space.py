@@ -84,6 +84,24 @@ def test_a_floor_out_of_range(floor):
         RangeSpace(A, floor)
 
 
+def test_images_that_do_not_fit_are_refused():
+    reachable = RangeSpace(A, FLOOR)
+    bad = {
+        "shape": draw(2, 4, 7),
+        "batch": draw(1, 4, 8),
+        "dtype": draw(*SHAPE, dtype=torch.cfloat),
+    }
+    for x in bad.values():
+        with pytest.raises(
+            ValueError, match=r"^x must have shape \[2, \(sample,\) 4, 8\] and dtype"
+        ):
+            reachable(x)
+    with pytest.raises(ValueError, match="^x must have 3 or 4 axes"):
+        reachable(draw(4, 8))
+    with pytest.raises(TypeError, match="^A must be a SenseOperator"):
+        RangeSpace(None, FLOOR)
+
+
 def test_a_floor_above_all_eigenvalues():
     weak = sense(line_mask("00010000"), n_coils=3)
     with pytest.raises(ValueError, match="floor must be at most the largest eigenvalue"):

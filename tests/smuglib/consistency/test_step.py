@@ -2,12 +2,13 @@
 
 import gc
 import weakref
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 from smuglib.consistency import ConvergenceWarning, DataConsistency, linewise
-from smuglib.consistency.step import MismatchedStep, as_step
+from smuglib.consistency.step import CutStep, MismatchedStep, as_step
 from tests.helpers import draw, line_mask, plane_mask, relative_difference, sense
 
 LINE = sense(line_mask("01101001"))
@@ -34,6 +35,31 @@ def test_a_mismatched_step_solves_with_the_mask_that_is_believed():
         MismatchedStep(step, sense(line_mask("011010011")))
 
 
+def test_a_cut_step_is_the_step_without_the_gradient_of_the_data():
+    step = DataConsistency(LINE, 0.7)
+    cut = CutStep(step)
+    assert cut.operator is LINE and cut.lam is step.lam
+    z, d = Z.clone().requires_grad_(), D.clone().requires_grad_()
+    x = cut.apply(z, d)
+    assert torch.equal(x, step(Z, D))
+    of_z, of_d = torch.autograd.grad(x.abs().sum(), (z, d), allow_unused=True)
+    assert of_z is None
+    assert torch.equal(of_d, torch.autograd.grad(step(Z, d).abs().sum(), d)[0])
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of torch, in its own forward mode
+@pytest.mark.parametrize("solver", ["linewise", "cg"])
+def test_slope_along_lam(solver):
+    def step(lam):
+        return DataConsistency(LINE, lam, solver, tol=1e-14)
+
+    lam, h = torch.tensor(0.7, dtype=torch.float64), 1e-5
+    for solved in (lambda lam: step(lam)(Z, D), lambda lam: step(lam).solve(Z)):
+        _, slope = torch.func.jvp(solved, (lam,), (torch.ones_like(lam),))
+        expected = (solved(lam + h) - solved(lam - h)) / (2 * h)
+        assert relative_difference(slope, expected) < 1e-8
+
+
 def test_auto_is_cg_for_a_plane_mask():
     dc = DataConsistency(PLANE)
     assert (dc.solver, dc.reason) == ("cg", "the mask is not 1-D Cartesian")
@@ -47,6 +73,16 @@ def test_auto_is_cg_beyond_the_memory_budget(monkeypatch):
     assert dc.solver == "cg"
     assert "more than the budget" in dc.reason
     assert DataConsistency(LINE, solver="linewise").solver == "linewise"
+
+
+def test_what_factors_would_need_is_told_in_gib():
+    # 1024 x 1024 pixels of 8 bytes, and as many columns: no such maps are made.
+    large = SimpleNamespace(
+        is_cartesian_1d=True,
+        image_shape=(1, 2**10, 2**10),
+        maps=torch.empty(0, dtype=torch.complex64),
+    )
+    assert linewise.obstacle(large) == "line-wise factors need 8.0 GiB, more than the budget"
 
 
 @pytest.mark.parametrize(("expected", "solver"), [(1, "cg"), (7, "cg"), (8, "linewise")])
@@ -110,6 +146,7 @@ def test_cached_keeps_factors_and_passes_steps_through():
     assert not torch.allclose(as_step(A, 2.0).apply(Z, D), first)
     assert torch.equal(as_step(A, 1.0).apply(Z, D), first)
     assert as_step(PLANE, 1.0).solver == "cg"
+    assert as_step(A, 1.0, "cg").solver == "cg"
     step = DataConsistency(A, 3.0)
     assert as_step(step, 1.0) is step
 

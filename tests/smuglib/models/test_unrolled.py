@@ -2,13 +2,22 @@
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from smuglib.consistency import DataConsistency
 from smuglib.methods import METHODS
 from smuglib.models import Trace
 from smuglib.random import generator
 from smuglib.smoothing import PLACEMENTS, Smoothing
-from tests.helpers import ToyDenoiser, dense_solution, noise_by_hand, relative_difference
+from tests.helpers import (
+    ToyDenoiser,
+    dense_solution,
+    few_examples,
+    noise_by_hand,
+    relative_difference,
+)
+from tests.strategies import images, keys, operators
 from tests.unrolled import LAM, SAMPLES, SIGMA, STEPS, A, Z, network, run, scan
 
 each_placement = pytest.mark.parametrize("placement", PLACEMENTS)
@@ -115,6 +124,40 @@ def test_zero_sigma_and_smoothing_off_are_modl(placement):
     assert torch.equal(off.detach(), modl)
     on = run(network("none"), smoothing=Smoothing(placement, sigma=SIGMA, n_samples=SAMPLES))
     assert torch.equal(on, run(network(placement)))
+
+
+class Blur(torch.nn.Module):
+    """A linear denoiser."""
+
+    def forward(self, x):
+        return 0.6 * x + 0.3j * torch.roll(x, (1, 2), (-2, -1))
+
+
+@few_examples
+@given(
+    A=operators(dtypes=st.just(torch.complex128)),
+    sigma=st.floats(0, 1),
+    pairs=st.integers(1, 3),
+    share_noise=st.booleans(),
+    key=keys,
+)
+def test_antithetic_noise_passes_a_linear_denoiser_wherever_it_stands(
+    A, sigma, pairs, share_noise, key
+):
+    z = A.adjoint(A.forward(images(A, 0, key)))
+    modl, *smoothed = (
+        network(
+            placement,
+            Blur(),
+            sigma=sigma,
+            n_samples=2 * pairs,
+            share_noise=share_noise,
+            antithetic=True,
+        )(z, DataConsistency(A, LAM, tol=1e-13), generator=generator(key))
+        for placement in PLACEMENTS
+    )
+    for x in smoothed:
+        assert (x - modl).norm() <= 1e-10 * (z.norm() + sigma)
 
 
 @each_smoothed

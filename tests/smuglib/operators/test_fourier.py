@@ -59,3 +59,20 @@ def test_shape_and_dtype_stay(dtype):
     for transformed in (fft2c(x), ifft2c(x), fftc(x, 1), ifftc(x, 1)):
         assert transformed.shape == x.shape
         assert transformed.dtype == dtype
+
+
+def test_an_axis_that_is_not_there_is_refused():
+    for axis in (2, -3):
+        for transform in (fftc, ifftc):
+            with pytest.raises(
+                ValueError, match=f"^axis must be one of the 2 axes of x, got {axis}"
+            ):
+                transform(draw(3, 4), axis)
+    for transform, name in ((fft2c, "x"), (ifft2c, "kspace")):
+        with pytest.raises(ValueError, match=f"^{name} must have 2 axes or more"):
+            transform(draw(3))
+        with pytest.raises(TypeError, match=f"^{name} must be complex"):
+            transform(draw(3, 4).real)
+    for transform in (fftc, ifftc):
+        with pytest.raises(TypeError, match="^x must be complex"):
+            transform(draw(3, 4).real, 0)

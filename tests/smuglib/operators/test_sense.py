@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from smuglib.operators import SenseOperator, normal
 from tests.helpers import (
+    assert_adjoint,
     columns_of,
     draw,
     few_examples,
@@ -17,6 +18,7 @@ from tests.helpers import (
     sense,
     sense_matrix,
 )
+from tests.strategies import images, keys, operators, rounding, scan_of
 
 LINE = line_mask("0110100")
 MASKS = {"line": LINE, "plane": plane_mask(5, 7), "full": line_mask("1111111")}
@@ -48,6 +50,35 @@ def test_each_scan_of_a_batch_is_its_own_operator(height, batch, n_coils, shared
     for scan in range(batch):
         expected = torch.from_numpy(sense_matrix(A, scan)) @ x[scan].flatten()
         assert (A.forward(x)[scan].flatten() - expected).norm() <= 1e-13 * x.norm()
+
+
+@few_examples
+@given(A=operators(), samples=st.integers(0, 3), key=keys)
+def test_an_operator_of_any_shape_is_linear_and_has_its_adjoint_and_normal(A, samples, key):
+    x, other, wanted = (images(A, samples, (name, key)) for name in ("x", "other", "wanted"))
+    y, tolerance = A.forward(wanted), rounding(A.maps.dtype)
+    combined = A.forward(2j * x - other)
+    assert combined.dtype == A.maps.dtype
+    size = (x.norm() + other.norm()).item()
+    assert (combined - 2j * A.forward(x) + A.forward(other)).norm() <= tolerance * size
+    assert_adjoint(A.forward, A.adjoint, x, y + draw(*y.shape, key=key).to(y.dtype), tolerance)
+    assert (A.normal(x) - A.adjoint(A.forward(x))).norm() <= tolerance * x.norm()
+
+
+@few_examples
+@given(A=operators(), samples=st.integers(0, 3), key=keys)
+def test_a_scan_does_not_depend_on_its_batch_whatever_its_shape(A, samples, key):
+    x, tolerance = images(A, samples, key), rounding(A.maps.dtype)
+    y = A.forward(x)
+    for scan in range(len(x)):
+        own, alone = slice(scan, scan + 1), scan_of(A, scan)
+        pairs = [
+            (y[own], alone.forward(x[own])),
+            (A.adjoint(y)[own], alone.adjoint(y[own])),
+            (A.normal(x)[own], alone.normal(x[own])),
+        ]
+        for together, apart in pairs:
+            assert (together - apart).norm() <= tolerance * x[own].norm()
 
 
 def test_noise_samples_share_maps_and_mask():
@@ -108,6 +139,11 @@ def test_a_real_dtype_is_refused():
         TypeError, match="must be complex64 or complex128, as maps are, got torch.float32"
     ):
         sense(LINE).to(torch.float32)
+
+
+def test_an_unknown_device_is_refused_by_name():
+    with pytest.raises(ValueError, match="^target must be"):
+        sense(LINE).to("abacus")
 
 
 MAPS = draw(2, 3, 5, 7)
