@@ -65,7 +65,8 @@ def _full_disk(work: Work, folder: Path, at: int) -> str:
     def no_space() -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    return _unclear(work, folder, lambda: Disk(at, no_space))
+    growing = ((os, "fsync"), (Path, "write_bytes"))
+    return _unclear(work, folder, lambda: Disk(at, no_space, growing))
 
 
 class _Limited:
