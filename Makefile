@@ -5,6 +5,7 @@
 # make sweep NAME=fragility ARGS="-p sampling_rate 0.125,0.25,0.5"        one chapter at many
 # make lab         the chapters in JupyterLab, at a live explorer (make lab APP=notebook: Notebook)
 # make bench ARGS=--quick        times and memory against the peers (installs deepinv and sigpy)
+# make torture     kills, damaged files, races, full disks, bad calls (LONG=1: hours, not minutes)
 # make lowest      the library's tests with the oldest versions that pyproject.toml allows
 # make audit       known vulnerabilities of the locked packages
 # make ship PROFILE=default           take what `make reproduce` computed as the shipped results
@@ -33,7 +34,7 @@ export HOME := $(CURDIR)/build/home
 $(shell mkdir -p build/home)
 endif
 
-.PHONY: book test reproduce chapter sweep lab bench lowest ship lint format lock audit clean
+.PHONY: book test reproduce chapter sweep lab bench torture lowest ship lint format lock audit clean
 
 book: $(STAMP)
 	$(SNAKEMAKE) shipped_book --quiet rules
@@ -64,6 +65,10 @@ lab: $(STAMP)
 
 bench: $(PEERS)
 	$(BIN)/python -m smugbench $(ARGS)
+
+# ARGS="-o book/shipped/torture/torture.csv" makes it the record that the book shows.
+torture: $(STAMP)
+	$(BIN)/python -m tests.torture $(if $(LONG),--long) -o build/torture/torture.csv $(ARGS)
 
 # Old releases of torch bring gigabytes for CUDA: PIP_EXTRA_INDEX_URL may name an index of CPU ones.
 lowest:

@@ -32,9 +32,7 @@ CHANGES = ((os, "fsync"), (os, "replace"), (Path, "write_bytes"))
 class Disk:
     """Counts what changes the disk, and stops at the n-th: half written, or before it is done."""
 
-    def __init__(
-        self, stop_at: int, stop: Callable[[], None], changes: Changes = CHANGES
-    ) -> None:
+    def __init__(self, stop_at: int, stop: Callable[[], None], changes: Changes = CHANGES) -> None:
         self.n_calls, self._stop_at, self._stop = 0, stop_at, stop
         self._stack, self._changes = ExitStack(), changes
 

@@ -21,6 +21,7 @@ BYTES, SECONDS = 2**30, 10.0
 
 VALUES = (None, True, -1, 10**400, 1e308, "", "x", [], {}, [[]], "../../x", float("nan"))
 
+
 def _damage(content: bytes, rng: random.Random) -> tuple[str, bytes | None]:
     """Return what was done, and the damaged content; None stands for a folder."""
     way = rng.choice(

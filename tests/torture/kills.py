@@ -1,4 +1,4 @@
-"""Kills at random instants and at every crash point, then a rerun: the result is bitwise the same."""
+"""Kills at random instants and at every crash point: a rerun ends with bitwise the same result."""
 
 from __future__ import annotations
 

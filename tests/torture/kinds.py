@@ -179,7 +179,7 @@ def _read_explorer(path: Path) -> object:
 def _maps(path: Path) -> object:
     """Return coil maps, computed again for those that are damaged; what computes them is given."""
     kspace = torch.ones(1, 2, 12, 12, dtype=torch.complex64)
-    with mock.patch.object(Espirit, "_computed", lambda *_: kspace / 2):
+    with mock.patch.object(Espirit, "_computed", return_value=kspace / 2):
         return Espirit().estimate(kspace, path.parent).tolist()
 
 
@@ -189,9 +189,7 @@ KINDS = {
     "cached scan": Kind(f"{NAME}.safetensors", _scan, _read_scan),
     "cached coil maps": Kind("*.safetensors", lambda path, _: _maps(path), _maps, heals=True),
     "training state": Kind("state.safetensors", _trained, _train_again, heals=True),
-    "older training state": Kind(
-        "state.previous.safetensors", _trained, _train_again, heals=True
-    ),
+    "older training state": Kind("state.previous.safetensors", _trained, _train_again, heals=True),
     "best weights": Kind("best.safetensors", _trained, _train_again, heals=True),
     "training log": Kind("logs/smug_s0.05.csv", _log, _read_log),
     "training provenance": Kind("logs/smug_s0.05.json", _log, _read_log),

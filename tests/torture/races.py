@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+from pathlib import Path
 
 from tests.torture.forks import Child
 from tests.torture.outcome import Outcome
@@ -22,29 +23,32 @@ def run(seed: int, n: int) -> list[Outcome]:
                 folder = place / f"{name} {n_workers}"
                 whole[name, n_workers] = undisturbed(work, folder, workers)
             folder = prepared(work, place / str(number))
-            errors = _race(lambda worker, work=work, folder=folder: work.do(folder, worker), workers)
+            errors = _race(
+                lambda worker, work=work, folder=folder: work.do(folder, worker), workers
+            )
             wrong = "; ".join(errors) or _difference(work, folder, whole[name, n_workers])
             case = f"{seed}/{number}: {n_workers} processes"
             outcomes.append(Outcome.of(f"race: {name}", case, wrong))
     return outcomes
 
 
-def _race(do, workers: tuple[int, ...]) -> list[str]:
+def _race(work: Work, folder: Path, workers: tuple[int, ...]) -> str:
     """Start the workers at one instant; return their errors."""
-    gate, signal = os.pipe()
+    waiting, gate = os.pipe()
 
     def start(worker: int) -> None:
-        os.close(signal)
-        os.read(gate, 1)
-        do(worker)
+        os.close(gate)
+        os.read(waiting, 1)
+        work.do(folder, worker)
 
     children = [Child(start, worker) for worker in workers]
+    os.close(waiting)
     os.close(gate)
-    os.close(signal)
-    return [end.error for end in [child.end() for child in children] if end.error]
+    ends = [child.end() for child in children]
+    return "; ".join(end.error for end in ends if end.error)
 
 
-def _difference(work: Work, folder, whole: object) -> str:
+def _difference(work: Work, folder: Path, whole: object) -> str:
     try:
         return "" if work.result(folder) == whole else "another result"
     except Exception as error:
