@@ -6,11 +6,9 @@ import argparse
 import sys
 from pathlib import Path
 
-from tests.torture.forks import apart
+from tests.torture.forks import Part, apart
 from tests.torture.outcome import Outcome
 from tests.torture.report import table, tolls, write
-
-Part = tuple[str, str, int | None]
 
 MINUTES: tuple[Part, ...] = (
     ("kills", "run", 100),
@@ -20,7 +18,6 @@ MINUTES: tuple[Part, ...] = (
     ("places", "run", 60),
     ("bad_calls", "run", 1_500),
 )
-"""Module, function and number of attempts; None stands for all."""
 
 HOURS: tuple[Part, ...] = (
     ("kills", "run", 200),
@@ -35,10 +32,10 @@ HOURS: tuple[Part, ...] = (
 def attempts(parts: tuple[Part, ...], seed: int) -> list[Outcome]:
     """Make all attempts, each part in a process of its own."""
     found: list[Outcome] = []
-    for module, function, n in parts:
-        outcomes = apart(f"tests.torture.{module}", function, seed, n)
+    for part in parts:
+        (outcomes,) = apart("tests.torture.forks", "attempts", [part], seed)
         lost = sum(one.verdict == "lost" for one in outcomes)
-        print(f"{module}.{function}: {len(outcomes)} tried, {lost} lost", file=sys.stderr)
+        print(f"{part[0]}.{part[1]}: {len(outcomes)} tried, {lost} lost", file=sys.stderr)
         found += outcomes
     return found
 

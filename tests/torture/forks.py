@@ -13,10 +13,16 @@ import subprocess
 import sys
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
+
+from tests.torture.outcome import Outcome
+
+Part = tuple[str, str, int | None]
+"""Module, function and number of attempts; None stands for all."""
 
 ROOT = Path(__file__).parents[2]
 
@@ -95,6 +101,14 @@ def _work(
     while content:
         content = content[os.write(answer, content) :]
     os._exit(0)
+
+
+def attempts(parts: Sequence[Part], seed: int) -> list[list[Outcome]]:
+    """Make the attempts of some parts in this process."""
+    return [
+        getattr(import_module(f"tests.torture.{module}"), function)(seed, n)
+        for module, function, n in parts
+    ]
 
 
 def apart(module: str, function: str, *arguments: object) -> Any:

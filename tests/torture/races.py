@@ -23,10 +23,8 @@ def run(seed: int, n: int) -> list[Outcome]:
                 folder = place / f"{name} {n_workers}"
                 whole[name, n_workers] = undisturbed(work, folder, workers)
             folder = prepared(work, place / str(number))
-            errors = _race(
-                lambda worker, work=work, folder=folder: work.do(folder, worker), workers
-            )
-            wrong = "; ".join(errors) or _difference(work, folder, whole[name, n_workers])
+            wrong = _race(work, folder, workers)
+            wrong = wrong or _difference(work, folder, whole[name, n_workers])
             case = f"{seed}/{number}: {n_workers} processes"
             outcomes.append(Outcome.of(f"race: {name}", case, wrong))
     return outcomes
