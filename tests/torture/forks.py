@@ -26,8 +26,13 @@ Part = tuple[str, str, int | None]
 
 ROOT = Path(__file__).parents[2]
 
-ALONE = {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "", "SMUGLIB_CACHE": "off"}
-"""Environment in which torch starts no threads of its own."""
+ALONE = {
+    "OMP_NUM_THREADS": "1",
+    "CUDA_VISIBLE_DEVICES": "",
+    "SMUGLIB_CACHE": "off",
+    "TQDM_DISABLE": "1",
+}
+"""Environment in which torch starts no threads of its own, and nothing else speaks."""
 
 KILLS = (signal.SIGKILL, signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
