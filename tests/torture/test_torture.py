@@ -42,7 +42,7 @@ def careless() -> dict[str, set[str]]:
             (folder / "log").write_bytes(f"{text}{worker}{number} ".encode())
 
     work = Work(
-        lambda folder: (folder / "log").touch(), do, lambda folder: (folder / "log").read_text(), 4
+        lambda folder: (folder / "log").touch(), do, lambda folder: (folder / "log").read_text()
     )
     parts = (kills.run, races.run, places.run)
     with mock.patch.dict(WORKS, {"careless": work}, clear=True):

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -17,7 +18,8 @@ import torch
 from torch import Tensor
 
 from smuglib import provenance
-from smuglib.data import Protocol, cache
+from smuglib.data import Protocol
+from smuglib.data.cache import cached
 from smuglib.evaluation import Scenario, evaluate, records, scores
 from smuglib.models import denoisers
 from smuglib.random import complex_normal, generator
@@ -33,8 +35,6 @@ class Work:
     prepare: Callable[[Path], object]
     do: Callable[[Path, int], object]
     result: Callable[[Path], object]
-    n_workers: int
-    """Workers that differ in what they do."""
 
 
 PLAN = Plan(updates=6, learning_rate=1e-2, clip_factor=2.0, n_validations=3)
@@ -90,17 +90,16 @@ def _update_records(folder: Path, worker: int = 0) -> None:
     scores.update(folder / "smug.csv", new, {"smug": "none"}, {"made": f"by {worker}"})
 
 
-_ROWS: list[scores.Score] = []
+@cache
+def _scored() -> list[scores.Score]:
+    return evaluate(
+        network("smug"), SCANS, [CLEAN], method="smug", training_sigma=0.05, progress=False
+    )
 
 
 def _rows(scenario: str) -> list[scores.Score]:
     """Return rows of a scenario by that name."""
-    if not _ROWS:
-        _ROWS.extend(
-            evaluate(network("smug"), SCANS, [CLEAN], method="smug", training_sigma=0.05,
-                     progress=False)
-        )  # fmt: skip
-    return [replace(row, scenario=scenario) for row in _ROWS]
+    return [replace(row, scenario=scenario) for row in _scored()]
 
 
 PROTOCOL = Protocol(height=32, width=32, n_coils=2, center_fraction=0.2)
@@ -111,7 +110,7 @@ def _cached(folder: Path, worker: int = 0) -> dict[int, list[object]]:
     os.environ["SMUGLIB_CACHE"] = str(folder)
     try:
         order = (worker % 2, 1 - worker % 2)
-        return {index: bits(cache.cached(PROTOCOL, "val", index)) for index in order}
+        return {index: bits(cached(PROTOCOL, "val", index)) for index in order}
     finally:
         os.environ["SMUGLIB_CACHE"] = "off"
 
@@ -127,10 +126,10 @@ def _nothing(_folder: Path) -> None:
 
 
 WORKS = {
-    "training": Work(_nothing, train, trained, 1),
-    "records": Work(_old_records, _update_records, rows_of, 4),
-    "partial evaluation": Work(_nothing, evaluated, rows_of, 1),
-    "scan cache": Work(_nothing, _cached, _scans, 2),
+    "training": Work(_nothing, train, trained),
+    "records": Work(_old_records, _update_records, rows_of),
+    "partial evaluation": Work(_nothing, evaluated, rows_of),
+    "scan cache": Work(_nothing, _cached, _scans),
 }
 
 
@@ -159,12 +158,11 @@ def undisturbed(work: Work, folder: Path, workers: tuple[int, ...] = (0,)) -> An
     return work.result(folder)
 
 
-def redone(work: Work, folder: Path, whole: object, workers: tuple[int, ...] = (0,)) -> str:
+def redone(work: Work, folder: Path, whole: object) -> str:
     """Do a work again where it was disturbed; return what is then wrong, or nothing."""
 
     def again() -> bool:
-        for worker in workers:
-            work.do(folder, worker)
+        work.do(folder, 0)
         return work.result(folder) == whole
 
     end = Child(again).end()
