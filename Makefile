@@ -5,6 +5,7 @@
 # make sweep NAME=fragility ARGS="-p sampling_rate 0.125,0.25,0.5"        one chapter at many
 # make lab         the chapters in JupyterLab, at a live explorer (make lab APP=notebook: Notebook)
 # make bench ARGS=--quick        times and memory against the peers (installs deepinv and sigpy)
+# make torture     kills, damaged files, races, full disks, bad calls (LONG=1: hours, not minutes)
 # make lowest      the library's tests with the oldest versions that pyproject.toml allows
 # make coverage    lines and branches of the library that its own tests run
 # make mutants ARGS="--sample 60"    the tests against mutants of the modules that numbers rest on
@@ -36,7 +37,8 @@ export HOME := $(CURDIR)/build/home
 $(shell mkdir -p build/home)
 endif
 
-.PHONY: book test reproduce chapter sweep lab bench lowest coverage mutants ship lint format lock audit clean
+.PHONY: book test reproduce chapter sweep lab bench torture lowest coverage mutants ship lint format lock
+.PHONY: audit clean
 
 book: $(STAMP)
 	$(SNAKEMAKE) shipped_book --quiet rules
@@ -67,6 +69,10 @@ lab: $(STAMP)
 
 bench: $(PEERS)
 	$(BIN)/python -m smugbench $(ARGS)
+
+# ARGS="-o book/shipped/torture/torture.csv" makes it the record that the book shows.
+torture: $(STAMP)
+	$(BIN)/python -m tests.torture $(if $(LONG),--long) -o build/torture/torture.csv $(ARGS)
 
 # Old releases of torch bring gigabytes for CUDA: PIP_EXTRA_INDEX_URL may name an index of CPU ones.
 lowest:

@@ -76,6 +76,11 @@ def replacing(path: Path | str) -> Iterator[Path]:
         # Windows, and some file systems, cannot sync a folder: their own order must do.
         with suppress(OSError):
             _sync(path.parent, os.O_RDONLY)
+    except OSError as error:
+        # A disk that is full does not say which file it had no room for.
+        if error.errno and error.filename is None:
+            error.filename = str(path)
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 

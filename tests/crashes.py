@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from itertools import count
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Any
 from unittest import mock
 
 Action = Callable[[], object]
+Changes = Sequence[tuple[Any, str]]
 
 
 class Crash(BaseException):
@@ -25,15 +26,18 @@ def killed() -> None:
     os._exit(9)
 
 
+CHANGES = ((os, "fsync"), (os, "replace"), (Path, "write_bytes"))
+
+
 class Disk:
     """Counts what changes the disk, and stops at the n-th: half written, or before it is done."""
 
-    def __init__(self, stop_at: int, stop: Callable[[], None]) -> None:
+    def __init__(self, stop_at: int, stop: Callable[[], None], changes: Changes = CHANGES) -> None:
         self.n_calls, self._stop_at, self._stop = 0, stop_at, stop
-        self._stack = ExitStack()
+        self._stack, self._changes = ExitStack(), changes
 
     def __enter__(self) -> Disk:
-        for owner, name in ((os, "fsync"), (os, "replace"), (Path, "write_bytes")):
+        for owner, name in self._changes:
             original = getattr(owner, name)
             patch = mock.patch.object(owner, name, self._counted(original, name == "write_bytes"))
             self._stack.enter_context(patch)

@@ -33,15 +33,28 @@ def make(project, *words, **environment):
     return subprocess.run(command, cwd=project, capture_output=True, text=True, env=own)
 
 
-@pytest.mark.parametrize("venv", [".venv", "{project}/my venv"])
-def test_a_path_may_hold_spaces(project, venv):
-    venv = venv.format(project=project)
+def echo_for_python(project, venv):
+    """An environment whose Python says what it is called with."""
     (project / venv / "bin").mkdir(parents=True)
     (project / venv / "bin" / "python").symlink_to("/bin/echo")
     (project / venv / ".smuglib-installed").touch()
+
+
+@pytest.mark.parametrize("venv", [".venv", "{project}/my venv"])
+def test_a_path_may_hold_spaces(project, venv):
+    venv = venv.format(project=project)
+    echo_for_python(project, venv)
     done = make(project, "chapter", f"VENV={venv}", "NAME=table1", "ARGS=-p epsilon 0.1")
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == "-m smugbook chapter table1 -p epsilon 0.1"
+
+
+@pytest.mark.parametrize(("words", "how"), [((), ""), (("LONG=1",), "--long ")])
+def test_torture_keeps_its_record_in_the_build(project, words, how):
+    echo_for_python(project, ".venv")
+    done = make(project, "torture", *words, "ARGS=--seed 4")
+    told = f"-m tests.torture {how}-o build/torture/torture.csv --seed 4"
+    assert done.stdout.splitlines()[-1].split() == told.split()
 
 
 def test_clean_keeps_what_took_a_night(project):

@@ -16,3 +16,8 @@ class Outcome:
     case: str
     verdict: Verdict
     detail: str
+
+    @classmethod
+    def of(cls, kind: str, case: str, wrong: str) -> Outcome:
+        """Return the outcome of an attempt after which something is ``wrong``, or nothing."""
+        return cls(kind, case, "lost" if wrong else "survived", wrong)

@@ -16,6 +16,7 @@ from smugbook.notebooks import contents, run
 from smugbook.words.labels import METHOD_LABELS
 from smugbook.words.numbers import NO_BREAK
 from smuglib import provenance
+from smuglib.evaluation import records
 from smuglib.files import read_json, sha256
 
 BOOK_PACKAGES = ("jupyter-book", "sphinx", "myst-nb", "papermill", "snakemake")
@@ -91,6 +92,16 @@ def executions(paths: Iterable[Path | str]) -> pd.DataFrame:
             "started (UTC)": start[11:16],
         }
     return _table(rows, "chapter", ("minutes", "day", "started (UTC)"))
+
+
+def torture(path: Path | str) -> tuple[pd.DataFrame, str]:
+    """Return what ``make torture`` tried and lost, by kind, and a sentence on it."""
+    if not Path(path).is_file():
+        return _table({}, "kind", ("tried", "survived", "lost")), "No torture is on record here."
+    found, made = records.read_any(path).set_index("kind"), records.read_provenance(path)
+    tried, lost = found["tried"].sum(), found["lost"].sum()
+    told = f"{tried} attempts, {lost} lost (seed {made['seed']}, {_day(made['time'][:10])})."
+    return found, told
 
 
 def in_words(table: pd.DataFrame) -> pd.DataFrame:

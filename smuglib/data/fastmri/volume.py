@@ -38,6 +38,10 @@ class Volume:
     """One multicoil file: what it holds, checked when it is opened; slices are read on demand.
 
     ``shape`` is that of ``kspace``; a ``patient`` (anonymous identifier) may have several files.
+
+    HDF5's library in C is trusted, and no error of ours guards it: a file in which a heap of texts
+    is overwritten with zeros makes it loop for ever. Read files of unknown origin in a process
+    that may be killed.
     """
 
     path: Path

@@ -13,6 +13,8 @@ from smugbook.pages import inventory
 from smugbook.results import Store
 from smuglib.files import project_root, sha256
 from tests.smugbook.notebooks.test_sweep import executed
+from tests.torture import report
+from tests.torture.outcome import Outcome
 
 ORIGIN = {"device": "a CPU", "commit": "0123456789abcdef", "time": "2026-01-02T03:04:05+00:00"}
 
@@ -74,6 +76,17 @@ def test_files_are_told_in_words(store):
     (row,) = inventory.in_words(pd.DataFrame({"MB": [1]}, index=names)).itertuples(index=False)
     assert row[0] == "other" and math.isnan(row[1])
     assert row[2].replace("\u00a0", " ") == "no pre-training, 600 updates, reference D(t)"
+
+
+def test_the_torture_is_told_with_its_sums(tmp_path):
+    path = tmp_path / "torture.csv"
+    table, told = inventory.torture(path)
+    assert table.empty and told == "No torture is on record here."
+    outcomes = [Outcome("kill", "1", "survived", ""), Outcome("race", "2", "lost", "a row")]
+    report.write(path, report.tolls(outcomes), outcomes[1:], {"seed": 3})
+    table, told = inventory.torture(path)
+    assert table.loc["race"].to_dict() == {"tried": 1, "survived": 0, "lost": 1}
+    assert told.startswith("2 attempts, 1 lost (seed 3, ")
 
 
 def test_an_empty_store_has_empty_tables(tmp_path):
