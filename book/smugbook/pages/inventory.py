@@ -14,6 +14,7 @@ import pandas as pd
 
 from smugbook.notebooks import contents, run
 from smugbook.words.labels import METHOD_LABELS
+from smugbook.words.markup import in_markdown
 from smugbook.words.numbers import NO_BREAK
 from smuglib import provenance
 from smuglib.files import read_json, sha256
@@ -127,7 +128,7 @@ def shared(
     same = [name for name in columns if name in table and table[name].nunique() == 1]
     values = [table[name].iloc[0] for name in same]
     told = [
-        ("" if value else "not ") + name if name == "unchanged" else f"{name} {value}"
+        ("" if value else "not ") + name if name == "unchanged" else f"{name} {in_markdown(value)}"
         for name, value in zip(same, values, strict=True)
     ]
     sentences = [f"In every row: {'; '.join(told)}."] if same else []
