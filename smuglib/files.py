@@ -196,6 +196,11 @@ def read_text_bytes(path: Path | str) -> bytes:
     return Path(path).read_bytes().replace(b"\r\n", b"\n")
 
 
+def text_sha256(path: Path | str) -> str:
+    """Return the hash of a text file, whatever its newlines are: see `read_text_bytes`."""
+    return hashlib.sha256(read_text_bytes(path)).hexdigest()
+
+
 def sha256(path: Path | str) -> str:
     """Return the hexadecimal SHA-256 hash of a file."""
     return hashlib.sha256(Path(path).read_bytes()).hexdigest()
