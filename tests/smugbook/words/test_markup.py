@@ -34,7 +34,7 @@ ZOO = (
     "`<script>x</script>",
     "$$x$$ $y$ \\(z\\)",
     "a|b \\| c\\",
-    "*a* _c_ __d__",
+    "*a* ~b~ # c",
     "https://x www.y a@b &lt; &#60;",
     "one\n\n# two\n\n```{raw} html\n<b>\n```",
     "'; \" > -->",
@@ -162,6 +162,7 @@ def test_a_page_shows_the_text_that_it_was_given(write, render, text):
 def test_plain_words_stay_as_they_are(text):
     assert markup.in_markdown(text) == markup.in_html(text) == text
     assert markup.in_code(text) == f"`{text}`"
+    assert markup.in_markdown("_c_ __d__") == "&#95;c&#95; &#95;&#95;d&#95;&#95;"
     assert markup.in_code("") == markup.in_markdown("") == ""
 
 
