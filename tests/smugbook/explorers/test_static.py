@@ -83,7 +83,9 @@ def test_an_image_of_another_computation_is_refused(computed, tmp_path):
     grid.write(computed, path, {})
     image = tmp_path / "modl_image.webp"
     sprites.write(image, 255 - computed.sheets["modl_image"], coloured=False)
-    with pytest.raises(ValueError, match=r"modl_image.webp cannot be read: it is not the image written"):
+    with pytest.raises(
+        ValueError, match=r"modl_image.webp cannot be read: it is not the image written"
+    ):
         grid.read(path)
 
 
