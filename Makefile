@@ -139,13 +139,16 @@ clean:
 	rm -rf build/shipped build/lowest build/lock build/mutants _build .pytest_cache .ruff_cache .mypy_cache .hypothesis
 
 # The lock is complete, so nothing is left to resolve, and Python compiles what it imports: both
-# together more than halve the time.
+# together more than halve the time. PyPI's torch for Linux, alone, lacks the CUDA libraries that it
+# names in exact versions: they are fetched where it does not import.
 $(STAMP): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v < (3, 14) \
 	  else "requirements.lock needs Python 3.11 to 3.13, $(PYTHON) is %d.%d: try PYTHON=python3.11" % v)'
 	[ -x $(BIN)/python ] || $(PYTHON) -m venv "$(VENV)"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
 	  --no-deps --no-compile --require-hashes -r requirements.lock
+	$(BIN)/python -c 'import torch' 2>/dev/null || $(BIN)/python -m pip install --quiet \
+	  --disable-pip-version-check --no-compile $$(sed -n 's/^\(torch==[0-9.]*\).*/\1/p' requirements.lock)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	touch "$@"
 

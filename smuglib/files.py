@@ -135,6 +135,13 @@ def numeral(number: float) -> str:
     return short if float(short) == number else repr(float(number))
 
 
+def plain_name(name: str, value: object) -> str:
+    """Return the value of ``name`` if it names a file or folder that lies in no other folder."""
+    if not isinstance(value, str) or re.fullmatch(r"\.{0,2}|.*[/\\\x00-\x1f].*", value, re.DOTALL):
+        raise ValueError(f"{name} must be the name of a file or folder alone, got {value!r}")
+    return value
+
+
 def sealed(content: bytes) -> bytes:
     """Put the hash of a file's content into it, in the place of its `SEAL`."""
     prefix = SEAL.encode()[:-64]
@@ -192,6 +199,11 @@ def _json(value: object) -> bytes:
 def read_text_bytes(path: Path | str) -> bytes:
     """Read a text file with the newlines that it was written with: git on Windows changes them."""
     return Path(path).read_bytes().replace(b"\r\n", b"\n")
+
+
+def text_sha256(path: Path | str) -> str:
+    """Return the hash of a text file, whatever its newlines are: see `read_text_bytes`."""
+    return hashlib.sha256(read_text_bytes(path)).hexdigest()
 
 
 def sha256(path: Path | str) -> str:

@@ -30,7 +30,7 @@ from smuglib import checks
 from smuglib.checks import require
 from smuglib.data.scan import Scan
 from smuglib.data.simulator import Protocol, simulate
-from smuglib.files import replacing, sha256
+from smuglib.files import replacing, text_sha256
 
 FORMAT = 1
 """Version of a file's layout."""
@@ -90,7 +90,7 @@ def cached(protocol: Protocol, split: str, index: int) -> Scan:
 
 def _source_hash() -> str:
     package = Path(__file__).parents[1]
-    lines = [f"{name} {sha256(package / f'{name}.py')}" for name in SIMULATOR]
+    lines = [f"{name} {text_sha256(package / f'{name}.py')}" for name in SIMULATOR]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 

@@ -154,6 +154,11 @@ def _check_size(
         if not isinstance(value, str) and not 0 < value <= limit:
             raise ValueError(f"its header claims {name} = {value}, its tensors have room for less")
     with shapes_alone():
+        one, two = (
+            len(denoisers.make(**{**architecture, "blocks": n}).state_dict()) for n in (1, 2)
+        )
+        if one + (architecture["blocks"] - 1) * (two - one) > len(tensors) + one:
+            raise ValueError(f"its {len(tensors)} tensors are too few for the blocks it claims")
         claimed = denoisers.make(**architecture)
     _check_shapes(claimed, tensors, source)
 

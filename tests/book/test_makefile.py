@@ -80,3 +80,16 @@ def test_a_second_pipeline_says_that_the_first_is_running(project):
         done = subprocess.run(command, cwd=project, capture_output=True, text=True, env=own)
     assert done.returncode == 1 and "pipeline is running already" in done.stderr
     assert "Traceback" not in done.stderr + done.stdout
+
+
+@pytest.mark.parametrize("imports", [True, False])
+def test_an_installation_checks_hashes_and_ends_with_a_torch_that_imports(project, imports):
+    python = project / "env" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text(f'#!/bin/sh\necho "$@" >> said\n[ "$1" != -c ] || exit {1 - imports}\n')
+    python.chmod(0o755)
+    done = make(project, "VENV=env", "env/.smuglib-installed")
+    assert done.returncode == 0, done.stderr
+    first, test, *rest = (project / "said").read_text().splitlines()
+    assert "--require-hashes -r requirements.lock" in first and test == "-c import torch"
+    assert [line.split()[-1] for line in rest] == [*(["torch==2.13.0"] * (not imports)), "."]

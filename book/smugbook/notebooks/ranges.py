@@ -10,8 +10,8 @@ from pathlib import Path
 
 from smugbook import profiles
 from smugbook.words import labels
-from smuglib import checks
-from smuglib.methods import METHODS, SIGMAS
+from smuglib import checks, files
+from smuglib.methods import METHODS, PRECISIONS, REFERENCES, SIGMAS
 
 SHIPPED = Path(__file__).parents[2] / "shipped"
 """Folder of the shipped records, a folder per profile."""
@@ -41,6 +41,21 @@ def _contrast(name: str, value: object) -> object:
     return value
 
 
+def _inside(name: str, value: object) -> Path:
+    """Refuse the path of a folder that leads out of the project."""
+    path = Path(value) if isinstance(value, str) else Path()
+    if not path.parts or path.is_absolute() or ".." in path.parts:
+        raise ValueError(f"{name} must be the path of a folder in the project, got {value!r}")
+    return files.project_root() / path
+
+
+def _benchmark(name: str, value: object) -> object:
+    """Refuse a folder that is not there."""
+    if value != "shipped" and not _inside(name, value).is_dir():
+        raise ValueError(f"{name} must be 'shipped' or a folder in the project, got {value!r}")
+    return value
+
+
 def _even(name: str, value: object) -> object:
     if checks.integer(name, value, minimum=2) % 2:
         raise ValueError(f"{name} must be even, got {value!r}")
@@ -52,14 +67,17 @@ _ASCENT_PRECISION = partial(checks.one_of, allowed=("float32", "bfloat16"))
 RANGES: dict[str, Callable[[str, object], object]] = {
     "attack_precision": _ASCENT_PRECISION,
     "baselines": partial(checks.one_of, allowed=("zero_filled", "tv")),
+    "benchmark": _benchmark,
     "center_fraction": checks.fraction,
     "contrast": _contrast,
     "density": partial(checks.one_of, allowed=("variable", "uniform")),
     "device": _device,
     "epsilon": checks.non_negative,
     "epsilons": checks.non_negative,
+    "executed": _inside,
     "images": partial(checks.one_of, allowed=("shipped", "build")),
     "index": _COUNT_OR_ZERO,
+    "jitters": files.plain_name,
     "method": _METHOD,
     "methods": _METHOD,
     "metric": partial(checks.one_of, allowed=("psnr", "ssim", "nmse")),
@@ -73,7 +91,9 @@ RANGES: dict[str, Callable[[str, object], object]] = {
     "noise_levels": checks.non_negative,
     "pictured": _METHOD,
     "placement": partial(checks.one_of, allowed=("", *METHODS.values())),
+    "precision": partial(checks.one_of, allowed=PRECISIONS),
     "profile": partial(checks.one_of, allowed=profiles.PROFILES),
+    "reference": partial(checks.one_of, allowed=REFERENCES),
     "results": partial(checks.one_of, allowed=("shipped", "build")),
     "sample_counts": _COUNT,
     "sampling_rate": checks.fraction,
@@ -84,6 +104,7 @@ RANGES: dict[str, Callable[[str, object], object]] = {
     "sigma": checks.non_negative,
     "sigmas": checks.non_negative,
     "sweeps": partial(checks.one_of, allowed=SWEEPS),
+    "variant": lambda name, value: value and files.plain_name(name, value),
     "view": _SCENARIO,
 }
 """Check of each name; that of a list's name is for every element."""

@@ -31,11 +31,20 @@ WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 """What a notebook shows of a widget while its kernel lives."""
 
 
+class _Plain(yaml.SafeLoader):  # type: ignore[misc]
+    """Refuses aliases: a few lines of them unfold to more pages than any memory holds."""
+
+    def compose_node(self, parent: yaml.Node | None, index: object) -> yaml.Node:
+        if self.check_event(yaml.AliasEvent):
+            raise ValueError("it has aliases")
+        return super().compose_node(parent, index)
+
+
 def chapter_names(toc: Path | str) -> list[str]:
     """List the pages of a Jupyter Book 1's ``_toc.yml`` in its order, the root first, no suffix."""
     with reading(toc, "a table of contents of Jupyter Book 1"):
         try:
-            content = yaml.safe_load(Path(toc).read_text(encoding="utf-8"))
+            content = yaml.load(Path(toc).read_text(encoding="utf-8"), Loader=_Plain)
         except yaml.YAMLError as error:
             raise ValueError(str(error)) from error
         names = [content["root"], *_files_in(content)]

@@ -14,10 +14,11 @@ import pandas as pd
 
 from smugbook.notebooks import contents, run
 from smugbook.words.labels import METHOD_LABELS
+from smugbook.words.markup import in_markdown
 from smugbook.words.numbers import NO_BREAK
 from smuglib import provenance
 from smuglib.evaluation import records
-from smuglib.files import read_json, sha256
+from smuglib.files import read_json, sha256, text_sha256
 
 BOOK_PACKAGES = ("jupyter-book", "sphinx", "myst-nb", "papermill", "snakemake")
 """What the book is built with, beside what results depend on."""
@@ -62,7 +63,7 @@ def evaluations(folder: Path | str) -> pd.DataFrame:
     """List the records of a store, and whether each file is still what its evaluation wrote."""
     rows = {}
     for path, origin in _origins(folder, "records"):
-        digest = sha256(path.with_suffix(".csv"))
+        digest = text_sha256(path.with_suffix(".csv"))
         rows[_name(folder, path)] = {
             "rows": origin["rows"],
             "SHA-256": digest[:16],
@@ -138,7 +139,7 @@ def shared(
     same = [name for name in columns if name in table and table[name].nunique() == 1]
     values = [table[name].iloc[0] for name in same]
     told = [
-        ("" if value else "not ") + name if name == "unchanged" else f"{name} {value}"
+        ("" if value else "not ") + name if name == "unchanged" else f"{name} {in_markdown(value)}"
         for name, value in zip(same, values, strict=True)
     ]
     sentences = [f"In every row: {'; '.join(told)}."] if same else []

@@ -16,6 +16,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import yaml
 
@@ -174,7 +175,8 @@ class _References:
         target = self.built / f"{page}.html"
         if not target.is_file():
             return words
-        return f'<a href="{os.path.relpath(target, self.html)}{anchor}">{words}</a>'
+        address = quote(Path(os.path.relpath(target, self.html)).as_posix())
+        return f'<a href="{address}{anchor}">{words}</a>'
 
 
 def _renamed(text: str, labels: set[str], suffix: str) -> str:

@@ -9,6 +9,7 @@ import pandas as pd
 from smugbook.notebooks import contents
 from smugbook.notebooks.sweep import ERROR, Sweep
 from smugbook.pages import standalone
+from smugbook.words import markup
 from smuglib.files import write_text
 
 
@@ -32,16 +33,18 @@ def write(root: Path, sweep: Sweep, table: pd.DataFrame) -> tuple[Path, Path]:
 
 def markdown(table: pd.DataFrame, links: dict[str, str] | None = None) -> str:
     """Return a sweep's table in Markdown, four digits a number; links name a combination's page."""
-    lines = ["| " + " | ".join(["combination", *map(str, table.columns)]) + " |"]
+    heads = ["combination", *map(markup.in_markdown, table.columns)]
+    lines = ["| " + " | ".join(heads) + " |"]
     lines.append("|---" * (table.shape[1] + 1) + "|")
     for name, row in table.iterrows():
         page = (links or {}).get(str(name))
-        first = f"[{name}]({page})" if page else str(name)
+        words = markup.in_markdown(name)
+        first = f"[{words}]({page})" if page else words
         lines.append("| " + " | ".join([first, *map(_cell, row)]) + " |")
     return "\n".join(lines) + "\n"
 
 
 def _cell(value: object) -> str:
     if isinstance(value, str):
-        return f"`{value}`".replace("|", "\\|")
+        return markup.in_code(value)
     return "–" if pd.isna(value) else f"{value:.4g}"  # type: ignore[call-overload]

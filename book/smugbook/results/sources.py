@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import smuglib
-from smuglib.files import sha256, write_text
+from smuglib.files import sha256, text_sha256, write_text
 
 PACKAGES = {
     "smuglib": Path(smuglib.__file__).parent,
@@ -82,7 +82,7 @@ def write_manifest(output: Path | str, files: Iterable[Path | str]) -> None:
 
 
 def _hash_of(files: Mapping[str, Path]) -> str:
-    lines = sorted(f"{name} {sha256(path)}" for name, path in files.items())
+    lines = sorted(f"{name} {text_sha256(path)}" for name, path in files.items())
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 

@@ -79,8 +79,7 @@ class Store:
         if not label:
             return self
         folder = self.folder / "variants"
-        if Path(label).name != label or label == "..":
-            raise ValueError(f"a variant is named by its folder alone, got {label!r}")
+        files.plain_name("variant", label)
         known = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
         if label not in known and not missing_ok:
             raise FileNotFoundError(

@@ -23,8 +23,7 @@ def render_table(frame: pd.DataFrame, digits: int | Mapping[str, int] = 2) -> st
     A cell such as ``"33.71 (+0.08 [+0.01, +0.16])"`` has what is in brackets on a line of its own;
     no interval is broken. What stands between two pairs of asterisks is bold.
     """
-    cells = format_table(frame, digits).map(_marked).rename(index=_escaped, columns=_escaped)
-    return write_html(cells)
+    return write_html(_with_heads(format_table(frame, digits).map(_marked)))
 
 
 def render_narrow(frame: pd.DataFrame) -> str:
@@ -32,7 +31,7 @@ def render_narrow(frame: pd.DataFrame) -> str:
 
     Of two levels of the index the first one gives titles across the table.
     """
-    cells = frame.map(_stacked).rename(index=_escaped, columns=_escaped)
+    cells = _with_heads(frame.map(_stacked))
     titled = cells.index.nlevels > 1
     if titled:
         cells = cells.rename(index=lambda title: title and f"<em>{title}</em>", level=0)
@@ -111,8 +110,14 @@ def _corner(name: object) -> str:
     return "<td></td>" if name is None else f'<th scope="col">{name}</th>'
 
 
-def _escaped(head: object) -> str:
-    return markup.in_html(head)
+def _with_heads(cells: pd.DataFrame) -> pd.DataFrame:
+    """Write the heads of a table, and what they are called, as HTML."""
+
+    def called(name: object) -> str | None:
+        return None if name is None else markup.in_html(name)
+
+    written = cells.rename(index=markup.in_html, columns=markup.in_html)
+    return written.rename_axis(index=called, columns=called)
 
 
 def _marked(text: str) -> str:

@@ -86,3 +86,43 @@ def test_what_the_first_cells_refuse_is_refused_before_a_kernel_starts(chapter, 
 
 def test_sweeps_are_those_of_the_evaluation():
     assert ranges.SWEEPS == tuple(scenarios.AXES)
+
+
+OUT = ("..", "../x", "x/../../y", "/etc", "/")
+
+
+@pytest.mark.parametrize("value", [*OUT, "a/b", "a\\b", ".", "a\nb", "a\0b"])
+@pytest.mark.parametrize("name", ["variant", "jitters"])
+def test_a_variant_lies_in_no_other_folder(name, value):
+    with pytest.raises(ValueError, match=f"{name} must be the name of a file or folder alone, got"):
+        ranges.check({name: [value] if name == "jitters" else value})
+    ranges.check({"variant": "", "jitters": ["jitter=0.02", "..a", "<b>"]})
+
+
+@pytest.mark.parametrize("value", [*OUT, "", "."])
+@pytest.mark.parametrize("name", ["benchmark", "executed"])
+def test_no_path_leads_out_of_the_project(name, value):
+    with pytest.raises(ValueError, match=f"{name} must be the path of a folder in the project"):
+        ranges.check({name: value})
+
+
+def test_a_benchmark_that_is_not_there_is_refused():
+    for value in ("missing", "<script>", "a\0b"):
+        with pytest.raises(ValueError, match="benchmark must be 'shipped' or a folder in the proj"):
+            ranges.check({"benchmark": value})
+    ranges.check({"benchmark": "shipped"})
+    ranges.check({"benchmark": "book/shipped/default/benchmark"})
+
+
+FREE = {"benchmark", "executed", "jitters", "variant"}
+"""Texts that are no choice among names: each has a check of its own, and is escaped."""
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_no_other_text_is_free(name):
+    words = [
+        p.name for p in run.parameters(CHAPTERS[name]).values() if "str" in (p.kind, p.element)
+    ]
+    for free in set(words) - FREE - {"departures"}:
+        with pytest.raises(ValueError, match=f"{free} must be"):
+            ranges.check({free: "<b>"})

@@ -104,3 +104,15 @@ def test_a_manifest_lists_hashes(tmp_path, monkeypatch):
     with pytest.raises(FileNotFoundError):
         sources.write_manifest("other", ["missing"])
     assert not (tmp_path / "other").exists()
+
+
+def test_code_has_one_hash_whatever_its_newlines_are(tmp_path):
+    for name, newline in (("unix", "\n"), ("windows", "\r\n")):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "a.py").write_text("x = 1\ny = 2\n", encoding="utf-8", newline=newline)
+    found = {sources.library_hash(packages={"p": tmp_path / name}) for name in ("unix", "windows")}
+    assert (
+        len(found) == 1
+        and len({sources.folder_hash(tmp_path / n) for n in ("unix", "windows")}) == 1
+    )

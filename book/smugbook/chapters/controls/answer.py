@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 
 from smugbook.experiments.seeds import Changes, counts
 from smugbook.words.labels import SCENARIO_LABELS
+from smugbook.words.markup import in_markdown
 from smugbook.words.numbers import number, percent
 from smugbook.words.verdicts import format_interval, join_names
 from smuglib.evaluation import Interval
@@ -74,8 +75,8 @@ def jitter(gaps: Changes, seeds: Seeds, name: str) -> str:
     said = f"beyond what the seed changes: {_labels(larger)}" if larger else ""
     said = said or "all of it within what the seed changes"
     return (
-        f"- **Plain noise in training {verdict}.** {name}, which costs no more than MoDL, minus "
-        f"SMUG: {_spelled(gaps)}{f'; {said}' if seeds else ''}."
+        f"- **Plain noise in training {verdict}.** {in_markdown(name)}, which costs no more "
+        f"than MoDL, minus SMUG: {_spelled(gaps)}{f'; {said}' if seeds else ''}."
     )
 
 

@@ -6,6 +6,7 @@ import pandas as pd
 
 from smugbook.chapters.cost import peers
 from smugbook.chapters.cost.tables import significant
+from smugbook.words.markup import in_markdown
 
 TEN = "solve, 10 right-hand sides"
 
@@ -39,7 +40,7 @@ def _solves(frame: pd.DataFrame) -> str:
     verdict = "faster" if fewest > 1 else "not faster"
     return (
         f"**With the factors at hand, a solve is {verdict} than every peer's.** For ten noise "
-        f"samples of 128 × 128 pixels, the fastest Python peer ({name}) takes "
+        f"samples of 128 × 128 pixels, the fastest Python peer ({in_markdown(name)}) takes "
         f"{significant(python)} times as long, BART {significant(bart)} times."
     )
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from smugbook.chapters.cost import peers
+from smugbook.words.markup import in_markdown
 from smugbook.words.numbers import number
 from smugbook.words.verdicts import join_names
 
@@ -99,7 +100,8 @@ def growth(frame: pd.DataFrame) -> str:
             word = next(word for end, word in GROWTH if slope < end)
             words.setdefault(word, []).append(f"{column} ({number(slope)})")
         parts = [f"{word} in {join_names(names)}" for word, names in words.items()]
-        sentences.append(f"{str(kind)[0].upper()}{str(kind)[1:]}: {', '.join(parts)}.")
+        subject = in_markdown(f"{str(kind)[:1].upper()}{str(kind)[1:]}")
+        sentences.append(f"{subject}: {', '.join(parts)}.")
     return " ".join(sentences)
 
 
@@ -107,12 +109,14 @@ def memory(peaks: pd.DataFrame) -> str:
     """Say what checkpointing saves, and where the library uses more than the plain loop."""
     own, kept = peaks[peers.OWN], peaks[f"{peers.OWN}, checkpointed"]
     saved = [
-        f"{work}, {own[work]:.0f} to {kept[work]:.0f} MiB (1/{own[work] / kept[work]:.1f})"
+        in_markdown(work)
+        + f", {own[work]:.0f} to {kept[work]:.0f} MiB (1/{own[work] / kept[work]:.1f})"
         for work in peaks.index[own > kept]
     ]
     loop = peaks[peers.PEER_LOOP]
     more = [
-        f"{work} ({str(name).partition(', ')[2] or 'float32'}), {value:.0f} MiB against {base:.0f}"
+        in_markdown(f"{work} ({str(name).partition(', ')[2] or 'float32'})")
+        + f", {value:.0f} MiB against {base:.0f}"
         for work, base in loop.items()
         for name, value in peaks.loc[[work]].iloc[0].items()
         if value > base

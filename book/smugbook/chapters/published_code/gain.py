@@ -7,6 +7,7 @@ import pandas as pd
 from smugbook.chapters.published_code import names as published_code_names
 from smugbook.experiments.effects import SUMMARY
 from smugbook.words.labels import METHOD_LABELS
+from smugbook.words.markup import in_markdown
 from smugbook.words.numbers import NO_BREAK
 from smugbook.words.verdicts import format_interval
 from smuglib.evaluation.bootstrap import over_subjects
@@ -161,4 +162,4 @@ def told(row: pd.Series) -> str:
     """
     numbers = format_interval(row[["mean", "low", "high"]])
     where = f"σ = {row['training_sigma']:g}".replace(" ", NO_BREAK)
-    return f"{published_code_names.phrase(row['departure'])}: {numbers} at {where}"
+    return f"{in_markdown(published_code_names.phrase(row['departure']))}: {numbers} at {where}"

@@ -8,6 +8,7 @@ import pandas as pd
 
 from smugbook.profiles import Profile
 from smugbook.words.labels import SCENARIO_LABELS, VALUE_LABELS
+from smugbook.words.markup import in_markdown
 from smugbook.words.numbers import number, strength
 from smugbook.words.verdicts import choose_word, format_interval, join_names
 from smuglib.evaluation import PAIR, Interval
@@ -90,7 +91,7 @@ def dearest(found: pd.DataFrame, among: str) -> str:
 
 def called(point: pd.Series) -> str:
     """Name a row of `points` in a sentence."""
-    name = VALUE_LABELS["scenario"].get(str(point["scenario"]), str(point["scenario"]))
+    name = in_markdown(VALUE_LABELS["scenario"].get(point["scenario"], point["scenario"]))
     if point["setting"] == "–":
         return name
     if point["rung"] == "clean":

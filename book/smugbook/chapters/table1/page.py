@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from html import escape
 from typing import Any
 
 import pandas as pd
 
 from smugbook.tables.html import write_html
 from smugbook.words.labels import METHOD_LABELS, SCENARIO_LABELS
+from smugbook.words.markup import in_html
 from smugbook.words.numbers import NO_BREAK, number, signed, strength
 from smugbook.words.poster import POSTER, POSTER_CITATION
 from smugbook.words.verdicts import format_interval
@@ -44,16 +44,16 @@ def render_table1(
                 place = f"Pre-trained and smoothed with σ = {sigma:g}", METHOD_LABELS[method]
                 lines[place] = _cells(rows, scenarios, digits, changes=method != "modl")
     for method in POSTER:
-        place = escape(POSTER_CITATION), METHOD_LABELS[method]
+        place = in_html(POSTER_CITATION), METHOD_LABELS[method]
         lines[place] = _poster_cells(method, scenarios, metric)
     counts = summary.groupby("scenario")["n_slices"].max()
     heads = pd.Index([_heading(s, counts[s.name]) for s in scenarios], name="Method")
     cells = pd.DataFrame(list(lines.values()), pd.MultiIndex.from_tuples(lines), heads)
-    return write_html(cells, f'class="table1" aria-label="{escape(label)}"', titled=True)
+    return write_html(cells, f'class="table1" aria-label="{in_html(label)}"', titled=True)
 
 
 def _heading(scenario: Scenario, n_slices: int) -> str:
-    label = escape(SCENARIO_LABELS.get(scenario.name, scenario.name))
+    label = in_html(SCENARIO_LABELS.get(scenario.name, scenario.name))
     notes = [*_strength(scenario), f"{n_slices} slices"]
     return f"{label}<br><small>{'<br>'.join(notes)}</small>"
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import pandas as pd
 
 from smugbook.words.labels import METHOD_LABELS, SCENARIO_LABELS
+from smugbook.words.markup import in_markdown
 from smuglib.evaluation import Scenario, compare_methods, missing, select
 from smuglib.methods import METHODS
 
@@ -94,7 +95,8 @@ def settings(blocks: Mapping[float, pd.DataFrame], scenarios: Sequence[Scenario]
             f"projected gradient ascent of {_values(ascents['attack_steps'])} steps of ε/3 from a "
             f"random start, {_values(ascents['attack_restarts'])} run, last iterate"
         )
-        words.append(f"ascents in {', '.join(sorted(set(ascents['attack_precision'])))}")
+        precisions = map(in_markdown, sorted(set(ascents["attack_precision"])))
+        words.append(f"ascents in {', '.join(precisions)}")
     if samples:
         words.append(f"adaptive gradients averaged over {_values(samples)} fresh noise samples")
     return "; ".join(words) + "."

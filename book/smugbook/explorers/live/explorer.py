@@ -6,12 +6,12 @@ import math
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from html import escape
 from typing import Any, Generic
 
 import ipywidgets
 
 from smugbook.explorers.live.worker import Engine, Latest, Request, Result
+from smugbook.words.markup import in_html
 from smuglib.data.template import template
 
 STILL = (
@@ -108,7 +108,7 @@ class LiveExplorer(ABC, Generic[Request, Result]):
     def shown(self, result: Result, *, final: bool) -> None:
         """Show a result."""
         self.result = result
-        self.pictures.value = f"<p>{escape(self.described(result))}</p>{self.drawn(result)}"
+        self.pictures.value = f"<p>{in_html(self.described(result))}</p>{self.drawn(result)}"
         self._say("" if final else self.awaited(result))
 
     def failed(self, error: Exception) -> None:
@@ -140,7 +140,7 @@ class LiveExplorer(ABC, Generic[Request, Result]):
     def _say(self, text: str, *, alert: bool = False) -> None:
         style = ' style="color:#b00020;font-weight:bold"' if alert else ""
         role = "alert" if alert else "status"
-        self.message.value = f'<span role="{role}"{style}>{escape(text)}</span>'
+        self.message.value = f'<span role="{role}"{style}>{in_html(text)}</span>'
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
         self.wait(PATIENCE)

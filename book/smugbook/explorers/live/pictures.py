@@ -10,13 +10,14 @@ import base64
 import io
 import math
 from collections.abc import Mapping, Sequence
-from html import escape
 from typing import Any
 
 import matplotlib
 import numpy as np
 from PIL import Image
 from torch import Tensor
+
+from smugbook.words.markup import in_html
 
 Pixels = np.ndarray[Any, np.dtype[np.uint8]]
 
@@ -63,7 +64,7 @@ def magnification(largest: float, peak: float) -> int:
 def panel(title: str, pixels: Pixels, *, alt: str, note: str = "") -> str:
     """Return an image with its title and a note, as HTML."""
     image = (
-        f'<img {AS_IT_IS} src="{_png(pixels)}" alt="{escape(alt)}" '
+        f'<img {AS_IT_IS} src="{_png(pixels)}" alt="{in_html(alt)}" '
         f'style="display:block;width:{PANEL};image-rendering:pixelated">'
     )
     return _figure(title, image, note)
@@ -75,7 +76,7 @@ def scale(low: str, high: str, *, colour: bool = False) -> str:
     source = _png(_COLOURS[levels] if colour else levels)
     bar = f'<img {AS_IT_IS} src="{source}" alt="scale of levels" '
     bar += 'style="width:6em;height:.8em;margin:0 .5em;vertical-align:middle">'
-    return f"<span>{escape(low)}{bar}{escape(high)}</span>"
+    return f"<span>{in_html(low)}{bar}{in_html(high)}</span>"
 
 
 def row(*parts: str) -> str:
@@ -120,7 +121,7 @@ def _axes(drawn: str, x: Sequence[float], decades: float, x_label: str, alt: str
     labels = [_text(40, bottom + 13, f"{x[0]:g}"), _text(340, bottom + 13, f"{x[-1]:g}", "end")]
     labels.append(_text(190, bottom + 13, x_label, "middle"))
     return (
-        f'<svg viewBox="0 0 350 {bottom + 62}" role="img" aria-label="{escape(alt)}" '
+        f'<svg viewBox="0 0 350 {bottom + 62}" role="img" aria-label="{in_html(alt)}" '
         f'style="width:26em;max-width:100%">{"".join(ticks)}{"".join(labels)}{drawn}</svg>'
     )
 
@@ -128,14 +129,14 @@ def _axes(drawn: str, x: Sequence[float], decades: float, x_label: str, alt: str
 def _text(x: float, y: float, text: str, anchor: str = "start") -> str:
     return (
         f'<text x="{x}" y="{y}" font-size="10" fill="currentColor" text-anchor="{anchor}">'
-        f"{escape(text)}</text>"
+        f"{in_html(text)}</text>"
     )
 
 
 def _figure(title: str, content: str, note: str) -> str:
     # No <figure>: a page's theme has its own margins and colours for those.
-    below = f'<div style="white-space:pre-line">{escape(note)}</div>'
-    return f"<div><div><b>{escape(title)}</b></div>{content}{below}</div>"
+    below = f'<div style="white-space:pre-line">{in_html(note)}</div>'
+    return f"<div><div><b>{in_html(title)}</b></div>{content}{below}</div>"
 
 
 def _png(pixels: Pixels) -> str:

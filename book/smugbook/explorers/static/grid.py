@@ -216,8 +216,7 @@ def read(path: Path | str) -> Explorer:
     written = records.read_provenance(path)
     with files.reading(path.with_suffix(".json"), "what describes an explorer"):
         for name, expected in written["images"].items():
-            if Path(name).name != name:
-                raise ValueError(f"the image {name!r} lies in another folder")
+            files.plain_name("image", name)
             if files.sha256(path.with_name(name)) != expected:
                 raise files.UnreadableFileError(
                     path.with_name(name), f"it is not the image written with {path}"

@@ -7,7 +7,6 @@ the controls. Numbers are written once, here, so that page and records cannot di
 from __future__ import annotations
 
 import json
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ from smugbook.explorers.static import sprites
 from smugbook.explorers.static.grid import KINDS, VIEWS, Explorer
 from smugbook.notebooks.run import IMAGES
 from smugbook.words.labels import METHOD_LABELS, SCENARIO_LABELS
+from smugbook.words.markup import in_html
 from smuglib import checks, files
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ def _form(data: dict[str, Any], first: dict[str, Any]) -> str:
 def _radios(name: str, legend: str, labels: dict[str, str], chosen: str) -> str:
     buttons = [
         f'<label><input type="radio" name="{name}" value="{value}"'
-        f"{' checked' if value == chosen else ''}> {escape(label)}</label>"
+        f"{' checked' if value == chosen else ''}> {in_html(label)}</label>"
         for value, label in labels.items()
     ]
     return f"<fieldset><legend>{legend}</legend>{' '.join(buttons)}</fieldset>"
@@ -138,9 +138,9 @@ def _slider(name: str, label: str, stops: list[str], position: int) -> str:
     key = f"explorer-{name}"
     return (
         f'<div class="slider"><label for="{key}">{label}</label>'
-        f'<output for="{key}">{escape(stops[position])}</output>'
+        f'<output for="{key}">{in_html(stops[position])}</output>'
         f'<input type="range" id="{key}" name="{name}" min="0" max="{len(stops) - 1}" step="1"'
-        f' value="{position}" aria-valuetext="{escape(stops[position])}"></div>'
+        f' value="{position}" aria-valuetext="{in_html(stops[position])}"></div>'
     )
 
 
@@ -162,7 +162,7 @@ def _panels(
     def panel(file: str, label: str, place: dict[str, int], kind: str = "") -> str:
         style = "; ".join(f"--{key}: {value}" for key, value in place.items())
         return (
-            f'<div class="panel" role="img" aria-label="{escape(label)}"{kind} style="{style}; '
+            f'<div class="panel" role="img" aria-label="{in_html(label)}"{kind} style="{style}; '
             f"aspect-ratio: {width} / {height}; background-image: url('{file}')\"></div>"
         )
 
@@ -177,7 +177,7 @@ def _panels(
         bar = f'{scale}<div class="ends">{ends}</div>' if kind == "error" else ""
         figures.append(f"{drawn}<figcaption>{caption}{bar}</figcaption>")
     drawn = f"<figure>{'</figure><figure>'.join(figures)}</figure>"
-    return f'<div class="panels">{drawn}<p role="status">{escape(shown)}</p></div>'
+    return f'<div class="panels">{drawn}<p role="status">{in_html(shown)}</p></div>'
 
 
 def _table(data: dict[str, Any], method: str, rate: int, column: int) -> str:
@@ -186,7 +186,7 @@ def _table(data: dict[str, Any], method: str, rate: int, column: int) -> str:
         psnr, ssim = data["scores"][name][rate][column]
         current = ' aria-current="true"' if name == method else ""
         lines.append(
-            f'<tr data-method="{name}"{current}><th scope="row">{escape(label)}</th>'
+            f'<tr data-method="{name}"{current}><th scope="row">{in_html(label)}</th>'
             f'<td data-score="psnr">{psnr}</td><td data-score="ssim">{ssim}</td></tr>'
         )
     return (

@@ -5,6 +5,7 @@ Files are lossless WebP, so a cell says what was computed to half a `STEP` of it
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,9 @@ Sheet = np.ndarray[Any, np.dtype[np.uint8]]
 
 STEP = 3
 """Levels are multiples of it; 86 are as many as an eye tells apart, and files shrink by a third."""
+
+LARGEST = 2**24
+"""Most pixels of a file: three times those of the largest profile."""
 
 COLOURS: Sheet = np.round(matplotlib.colormaps["inferno"](np.arange(256))[:, :3] * 255).astype(
     np.uint8
@@ -42,8 +46,8 @@ def write(path: Path | str, sheet: Sheet, *, coloured: bool) -> None:
 
 def read(path: Path | str, *, coloured: bool) -> Sheet:
     """Read the levels that `write` wrote."""
-    with reading(path, "an image of the explorer"), Image.open(path) as file:
-        pixels = np.asarray(file.convert("RGB"))
+    with reading(path, "an image of the explorer"):
+        pixels = _pixels(path)
     if not coloured:
         return pixels[..., 0].copy()
     codes = _codes(pixels)
@@ -56,7 +60,19 @@ def read(path: Path | str, *, coloured: bool) -> Sheet:
     return found
 
 
-def _codes(colours: Sheet) -> np.ndarray[Any, np.dtype[np.int64]]:
+def _pixels(path: Path | str) -> Sheet:
+    """Read the colours of a file's pixels, after a look at how many it claims."""
+    try:
+        with warnings.catch_warnings(action="ignore"), Image.open(path, formats=["WEBP"]) as file:
+            if file.width * file.height > LARGEST:
+                raise ValueError(f"it has more than {LARGEST} pixels")
+            return np.asarray(file.convert("RGB"))
+    except Image.DecompressionBombError as error:
+        raise ValueError(str(error)) from error
+
+
+def _codes(colours: Sheet) -> np.ndarray[Any, np.dtype[np.uint32]]:
     """Return one number per colour."""
-    codes: np.ndarray[Any, np.dtype[np.int64]] = colours.astype(np.int64) @ (65536, 256, 1)
+    red, green, blue = np.moveaxis(colours.astype(np.uint32), -1, 0)
+    codes: np.ndarray[Any, np.dtype[np.uint32]] = (red << 16) | (green << 8) | blue
     return codes
