@@ -33,7 +33,7 @@ def write(
     return path
 
 
-def read(folder: Path | str) -> pd.DataFrame:
+def read_benchmark(folder: Path | str) -> pd.DataFrame:
     """Read and check what `write` wrote."""
     path = Path(folder) / FILE_NAME
     if not path.is_file():

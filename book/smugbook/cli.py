@@ -255,7 +255,7 @@ def _assemble(options: argparse.Namespace) -> None:
     pages = {name: Path(path) for name, path in options.pages}
     assembly.assemble(project_root(), options.output, pages)
     if options.card is not None:
-        card.write(grid.read(options.card), options.output / assembly.CARD)
+        card.write(grid.read_explorer(options.card), options.output / assembly.CARD)
 
 
 def _manifest(options: argparse.Namespace) -> None:

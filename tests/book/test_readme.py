@@ -29,7 +29,7 @@ def test_the_readme_holds_the_table_of_the_shipped_records():
 
 
 def test_the_readme_s_ratios_are_those_of_the_shipped_benchmark():
-    frame = report.read(SHIPPED.folder / "benchmark")
+    frame = report.read_benchmark(SHIPPED.folder / "benchmark")
     ten = "solve, 10 right-hand sides"
     python = peers.fastest(frame, ten, 128, ("deepinv", "sigpy"))[1]
     bart = peers.fastest(frame, ten, 128, ("BART",))[1]
@@ -51,7 +51,7 @@ def test_shipped_records_are_of_the_shipped_weights(method, sigma):
 def test_shipped_measurements_are_of_the_shipped_weights_and_enough_subjects(study):
     methods = [m for m in METHODS if SHIPPED.measurements(study, m, SIGMAS[0]).is_file()]
     assert {"modl", "smug"} <= set(methods)
-    frame, _ = experiments_study.read(study, SHIPPED, methods, SIGMAS[0])
+    frame, _ = experiments_study.read_study(study, SHIPPED, methods, SIGMAS[0])
     for method in methods:
         provenance = records.read_provenance(SHIPPED.measurements(study, method, SIGMAS[0]))
         assert provenance["weights_sha256"] == sha256(SHIPPED.weights(method, SIGMAS[0]))

@@ -25,7 +25,7 @@ def test_every_section_runs_from_the_command_line(monkeypatch, tmp_path, capsys)
     printed = capsys.readouterr().out
     assert f"cpu, {threads} threads" in printed and "a peer: not installed" in printed
     assert "48 x 32" not in printed
-    frame = report.read(tmp_path)
+    frame = report.read_benchmark(tmp_path)
     assert list(frame["section"].unique()) == list(command.SECTIONS)
     steps = set(command.QUICK)
     assert steps | {"transfer attack step"} <= set(frame["work"])
@@ -36,7 +36,7 @@ def test_sections_can_be_chosen(monkeypatch, tmp_path):
     monkeypatch.setattr(solves, "SIZES", ((32, 32, 3),))
     monkeypatch.setattr(peers, "find", lambda device: ({}, []))
     command.main(["--quick", "--only", "solves", "--device", "cpu", "--output", str(tmp_path)])
-    assert set(report.read(tmp_path)["section"]) == {"solves"}
+    assert set(report.read_benchmark(tmp_path)["section"]) == {"solves"}
 
 
 def test_an_unknown_section_is_refused():

@@ -39,7 +39,7 @@ def written(tmp_path):
 
 
 def test_records_come_back_as_written(written):
-    frame = report.read(written)
+    frame = report.read_benchmark(written)
     assert list(frame.columns) == list(COLUMNS)
     ours, theirs, memory = frame.itertuples()
     assert (ours.height, ours.width, ours.coils, ours.samples, ours.steps) == (32, 48, 3, 10, 0)
@@ -63,14 +63,14 @@ def test_the_provenance_names_versions_and_processor(written):
 
 def test_a_missing_benchmark_names_the_command_that_makes_it(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"python -m smugbench --output"):
-        report.read(tmp_path)
+        report.read_benchmark(tmp_path)
 
 
 def test_an_edited_benchmark_is_refused(written):
     path = written / report.FILE_NAME
     path.write_text(path.read_text().replace("theirs", "others"))
     with pytest.raises(ValueError, match="truncated or edited"):
-        report.read(written)
+        report.read_benchmark(written)
 
 
 def test_the_table_shows_what_was_measured():

@@ -85,7 +85,7 @@ def _records(path: Path, _rng: random.Random) -> None:
 
 
 def _read_records(path: Path) -> object:
-    return report.read(path.parent).to_csv(index=False)
+    return report.read_benchmark(path.parent).to_csv(index=False)
 
 
 def _read_provenance(path: Path) -> object:
@@ -106,7 +106,7 @@ def _notebook(path: Path, _rng: random.Random) -> None:
 
 def _read_notebook(path: Path) -> object:
     notebooks.code_hash(path), key_numbers.minutes(path)
-    return list(key_numbers.read(path).values()) and None
+    return list(key_numbers.read_key_numbers(path).values()) and None
 
 
 def _toc(path: Path, _rng: random.Random) -> None:

@@ -123,7 +123,7 @@ def controls_of(profile: Profile) -> tuple[Control, ...]:
     )  # fmt: skip
 
 
-def read(store: Store, control: Control) -> pd.DataFrame | None:
+def read_control(store: Store, control: Control) -> pd.DataFrame | None:
     """Read the records of a control."""
     variant = store.named_variant(control.label, missing_ok=True)
     path = variant.records(control.method, control.sigma)

@@ -138,7 +138,7 @@ class Run:
         return self.path
 
 
-def read(
+def read_study(
     name: str, store: Store, methods: Sequence[str], sigma: float
 ) -> tuple[pd.DataFrame, Study]:
     """Read the measurements of several methods.

@@ -32,7 +32,7 @@ def find(root: Path | str, name: str) -> Path:
 
 def title(path: Path | str) -> str:
     """Return the first heading of a notebook, or its file's name if it has none."""
-    for cell in run.read(path)["cells"]:
+    for cell in run.read_notebook(path)["cells"]:
         if cell["cell_type"] == "markdown":
             found = re.search(r"^# +(.+)$", run.source(cell), re.MULTILINE)
             if found:

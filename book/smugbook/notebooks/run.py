@@ -36,7 +36,7 @@ STILLBORN = ("Kernel didn't respond", "Kernel died before replying")
 """How such a failure begins."""
 
 
-def read(path: Path | str) -> dict[str, Any]:
+def read_notebook(path: Path | str) -> dict[str, Any]:
     """Read a notebook's JSON."""
     path = Path(path)
     if not path.exists():
@@ -76,7 +76,7 @@ def source(cell: Mapping[str, Any]) -> str:
 
 def code_hash(path: Path | str) -> str:
     """Hash the code cells of a notebook, not its prose, metadata or outputs."""
-    code = [source(cell) for cell in read(path)["cells"] if cell["cell_type"] == "code"]
+    code = [source(cell) for cell in read_notebook(path)["cells"] if cell["cell_type"] == "code"]
     return hashlib.sha256(json.dumps(code).encode()).hexdigest()
 
 
@@ -84,7 +84,7 @@ def parameters(path: Path | str) -> dict[str, Parameter]:
     """List the parameters of a notebook, from the one cell tagged ``parameters``."""
     cells = [
         cell
-        for cell in read(path)["cells"]
+        for cell in read_notebook(path)["cells"]
         if cell["cell_type"] == "code" and "parameters" in cell["metadata"].get("tags", [])
     ]
     if len(cells) != 1:
@@ -124,7 +124,9 @@ def check_output(path: Path | str, output: Path | str) -> None:
     path, output = Path(path), Path(output)
     if output.suffix != ".ipynb" or output.resolve() == path.resolve():
         raise ValueError(f"output must be another file ending in .ipynb, got {output}")
-    if output.is_dir() or (output.exists() and "papermill" not in read(output)["metadata"]):
+    if output.is_dir() or (
+        output.exists() and "papermill" not in read_notebook(output)["metadata"]
+    ):
         raise ValueError(f"{output} exists and is no executed notebook: choose another output")
 
 

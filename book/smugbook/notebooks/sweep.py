@@ -106,7 +106,10 @@ def gather(sweep: Sweep, planned: dict[str, dict[str, Any]]) -> pd.DataFrame:
         row: dict[str, Any] = {key: combinations.written(value) for key, value in values.items()}
         if sweep.is_done(name, values):
             executed = sweep.notebook(name)
-            row |= {**key_numbers.read(executed), "minutes": key_numbers.minutes(executed)}
+            row |= {
+                **key_numbers.read_key_numbers(executed),
+                "minutes": key_numbers.minutes(executed),
+            }
         else:
             row[ERROR] = _last_words(sweep.folder / f"{name}.log")
         rows.append(row)

@@ -92,7 +92,7 @@ def with_prose(source: Path | str, executed: Path | str) -> dict[str, Any]:
 
     A cell of injected parameters stays, where there is one.
     """
-    written, ran = run.read(source), run.read(executed)
+    written, ran = run.read_notebook(source), run.read_notebook(executed)
     outputs = [cell for cell in ran["cells"] if cell["cell_type"] == "code"]
     cells: list[dict[str, Any]] = []
     for cell in written["cells"]:

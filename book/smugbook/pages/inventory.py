@@ -83,7 +83,7 @@ def executions(paths: Iterable[Path | str]) -> pd.DataFrame:
     """List executed notebooks, with the time that each took."""
     rows = {}
     for path in paths:
-        ran = run.read(path)["metadata"].get("papermill", {})
+        ran = run.read_notebook(path)["metadata"].get("papermill", {})
         duration, start = ran.get("duration"), str(ran.get("start_time", ""))
         rows[contents.title(path)] = {
             "minutes": math.nan if duration is None else round(duration / 60, 2),

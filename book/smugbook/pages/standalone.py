@@ -85,7 +85,7 @@ def _gather(
         write_text(source / f"{name}.md", reference.outwards(text, _text_labels(text)))
     for number, (name, path) in enumerate(executed.items()):
         suffix = f"-{number}" if len(executed) > 1 else ""
-        content = reference.notebook(run.read(path), suffix)
+        content = reference.notebook(run.read_notebook(path), suffix)
         assembly.copy_images(content, root, source)
         write_text(source / f"{name}.ipynb", json.dumps(content))
     return names[0]
@@ -128,7 +128,7 @@ class _References:
         self.homes: dict[str, str] = {}
         for path in contents.by_name(root).values():
             self.titles[path.stem] = contents.title(path)
-            self.homes |= dict.fromkeys(_labels(run.read(path)), path.stem)
+            self.homes |= dict.fromkeys(_labels(run.read_notebook(path)), path.stem)
         for path in root.glob("book/*.md"):
             text = path.read_text(encoding="utf-8")
             self.titles[path.stem] = text.partition("\n")[0].lstrip("# ")

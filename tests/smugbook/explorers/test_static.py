@@ -71,7 +71,7 @@ def test_every_combination_has_one_record_and_no_two_cells_are_alike(computed):
 def test_what_is_written_is_read_again(computed, tmp_path):
     path = tmp_path / "explorer.csv"
     grid.write(computed, path, {"profile": "tiny"})
-    found = grid.read(path)
+    found = grid.read_explorer(path)
     assert found.grid == GRID
     assert found.sheets.keys() == computed.sheets.keys()
     assert all(np.array_equal(found.sheets[name], computed.sheets[name]) for name in found.sheets)
@@ -84,20 +84,20 @@ def test_an_image_of_another_computation_is_refused(computed, tmp_path):
     image = tmp_path / "modl_image.webp"
     sprites.write(image, 255 - computed.sheets["modl_image"], coloured=False)
     with pytest.raises(ValueError, match=r"modl_image.webp is not the image written with"):
-        grid.read(path)
+        grid.read_explorer(path)
 
 
 @pytest.mark.parametrize("coloured", [False, True])
 def test_all_levels_survive_a_file(tmp_path, coloured):
     sheet = np.arange(256, dtype=np.uint8).reshape(8, 32)
     sprites.write(tmp_path / "a.webp", sheet, coloured=coloured)
-    assert np.array_equal(sprites.read(tmp_path / "a.webp", coloured=coloured), sheet)
+    assert np.array_equal(sprites.read_sheet(tmp_path / "a.webp", coloured=coloured), sheet)
 
 
 def test_foreign_colours_are_refused(tmp_path):
     sprites.write(tmp_path / "a.webp", np.full((4, 4), 90, np.uint8), coloured=False)
     with pytest.raises(ValueError, match="other colours"):
-        sprites.read(tmp_path / "a.webp", coloured=True)
+        sprites.read_sheet(tmp_path / "a.webp", coloured=True)
 
 
 def test_levels_end_at_their_limit():
@@ -191,7 +191,7 @@ def test_the_card_shows_images_and_numbers_of_the_records(computed, tmp_path):
 
 @pytest.fixture(scope="module")
 def shipped():
-    return grid.read(SHIPPED.explorer(0.05))
+    return grid.read_explorer(SHIPPED.explorer(0.05))
 
 
 def test_the_shipped_explorer_is_of_the_shipped_weights_and_small(shipped):

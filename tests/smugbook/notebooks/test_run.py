@@ -348,5 +348,7 @@ def test_a_kernel_that_never_starts_is_an_error(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("path", contents.by_name(ROOT).values(), ids=lambda path: path.stem)
 def test_papermill_s_own_parser_is_not_led_astray_by_a_comment(path):
-    cell = next(c for c in run.read(path)["cells"] if "parameters" in c["metadata"].get("tags", []))
+    cell = next(
+        c for c in run.read_notebook(path)["cells"] if "parameters" in c["metadata"].get("tags", [])
+    )
     assert not [line for line in run.source(cell).splitlines() if "=" in line.partition("  # ")[2]]

@@ -73,7 +73,7 @@ def test_what_was_recorded_is_read(tmp_path, shown):
         key_numbers.record(f"v{value}", value)
     contents = [tuple(content[key_numbers.MIME].values()) for content in shown]
     path = executed(tmp_path / "a.ipynb", ("PSNR", 1.5, "dB"), ("PSNR", 2.5, "dB"), *contents)
-    found = key_numbers.read(path)
+    found = key_numbers.read_key_numbers(path)
     assert list(found) == ["PSNR (dB)", "vinf", "vnan"]
     assert found["PSNR (dB)"] == 2.5 and found["vinf"] == math.inf and math.isnan(found["vnan"])
 

@@ -102,7 +102,7 @@ def test_one_thread_is_one():
 
 def test_times_of_chapters_come_from_their_execution(tmp_path):
     timed = executed(tmp_path / "a.ipynb", duration=90)
-    content = run.read(timed)
+    content = run.read_notebook(timed)
     content["metadata"]["papermill"]["start_time"] = "2026-01-02T03:04:05.678"
     timed.write_text(json.dumps(content))
     table = inventory.executions([timed])

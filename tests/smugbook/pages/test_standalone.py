@@ -42,7 +42,7 @@ def source(monkeypatch):
 
     def collect(folder):
         for path in folder.glob("*.ipynb"):
-            found[path.stem] = run.read(path)
+            found[path.stem] = run.read_notebook(path)
         found["toc"] = (folder / "_toc.yml").read_text()
         return folder
 

@@ -209,7 +209,7 @@ def write(explorer: Explorer, path: Path | str, described: Mapping[str, Any]) ->
     scores.write(path, rows, {**described, **written})
 
 
-def read(path: Path | str) -> Explorer:
+def read_explorer(path: Path | str) -> Explorer:
     """Read what `write` wrote."""
     path = Path(path)
     frame = scores.read(path)
@@ -223,7 +223,7 @@ def read(path: Path | str) -> Explorer:
                     path.with_name(name), f"it is not the image written with {path}"
                 )
         sheets = {
-            Path(name).stem: sprites.read(
+            Path(name).stem: sprites.read_sheet(
                 path.with_name(name), coloured=name.endswith("_error.webp")
             )
             for name in written["images"]

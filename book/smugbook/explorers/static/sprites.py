@@ -40,7 +40,7 @@ def write(path: Path | str, sheet: Sheet, *, coloured: bool) -> None:
         Image.fromarray(pixels).save(temporary, lossless=True, quality=80, method=4)
 
 
-def read(path: Path | str, *, coloured: bool) -> Sheet:
+def read_sheet(path: Path | str, *, coloured: bool) -> Sheet:
     """Read the levels that `write` wrote."""
     with reading(path, "an image of the explorer"), Image.open(path) as file:
         pixels = np.asarray(file.convert("RGB"))
