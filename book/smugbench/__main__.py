@@ -91,7 +91,7 @@ def main(arguments: list[str] | None = None) -> None:
             rows += more
             notes += remarks
     versions = {name: peer.version for name, peer in found.items()}
-    path = report.write(options.output, rows, device=device, peers=versions, notes=notes)
+    path = report.write_benchmark(options.output, rows, device=device, peers=versions, notes=notes)
     print(f"\n{len(rows)} rows in {path}")
 
 

@@ -18,7 +18,7 @@ from smuglib.files import UnreadableFileError
 FILE_NAME = "benchmark.csv"
 
 
-def write(
+def write_benchmark(
     folder: Path | str,
     costs: Iterable[Cost],
     *,
@@ -34,7 +34,7 @@ def write(
 
 
 def read_benchmark(folder: Path | str) -> pd.DataFrame:
-    """Read and check what `write` wrote."""
+    """Read and check what `write_benchmark` wrote."""
     path = Path(folder) / FILE_NAME
     if not path.is_file():
         raise FileNotFoundError(

@@ -148,7 +148,7 @@ def _sweep(options: argparse.Namespace) -> None:
         return
     # Deferred: a refused value need not wait for pandas.
     from smugbook.notebooks import sweep
-    from smugbook.pages.sweep import markdown, write
+    from smugbook.pages.sweep import markdown, write_sweep
     from smugbook.results import sources
 
     shipped = [root / folder / "shipped" for folder in ("smuglib", "book")]
@@ -159,7 +159,7 @@ def _sweep(options: argparse.Namespace) -> None:
     with processes.alone(folder / "sweep", f"a sweep of {options.name}"):
         done = sweep.run(root, path, planned, code=code, n_jobs=options.jobs)
         table = sweep.gather(done, planned)
-        files = write(root, done, table)
+        files = write_sweep(root, done, table)
     print(markdown(table), *files, sep="\n")
     failed = int(table[sweep.ERROR].notna().sum()) if sweep.ERROR in table else 0
     if failed:
@@ -239,7 +239,7 @@ def _explorer(options: argparse.Namespace) -> None:
         progress=not options.quiet,
     )
     path = Store.open(options.profile, "build").explorer(options.sigma)
-    grid.write(found, path, {"profile": options.profile, **provenance.describe(device)})
+    grid.write_explorer(found, path, {"profile": options.profile, **provenance.describe(device)})
     print(path)
 
 
@@ -255,7 +255,7 @@ def _assemble(options: argparse.Namespace) -> None:
     pages = {name: Path(path) for name, path in options.pages}
     assembly.assemble(project_root(), options.output, pages)
     if options.card is not None:
-        card.write(grid.read_explorer(options.card), options.output / assembly.CARD)
+        card.write_card(grid.read_explorer(options.card), options.output / assembly.CARD)
 
 
 def _manifest(options: argparse.Namespace) -> None:

@@ -34,7 +34,7 @@ def rows():
 
 @pytest.fixture
 def written(tmp_path):
-    report.write(tmp_path, rows(), device=CPU, peers={"peer": "1.0"}, notes=["a note"])
+    report.write_benchmark(tmp_path, rows(), device=CPU, peers={"peer": "1.0"}, notes=["a note"])
     return tmp_path
 
 

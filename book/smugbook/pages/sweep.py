@@ -12,7 +12,7 @@ from smugbook.pages import standalone
 from smuglib.files import write_text
 
 
-def write(root: Path, sweep: Sweep, table: pd.DataFrame) -> tuple[Path, Path]:
+def write_sweep(root: Path, sweep: Sweep, table: pd.DataFrame) -> tuple[Path, Path]:
     """Write what `smugbook.notebooks.sweep.gather` found as CSV, Markdown and a page."""
     folder = sweep.folder
     csv = folder / "table.csv"

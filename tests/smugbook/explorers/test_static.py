@@ -70,7 +70,7 @@ def test_every_combination_has_one_record_and_no_two_cells_are_alike(computed):
 
 def test_what_is_written_is_read_again(computed, tmp_path):
     path = tmp_path / "explorer.csv"
-    grid.write(computed, path, {"profile": "tiny"})
+    grid.write_explorer(computed, path, {"profile": "tiny"})
     found = grid.read_explorer(path)
     assert found.grid == GRID
     assert found.sheets.keys() == computed.sheets.keys()
@@ -80,9 +80,9 @@ def test_what_is_written_is_read_again(computed, tmp_path):
 
 def test_an_image_of_another_computation_is_refused(computed, tmp_path):
     path = tmp_path / "explorer.csv"
-    grid.write(computed, path, {})
+    grid.write_explorer(computed, path, {})
     image = tmp_path / "modl_image.webp"
-    sprites.write(image, 255 - computed.sheets["modl_image"], coloured=False)
+    sprites.write_sheet(image, 255 - computed.sheets["modl_image"], coloured=False)
     with pytest.raises(ValueError, match=r"modl_image.webp is not the image written with"):
         grid.read_explorer(path)
 
@@ -90,12 +90,12 @@ def test_an_image_of_another_computation_is_refused(computed, tmp_path):
 @pytest.mark.parametrize("coloured", [False, True])
 def test_all_levels_survive_a_file(tmp_path, coloured):
     sheet = np.arange(256, dtype=np.uint8).reshape(8, 32)
-    sprites.write(tmp_path / "a.webp", sheet, coloured=coloured)
+    sprites.write_sheet(tmp_path / "a.webp", sheet, coloured=coloured)
     assert np.array_equal(sprites.read_sheet(tmp_path / "a.webp", coloured=coloured), sheet)
 
 
 def test_foreign_colours_are_refused(tmp_path):
-    sprites.write(tmp_path / "a.webp", np.full((4, 4), 90, np.uint8), coloured=False)
+    sprites.write_sheet(tmp_path / "a.webp", np.full((4, 4), 90, np.uint8), coloured=False)
     with pytest.raises(ValueError, match="other colours"):
         sprites.read_sheet(tmp_path / "a.webp", coloured=True)
 
@@ -150,7 +150,7 @@ def test_a_state_outside_the_grid_is_refused(computed, wrong):
 
 def test_an_output_tells_which_images_its_page_needs(computed, tmp_path):
     path = tmp_path / "explorer.csv"
-    grid.write(computed, path, {})
+    grid.write_explorer(computed, path, {})
     first = {"method": "modl", "view": "clean", "epsilon": 0, "rate": 0}
     html, metadata = page.show(computed, path, **first)._repr_html_()
     output = {"metadata": {"text/html": metadata}}
@@ -182,7 +182,7 @@ def test_the_card_shows_images_and_numbers_of_the_records(computed, tmp_path):
         image = shown.cell(method, "image", 1, state)
         assert np.array_equal(ax.images[0].get_array(), image)
         assert ax.texts[0].get_text() == f"{shown.row(method, 1, state)['psnr']:.1f} dB"
-    card.write(shown, tmp_path / "card.png")
+    card.write_card(shown, tmp_path / "card.png")
     with Image.open(tmp_path / "card.png") as drawn:
         assert drawn.size == card.SIZE
     with pytest.raises(ValueError, match="0 records of smug"):

@@ -1,9 +1,10 @@
 """Data of the book's static explorer: one test slice, every method, over ε and sampling rate.
 
 A page without a kernel can only show what was computed before. `compute` puts one slice through
-every combination of a `Grid`; `write` keeps the numbers as records, and the reconstructions and
-error maps as sheets of small images, one row per sampling rate and one column per state of the
-input: clean, then random noise and then the attack, each in the order of the strengths.
+every combination of a `Grid`; `write_explorer` keeps the numbers as records, and the
+reconstructions and error maps as sheets of small images, one row per sampling rate and one column
+per state of the input: clean, then random noise and then the attack, each in the order of the
+strengths.
 """
 
 from __future__ import annotations
@@ -194,12 +195,12 @@ def _levels(x: Tensor, target: Tensor, error_limit: float) -> tuple[Sheet, Sheet
     return sprites.levels(image, peak), sprites.levels(error, error_limit * peak)
 
 
-def write(explorer: Explorer, path: Path | str, described: Mapping[str, Any]) -> None:
+def write_explorer(explorer: Explorer, path: Path | str, described: Mapping[str, Any]) -> None:
     """Write the records, their provenance and the sheets of an explorer."""
     path = Path(path)
     images = {name: path.with_name(f"{name}.webp") for name in explorer.sheets}
     for name, file in images.items():
-        sprites.write(file, explorer.sheets[name], coloured=name.endswith("_error"))
+        sprites.write_sheet(file, explorer.sheets[name], coloured=name.endswith("_error"))
     written = {
         "grid": asdict(explorer.grid),
         "images": {file.name: files.sha256(file) for file in images.values()},
@@ -210,7 +211,7 @@ def write(explorer: Explorer, path: Path | str, described: Mapping[str, Any]) ->
 
 
 def read_explorer(path: Path | str) -> Explorer:
-    """Read what `write` wrote."""
+    """Read what `write_explorer` wrote."""
     path = Path(path)
     frame = scores.read(path)
     written = records.read_provenance(path)

@@ -33,7 +33,7 @@ def levels(values: np.ndarray[Any, Any], limit: float) -> Sheet:
     return scaled
 
 
-def write(path: Path | str, sheet: Sheet, *, coloured: bool) -> None:
+def write_sheet(path: Path | str, sheet: Sheet, *, coloured: bool) -> None:
     """Write levels to an image file, whole or not at all."""
     pixels = COLOURS[sheet] if coloured else np.repeat(sheet[..., None], 3, axis=-1)
     with replacing(path) as temporary:
@@ -41,7 +41,7 @@ def write(path: Path | str, sheet: Sheet, *, coloured: bool) -> None:
 
 
 def read_sheet(path: Path | str, *, coloured: bool) -> Sheet:
-    """Read the levels that `write` wrote."""
+    """Read the levels that `write_sheet` wrote."""
     with reading(path, "an image of the explorer"), Image.open(path) as file:
         pixels = np.asarray(file.convert("RGB"))
     if not coloured:
