@@ -23,7 +23,7 @@ Section = Callable[[Case, Mapping[str, Peer], bool], Results]
 def _solves(case: Case, found: Mapping[str, Peer], quick: bool) -> Results:
     for number, (height, width, n_coils) in enumerate(solves.SIZES[: 1 if quick else None]):
         size = replace(case, height=height, width=width, n_coils=n_coils)
-        yield from solves.measure(size, found, repeats=3 if quick or number else 15)
+        yield from solves.measure_solves(size, found, repeats=3 if quick or number else 15)
 
 
 QUICK = ("SMUG forward", "SMUG training step, few samples", "SMUG adaptive attack step")
@@ -39,25 +39,25 @@ OTHERS = [
 
 def _networks(case: Case, found: Mapping[str, Peer], quick: bool) -> Results:
     names = [*(QUICK if quick else SMUG), "transfer attack step", *([] if quick else OTHERS)]
-    return networks.measure(case, found, names=names, repeats=1 if quick else 3)
+    return networks.measure_networks(case, found, names=names, repeats=1 if quick else 3)
 
 
 def _floor(case: Case, found: Mapping[str, Peer], quick: bool) -> Results:
-    return floor.measure(case, names=QUICK if quick else SMUG, repeats=1 if quick else 5)
+    return floor.measure_floor(case, names=QUICK if quick else SMUG, repeats=1 if quick else 5)
 
 
 def _memory(case: Case, found: Mapping[str, Peer], quick: bool) -> Results:
     sizes = solves.SIZES[: 1 if quick else None]
     works = QUICK[::2] if quick else (*SMUG, OTHERS[-1])
-    return memory.measure(case, found, works=works, sizes=sizes)
+    return memory.measure_memory(case, found, works=works, sizes=sizes)
 
 
 def _scaling(case: Case, found: Mapping[str, Peer], quick: bool) -> Results:
     # Two samples cost a fifth of ten, and grow alike with everything else.
     return (
-        scaling.measure(replace(case, n_samples=2), repeats=1)
+        scaling.measure_scaling(replace(case, n_samples=2), repeats=1)
         if quick
-        else scaling.measure(case, repeats=3)
+        else scaling.measure_scaling(case, repeats=3)
     )
 
 

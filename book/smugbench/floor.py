@@ -72,7 +72,7 @@ class Bare:
         return target.unsqueeze(1) + complex_normal(shape, 0.05, noise, target)
 
 
-def measure(
+def measure_floor(
     case: Case, *, names: Sequence[str], repeats: int
 ) -> Iterator[tuple[list[Cost], list[str]]]:
     """Time SMUG's works against bare denoiser calls."""

@@ -29,7 +29,7 @@ SOLVE = "solve, 10 right-hand sides"
 _STATUS, _RESET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 
-def measure(
+def measure_memory(
     case: Case,
     peers: Mapping[str, Peer],
     *,

@@ -61,7 +61,7 @@ def implementations(setup: Setup, peers: Mapping[str, Peer]) -> dict[str, Implem
     return found
 
 
-def measure(
+def measure_networks(
     case: Case, peers: Mapping[str, Peer], *, names: Sequence[str], repeats: int
 ) -> Iterator[tuple[list[Cost], list[str]]]:
     """Time works on every implementation, and compare their results."""

@@ -27,7 +27,7 @@ AXES: dict[str, tuple[int, ...]] = {
 """Values of what is varied; ``size`` is height and width."""
 
 
-def measure(
+def measure_scaling(
     case: Case, *, repeats: int, axes: dict[str, tuple[int, ...]] | None = None
 ) -> Iterator[tuple[list[Cost], list[str]]]:
     """Time SMUG's forward pass and both solvers around a case."""

@@ -28,7 +28,7 @@ STEPS, PER_STEP = 8, 4
 """Solves of one reconstruction with few samples (32 right-hand sides, four at a time)."""
 
 
-def measure(
+def measure_solves(
     case: Case, peers: Mapping[str, Peer], *, repeats: int
 ) -> Iterator[tuple[list[Cost], list[str]]]:
     """Compare solvers on one size of scan."""

@@ -58,7 +58,7 @@ def test_attack_steps_are_timed_with_frozen_parameters(name):
 def test_all_methods_are_timed_and_compared():
     rows = [
         row
-        for batch, _ in networks.measure(TINY, {}, names=list(networks.works()), repeats=1)
+        for batch, _ in networks.measure_networks(TINY, {}, names=list(networks.works()), repeats=1)
         for row in batch
     ]
     own = [row for row in rows if row.implementation == "smuglib"]

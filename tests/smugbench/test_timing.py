@@ -36,7 +36,7 @@ def test_no_repeats_are_refused():
 
 
 def test_the_library_s_solvers_reach_the_accuracy_that_they_are_compared_at():
-    batches = [rows for rows, _ in solves.measure(TINY, {}, repeats=1)]
+    batches = [rows for rows, _ in solves.measure_solves(TINY, {}, repeats=1)]
     rows = [row for batch in batches for row in batch if row.work.startswith("solve")]
     assert [row.samples for row in rows] == [1] * 3 + [10] * 3 + [32] * 2
     assert all(0 < row.accuracy <= TARGET_RESIDUAL for row in rows)

@@ -77,7 +77,7 @@ class RangeShare(evaluation.Record):
 
 
 @torch.no_grad()
-def measure(
+def measure_range_shares(
     net: UnrolledNetwork,
     scans: Sequence[Scan],
     scenarios: Sequence[Scenario],
