@@ -100,7 +100,7 @@ def _apart(difference: pd.Series[float]) -> bool:
     return over_subjects(difference).low > 0
 
 
-def written(name: str, value: float) -> str:
+def format_axis_value(name: str, value: float) -> str:
     """Write a value of a curve's axis.
 
     Parameters

@@ -57,14 +57,14 @@ def label(combination: dict[str, Any]) -> str:
 def _quoted(value: object) -> str:
     """Return a value's text in a name, where a plus between elements is none within one."""
     if isinstance(value, list):
-        return "+".join(quote(written(element), safe="=") or "%22%22" for element in value)
-    return quote(written(value), safe="+=")
+        return "+".join(quote(format_value(element), safe="=") or "%22%22" for element in value)
+    return quote(format_value(value), safe="+=")
 
 
-def written(value: object) -> str:
+def format_value(value: object) -> str:
     """Return the shortest text of a value that is still that value."""
     if isinstance(value, (list, tuple)):
-        return "+".join(map(written, value))
+        return "+".join(map(format_value, value))
     if isinstance(value, float):
         return numeral(value)
     return str(value).lower() if value is None or isinstance(value, bool) else str(value)
@@ -72,4 +72,4 @@ def written(value: object) -> str:
 
 def option(value: object) -> str:
     """Return the text from which the command line reads a value again."""
-    return f"[{', '.join(map(repr, value))}]" if isinstance(value, list) else written(value)
+    return f"[{', '.join(map(repr, value))}]" if isinstance(value, list) else format_value(value)

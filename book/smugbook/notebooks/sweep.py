@@ -103,7 +103,9 @@ def gather(sweep: Sweep, planned: dict[str, dict[str, Any]]) -> pd.DataFrame:
     """Gather parameters and key numbers, one row per combination, with its minutes or its error."""
     rows = []
     for name, values in planned.items():
-        row: dict[str, Any] = {key: combinations.written(value) for key, value in values.items()}
+        row: dict[str, Any] = {
+            key: combinations.format_value(value) for key, value in values.items()
+        }
         if sweep.is_done(name, values):
             executed = sweep.notebook(name)
             row |= {

@@ -83,7 +83,7 @@ def test_losses_are_to_the_clean_scan_of_the_same_settings(records):
 def test_points_are_written_in_words(records):
     some = records[records["scenario"].isin(["clean", "adaptive_image", "adaptive_kspace_l2"])]
     found = points.points(records, some)
-    html = render_table(points.written(found))
+    html = render_table(points.format_points(found))
     assert "adaptive attack" in html and "2\u00a0%\u00a0of\u00a0‖y‖₂" in html and "±" in html
     verdict = points.dearest(found, "Of these")
     assert verdict.startswith("**Of these, the adaptive attack (ε\u00a0=\u00a01/255) costs most**")
@@ -95,7 +95,7 @@ def test_without_clean_records_nothing_is_lost(records):
     some = records[records["scenario"] == "adaptive_image"]
     found = points.points(some, some)
     assert found["loss"].isna().all() and points.dearest(found, "Of these") == ""
-    assert points.written(found)["loss (dB)"].tolist() == ["–"]
+    assert points.format_points(found)["loss (dB)"].tolist() == ["–"]
 
 
 class Shrink(torch.nn.Module):
@@ -161,9 +161,9 @@ def test_a_transfer_is_judged_by_losses():
     assert "harms MoDL too, and no other" in text
     assert "More than SMUG:** MoDL +2.00\u00a0dB" in text and "Less than SMUG:** RS-E2E" in text
     assert "harms MoDL more than the own attack" in text
-    assert "own attack (dB)" in steps_transfer.written(table)
+    assert "own attack (dB)" in steps_transfer.format_losses(table)
     alone = steps_transfer.losses(clean, attacked, "smug", {})
-    assert "own attack (dB)" not in steps_transfer.written(alone)
+    assert "own attack (dB)" not in steps_transfer.format_losses(alone)
     assert "Not known here" in steps_transfer.answer(alone, "smug")
     one, other = (frame[frame["subject"] == 0] for frame in (clean, attacked))
     single = steps_transfer.answer(steps_transfer.losses(one, other, "smug", {}), "smug")

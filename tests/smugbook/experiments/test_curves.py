@@ -104,10 +104,10 @@ def test_refusals():
 
 
 def test_values_are_written_in_the_units_of_their_axis():
-    assert sweeps.written("strength_adaptive", 0.5 / 255) == "0.5/255"
-    assert sweeps.written("strong_image", 0.0) == "ε = 0"
-    assert sweeps.written("kspace_adaptive", 0.02) == "2\u00a0%\u00a0of\u00a0‖y‖₂"
-    assert sweeps.written("rate_clean", 0.125) == "0.125"
-    assert sweeps.written("steps_clean", 8.0) == "8"
+    assert sweeps.format_axis_value("strength_adaptive", 0.5 / 255) == "0.5/255"
+    assert sweeps.format_axis_value("strong_image", 0.0) == "ε = 0"
+    assert sweeps.format_axis_value("kspace_adaptive", 0.02) == "2\u00a0%\u00a0of\u00a0‖y‖₂"
+    assert sweeps.format_axis_value("rate_clean", 0.125) == "0.125"
+    assert sweeps.format_axis_value("steps_clean", 8.0) == "8"
     with pytest.raises(ValueError, match="curve must be one of"):
-        sweeps.written("rate_sideways", 1.0)
+        sweeps.format_axis_value("rate_sideways", 1.0)

@@ -59,7 +59,7 @@ def points(records: pd.DataFrame, chosen: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(lines, columns=[*names, "loss", "low", "high"])
 
 
-def written(found: pd.DataFrame) -> pd.DataFrame:
+def format_points(found: pd.DataFrame) -> pd.DataFrame:
     """Lay out `points` for `smugbook.tables.html.render_table`."""
     shown = pd.DataFrame({"scenario": found["scenario"]})
     if found["method"].nunique() > 1:

@@ -76,7 +76,7 @@ def losses(
     return pd.DataFrame.from_dict(lines, orient="index").rename_axis("method")
 
 
-def written(table: pd.DataFrame) -> pd.DataFrame:
+def format_losses(table: pd.DataFrame) -> pd.DataFrame:
     """Lay out `losses` for `smugbook.tables.html`; own attacks have a column where known."""
     shown = pd.DataFrame(index=table.index)
     shown["clean (dB)"] = [number(value) for value in table["clean"]]
