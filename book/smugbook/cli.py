@@ -176,7 +176,7 @@ def _notebook(options: argparse.Namespace) -> None:
 
 
 def _list(path: Path) -> None:
-    print(f"{contents.title(path)}\n\n{contents.settings(path)}")
+    print(f"{contents.title(path)}\n\n{contents.parameter_table(path)}")
 
 
 def _execute(

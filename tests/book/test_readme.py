@@ -25,7 +25,7 @@ def test_the_readme_holds_the_table_of_the_shipped_records():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     found = re.search(r"<!-- table1: begin.*?-->\n(.*?)\n<!-- table1: end -->", text, re.DOTALL)
     assert found is not None
-    assert found[1] == summary.markdown(blocks, scenarios)
+    assert found[1] == summary.table1_markdown(blocks, scenarios)
 
 
 def test_the_readme_s_ratios_are_those_of_the_shipped_benchmark():

@@ -48,7 +48,7 @@ def contents(root: Path | str) -> str:
     return columns([(name, title(path)) for name, path in known.items()])
 
 
-def settings(path: Path | str) -> str:
+def parameter_table(path: Path | str) -> str:
     """Return a table of a notebook's parameters: name, type, default, unit and range."""
     known = run.parameters(path).values()
     lines = [(p.name, p.type_name, p.written, p.comment) for p in known]

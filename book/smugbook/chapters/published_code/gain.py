@@ -138,7 +138,7 @@ def by_kind(found: pd.DataFrame) -> dict[str, pd.DataFrame]:
     ranked = found.assign(
         size=found["mean"].abs(),
         kind=names.map(published_code_names.kind),
-        n_settings=names.map(lambda name: len(published_code_names.settings(name))),
+        n_settings=names.map(lambda name: len(published_code_names.parse_settings(name))),
     ).sort_values("size", ascending=False, kind="stable")
     return {
         str(what): rows.sort_values("n_settings", kind="stable")[found.columns]

@@ -46,7 +46,7 @@ PHRASES = {
 """Kinds of departures, in sentences."""
 
 
-def settings(name: str) -> dict[str, str]:
+def parse_settings(name: str) -> dict[str, str]:
     """Take a departure's name apart."""
     parts = (part.partition("=") for part in name.split(","))
     return {key: value for key, _, value in parts}
@@ -54,13 +54,13 @@ def settings(name: str) -> dict[str, str]:
 
 def kind(name: str) -> str:
     """Return what a departure changes, whatever to."""
-    found = [key for key in settings(name) if key in PHRASES]
+    found = [key for key in parse_settings(name) if key in PHRASES]
     return found[0] if found else checks.one_of("departure", name, PHRASES)
 
 
 def phrase(name: str) -> str:
     """Return what sentences call a departure."""
-    what, values = kind(name), settings(name)
+    what, values = kind(name), parse_settings(name)
     words = (
         f"the {label(name)}, as reference instead of the label"
         if what == "reference"
@@ -72,7 +72,7 @@ def phrase(name: str) -> str:
 def label(name: str) -> str:
     """Return what tables call a departure."""
     what = kind(name)
-    value = settings(name)[what]
+    value = parse_settings(name)[what]
     if what == "mask":
         return f"old mask, scan at {1 / float(value):g}x"
     if what == "steps":
@@ -94,6 +94,6 @@ def labels(names: Iterable[str]) -> dict[str, str]:
 
 
 def _told_apart(name: str, text: str) -> str:
-    rest = {key: value for key, value in settings(name).items() if key != kind(name)}
+    rest = {key: value for key, value in parse_settings(name).items() if key != kind(name)}
     words = {"updates": "{} updates", "learning_rate": "rate {}"}
     return ", ".join([text, *(words.get(k, k + " {}").format(v) for k, v in rest.items())])

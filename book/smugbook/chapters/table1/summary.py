@@ -24,7 +24,9 @@ METRICS = ("psnr", "ssim")
 """Columns of results that the table shows."""
 
 
-def table(blocks: Mapping[float, pd.DataFrame], scenarios: Sequence[Scenario]) -> pd.DataFrame:
+def table1_summary(
+    blocks: Mapping[float, pd.DataFrame], scenarios: Sequence[Scenario]
+) -> pd.DataFrame:
     """Summarize records: mean, spread, and the paired difference to MoDL of the same block.
 
     Parameters
@@ -62,13 +64,13 @@ def table(blocks: Mapping[float, pd.DataFrame], scenarios: Sequence[Scenario]) -
     return pd.concat(parts, ignore_index=True)
 
 
-def settings(blocks: Mapping[float, pd.DataFrame], scenarios: Sequence[Scenario]) -> str:
+def table1_settings(blocks: Mapping[float, pd.DataFrame], scenarios: Sequence[Scenario]) -> str:
     """Say in words what a table rests on: slices, subjects, seeds, attacks, weights.
 
     Parameters
     ----------
     blocks, scenarios
-        As for `table`.
+        As for `table1_summary`.
 
     Returns
     -------
@@ -105,13 +107,13 @@ def _values(values: Iterable[float]) -> str:
     return ", ".join(f"{value:g}" for value in sorted(set(values))) or "no"
 
 
-def markdown(blocks: Mapping[float, pd.DataFrame], scenarios: Sequence[Scenario]) -> str:
+def table1_markdown(blocks: Mapping[float, pd.DataFrame], scenarios: Sequence[Scenario]) -> str:
     """Write the PSNR of Table 1 as a Markdown table, for the README.
 
     Parameters
     ----------
     blocks, scenarios
-        As for `table`.
+        As for `table1_summary`.
 
     Returns
     -------
@@ -119,7 +121,7 @@ def markdown(blocks: Mapping[float, pd.DataFrame], scenarios: Sequence[Scenario]
         A row a method and noise level, a column a scenario: mean in dB, and the difference to
         MoDL of the same block with its interval.
     """
-    summary = table(blocks, scenarios)
+    summary = table1_summary(blocks, scenarios)
     summary = summary[summary["metric"] == "psnr"]
     names = [scenario.name for scenario in scenarios]
     lines = [

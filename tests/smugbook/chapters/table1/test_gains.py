@@ -20,7 +20,7 @@ def uneven(seed=0):
 
 def test_one_difference_has_one_interval_in_table_ladder_and_prose():
     frame, transfer = uneven(), SCENARIOS[-1]
-    row = line(summary.table({0.05: frame}, SCENARIOS), "smug", "transfer")
+    row = line(summary.table1_summary({0.05: frame}, SCENARIOS), "smug", "transfer")
     interval = Interval(*row[["difference", "low", "high"]])
     written = verdicts.format_interval(interval, "")
     assert gains.gain(frame, transfer, "smug") == interval
