@@ -44,9 +44,9 @@ def test_only_a_toy_is_called_one():
 def test_the_end_of_a_training_is_its_last_quarter(values, change, word):
     found = finetuning.late_change(log(*values))
     assert found == pytest.approx(change, nan_ok=True)
-    table = finetuning.trainings({"modl": log(*values)}, 0.1)
+    table = finetuning.summarize_trainings({"modl": log(*values)}, 0.1)
     assert table["ended"].tolist() == [word]
-    assert "MoDL" in finetuning.verdict(table, 0.1)
+    assert "MoDL" in finetuning.describe_trainings(table, 0.1)
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_the_end_of_a_training_is_its_last_quarter(values, change, word):
 def test_the_verdict_on_trainings_counts_them(rises, lead):
     names = ("modl", "smug")
     logs = {name: log(1, 2, 3, 3 + rise) for name, rise in zip(names, rises, strict=True)}
-    text = finetuning.verdict(finetuning.trainings(logs, 0.1), 0.1)
+    text = finetuning.describe_trainings(finetuning.summarize_trainings(logs, 0.1), 0.1)
     assert text.startswith(f"- **{lead}")
 
 
@@ -108,9 +108,9 @@ def test_a_denoiser_is_judged_by_its_gain():
     table = pretraining.by_level(Shrink(), [image], 0.5, 0)
     assert list(table.index) == list(pretraining.STRENGTHS)
     assert math.isinf(table["noisy"].iloc[0]) and table["sigma"].iloc[3] == 0.5
-    text = pretraining.verdict(table, "This one")
+    text = pretraining.describe_denoiser(table, "This one")
     assert text.startswith("**This one helps at") and "does harm at zero noise" in text
-    harmful = pretraining.verdict(table.assign(gain=-1.0), "This one")
+    harmful = pretraining.describe_denoiser(table.assign(gain=-1.0), "This one")
     assert "does harm at all strengths" in harmful
     with pytest.raises(ValueError, match="at least one"):
         pretraining.by_level(Shrink(), [], 0.5, 0)
@@ -133,7 +133,7 @@ def test_the_stability_of_shipped_networks_is_in_words(method):
     frame = read_rows(SHIPPED.measurements("stability", method, 0.05), Measurement)
     table = stability.quantities(frame)
     assert list(table.index) == list(stability.QUANTITIES.values())
-    text = stability.verdict(frame, 8)
+    text = stability.describe_stability(frame, 8)
     assert "up to about" in text and "from below" in text and "at most" not in text
     bound = "not evaluated here" if method == "modl" else "says little"
     assert bound in text
@@ -157,16 +157,16 @@ def test_a_transfer_is_judged_by_losses():
     own = {"modl": transfer([("modl", 32.0)])}
     table = steps_transfer.losses(clean, attacked, "smug", own)
     assert [loss.mean for loss in table["loss"]] == pytest.approx([6.0, 0.0, 4.0])
-    text = steps_transfer.answer(table, "smug")
+    text = steps_transfer.describe_transfer(table, "smug")
     assert "harms MoDL too, and no other" in text
     assert "More than SMUG:** MoDL +2.00\u00a0dB" in text and "Less than SMUG:** RS-E2E" in text
     assert "harms MoDL more than the own attack" in text
     assert "own attack (dB)" in steps_transfer.format_losses(table)
     alone = steps_transfer.losses(clean, attacked, "smug", {})
     assert "own attack (dB)" not in steps_transfer.format_losses(alone)
-    assert "Not known here" in steps_transfer.answer(alone, "smug")
+    assert "Not known here" in steps_transfer.describe_transfer(alone, "smug")
     one, other = (frame[frame["subject"] == 0] for frame in (clean, attacked))
-    single = steps_transfer.answer(steps_transfer.losses(one, other, "smug", {}), "smug")
+    single = steps_transfer.describe_transfer(steps_transfer.losses(one, other, "smug", {}), "smug")
     assert single.startswith("- **One subject gives no interval") and "\n" not in single
 
 

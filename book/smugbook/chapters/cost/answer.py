@@ -10,7 +10,7 @@ from smugbook.chapters.cost.tables import significant
 TEN = "solve, 10 right-hand sides"
 
 
-def answer(frame: pd.DataFrame, targets: pd.DataFrame) -> str:
+def answer_cost(frame: pd.DataFrame, targets: pd.DataFrame) -> str:
     """Answer what it all costs."""
     met = int(targets.met.sum())
     counted = "All targets are met" if met == len(targets) else "Not every target is met"

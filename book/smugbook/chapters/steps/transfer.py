@@ -87,7 +87,7 @@ def format_losses(table: pd.DataFrame) -> pd.DataFrame:
     return shown
 
 
-def answer(table: pd.DataFrame, source: str) -> str:
+def describe_transfer(table: pd.DataFrame, source: str) -> str:
     """Say whom the perturbation harms, and how much, in words that the intervals choose."""
     others, named = table.drop(index=source), METHOD_LABELS[source]
     words = {"above": "harmed", "below": "helped", "between": "not told"}

@@ -18,7 +18,7 @@ from smuglib.methods import METHODS
 EVERY = "all smoothed methods"
 
 
-def answer(blocks: Blocks, scenarios: Sequence[Scenario]) -> str:
+def answer_table1(blocks: Blocks, scenarios: Sequence[Scenario]) -> str:
     """Answer the chapter's question, each verdict worded from intervals alone."""
     clean = next(scenario for scenario in scenarios if scenario.name == "clean")
     attacks = [s for s in scenarios if s.attack is not None and s.attack.kind == "pgd"]

@@ -101,4 +101,4 @@ def test_memory_says_where_it_is_more():
 )
 def test_the_answer_follows_the_records(changes, said):
     frame = records(**changes)
-    assert said in answer.answer(frame, peers.targets(frame))
+    assert said in answer.answer_cost(frame, peers.targets(frame))

@@ -27,7 +27,7 @@ def test_one_difference_has_one_interval_in_table_ladder_and_prose():
     assert gains.gains({0.05: frame}, SCENARIOS).loc[(0.05, "SMUG"), "transfer attack"] == written
     ladder = gains.rungs({0.05: frame}, transfer.epsilon, 0.02)
     assert ladder.loc[(0.05, "transfer attack"), "SMUG"] == f"{row['mean']:.2f} ({written})"
-    assert f"{verdicts.format_interval(interval)} under the transfer" in answer.answer(
+    assert f"{verdicts.format_interval(interval)} under the transfer" in answer.answer_table1(
         {0.05: frame}, SCENARIOS
     )
 
