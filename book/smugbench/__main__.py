@@ -12,7 +12,7 @@ import torch
 from smugbench import floor, memory, networks, peers, report, scaling, solves
 from smugbench.cases import TARGET_RESIDUAL, Case
 from smugbench.peers import Peer
-from smugbench.rows import Cost, table
+from smugbench.rows import Cost, format_costs
 from smuglib import checks
 
 Results = Iterator[tuple[list[Cost], list[str]]]
@@ -87,7 +87,7 @@ def main(arguments: list[str] | None = None) -> None:
     for name in names:
         print(f"\n== {name} ==", flush=True)
         for more, remarks in SECTIONS[name](Case(device=str(device)), found, options.quick):
-            print("\n".join([table(more), *remarks]), flush=True)
+            print("\n".join([format_costs(more), *remarks]), flush=True)
             rows += more
             notes += remarks
     versions = {name: peer.version for name, peer in found.items()}

@@ -108,7 +108,7 @@ def row(
     )
 
 
-def table(costs: Iterable[Cost]) -> str:
+def format_costs(costs: Iterable[Cost]) -> str:
     """Return costs as text, grouped by work; a size that all rows of a work share stands above."""
     lines = []
     for work, same in groupby(costs, lambda one: one.work):

@@ -7,7 +7,7 @@ import torch
 
 from smugbench import report
 from smugbench.cases import Case
-from smugbench.rows import COLUMNS, row, table
+from smugbench.rows import COLUMNS, format_costs, row
 from smugbench.timing import Timing
 
 CPU = torch.device("cpu")
@@ -74,7 +74,7 @@ def test_an_edited_benchmark_is_refused(written):
 
 
 def test_the_table_shows_what_was_measured():
-    lines = table(rows()).splitlines()
+    lines = format_costs(rows()).splitlines()
     assert lines[0] == "solve (32 x 48, 3 coils, samples 10, batch 1)"
     assert "100.00 ms" in lines[1] and "1.00 x" in lines[1]
     assert "300.00 ms (200.00 to 400.00)" in lines[2] and "relative residual 4.0e-07" in lines[2]
@@ -83,6 +83,6 @@ def test_the_table_shows_what_was_measured():
 
 def test_the_table_shows_the_size_that_varies():
     sizes = [Case(n_samples=1), Case(n_samples=3)]
-    lines = table(row("scaling", "w", "ours", case) for case in sizes).splitlines()
+    lines = format_costs(row("scaling", "w", "ours", case) for case in sizes).splitlines()
     assert lines[0] == "w"
     assert "samples 1," in lines[1] and "samples 3," in lines[2]

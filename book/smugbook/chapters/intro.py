@@ -21,7 +21,7 @@ SHOWN = "adaptive_image"
 """The attack whose numbers stand for those on images."""
 
 
-def table(summary: pd.DataFrame, sigmas: Sequence[float]) -> pd.DataFrame:
+def tabulate_gains(summary: pd.DataFrame, sigmas: Sequence[float]) -> pd.DataFrame:
     """Tabulate MoDL's PSNR and what the smoothed methods have more.
 
     Parameters
@@ -54,13 +54,13 @@ def table(summary: pd.DataFrame, sigmas: Sequence[float]) -> pd.DataFrame:
     return pd.DataFrame(lines).fillna("–")
 
 
-def leaders(summary: pd.DataFrame, sigmas: Sequence[float]) -> str:
+def conclude_leader(summary: pd.DataFrame, sigmas: Sequence[float]) -> str:
     """Conclude whether SMUG gains most under attack, as the poster has it.
 
     Parameters
     ----------
     summary, sigmas
-        As for `table`.
+        As for `tabulate_gains`.
 
     Returns
     -------
@@ -90,13 +90,13 @@ def leaders(summary: pd.DataFrame, sigmas: Sequence[float]) -> str:
     )
 
 
-def price(summary: pd.DataFrame, sigmas: Sequence[float]) -> str:
+def conclude_price(summary: pd.DataFrame, sigmas: Sequence[float]) -> str:
     """Conclude what smoothing costs where nobody attacks.
 
     Parameters
     ----------
     summary, sigmas
-        As for `table`.
+        As for `tabulate_gains`.
     """
     clean = _smoothed(summary, None, ["clean"])
     n_worse = int((clean["difference"] < 0).sum())
@@ -113,13 +113,13 @@ def price(summary: pd.DataFrame, sigmas: Sequence[float]) -> str:
     return f"{text} In random noise SMUG is {', '.join(noise)}." if noise else text
 
 
-def samples(summary: pd.DataFrame, sigmas: Sequence[float]) -> str:
+def conclude_samples(summary: pd.DataFrame, sigmas: Sequence[float]) -> str:
     """Conclude what is left of the gain under attacks on the measured samples.
 
     Parameters
     ----------
     summary, sigmas
-        As for `table`.
+        As for `tabulate_gains`.
     """
     largest = [
         [_smoothed(summary, one, names)["difference"].max() for names in (ON_IMAGES, ON_SAMPLES)]

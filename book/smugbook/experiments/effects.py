@@ -84,7 +84,7 @@ def summary(rows: pd.DataFrame, measure: Measure = psnr_change) -> pd.DataFrame:
         if name in DEPARTURES:
             plain = rows[(rows["scenario"] == base) & (rows["epsilon"] == epsilon)]
             parts.append(measure(changed, plain, name))
-    return joined(parts)
+    return join_effects(parts)
 
 
 def mask_mismatch(rows: pd.DataFrame) -> pd.DataFrame:
@@ -106,7 +106,7 @@ def mask_mismatch(rows: pd.DataFrame) -> pd.DataFrame:
     for rate, wrong in rows[rows["scenario"] == "mask_clean"].groupby("sampling_rate"):
         plain = right[right["sampling_rate"] == rate]
         parts.append(psnr_change(wrong, plain, f"mask={rate:g}").assign(scenario="clean"))
-    return joined(parts)
+    return join_effects(parts)
 
 
 def fixed_steps(rows: pd.DataFrame, own: pd.DataFrame) -> pd.DataFrame:
@@ -130,7 +130,7 @@ def fixed_steps(rows: pd.DataFrame, own: pd.DataFrame) -> pd.DataFrame:
         kept = own[own["slice"].isin(asked["slice"])]
         found = psnr_change(kept, asked, f"steps={count}")
         parts.append(found.assign(scenario="adaptive_image"))
-    return joined(parts)
+    return join_effects(parts)
 
 
 def spreads(first: pd.DataFrame, second: pd.DataFrame) -> dict[str, float]:
@@ -163,13 +163,13 @@ def spreads(first: pd.DataFrame, second: pd.DataFrame) -> dict[str, float]:
     }
 
 
-def joined(parts: Iterable[pd.DataFrame]) -> pd.DataFrame:
+def join_effects(parts: Iterable[pd.DataFrame]) -> pd.DataFrame:
     """Join tables of effects; those without rows have no types to join."""
     kept = [part for part in parts if len(part)]
     return pd.concat(kept, ignore_index=True) if kept else pd.DataFrame(columns=SUMMARY)
 
 
-def pairs(
+def find_pairs(
     store: Store, setting: str, default: str | None = None
 ) -> Iterator[tuple[str, Store, Store]]:
     """Find the trainings that differ from another one in a single setting.
@@ -204,13 +204,13 @@ def pairs(
                 break
 
 
-def validations(store: Store, setting: str, default: str | None = None) -> pd.DataFrame:
+def compare_validations(store: Store, setting: str, default: str | None = None) -> pd.DataFrame:
     """Compare the logs of trainings that differ in one setting.
 
     Parameters
     ----------
     store, setting, default
-        See `pairs`.
+        See `find_pairs`.
 
     Returns
     -------
@@ -219,7 +219,7 @@ def validations(store: Store, setting: str, default: str | None = None) -> pd.Da
         up to there beside that of the other training up to the same update.
     """
     lines = []
-    for name, own, other in pairs(store, setting, default):
+    for name, own, other in find_pairs(store, setting, default):
         for path in sorted((own.folder / "logs").glob("[!.]*.csv")):
             partner = other.folder / "logs" / path.name
             if partner.is_file():
@@ -232,7 +232,7 @@ def validations(store: Store, setting: str, default: str | None = None) -> pd.Da
     return pd.DataFrame(lines, columns=columns)
 
 
-def trainings(
+def compare_trainings(
     store: Store,
     setting: str,
     scenarios: Sequence[Scenario],
@@ -244,7 +244,7 @@ def trainings(
     Parameters
     ----------
     store, setting, default
-        See `pairs`.
+        See `find_pairs`.
     scenarios
         Scenarios to compare in.
     measure
@@ -257,7 +257,7 @@ def trainings(
         As ``measure``; the departure is called as the variant.
     """
     parts = []
-    for name, own, other in pairs(store, setting, default):
+    for name, own, other in find_pairs(store, setting, default):
         for path in sorted((own.folder / "records").glob("[!.]*.csv")):
             partner = other.folder / "records" / path.name
             if partner.is_file():
@@ -266,4 +266,4 @@ def trainings(
                 for scenario in scenarios:
                     changed, plain = (select(frame, scenario) for frame in frames)
                     parts.append(measure(changed, plain, name))
-    return joined(parts)
+    return join_effects(parts)

@@ -57,7 +57,7 @@ def test_summaries_and_trainings_can_be_of_the_gain(tmp_path):
     leave(tmp_path, 30.0)
     leave(tmp_path / "variants" / "reference=denoised", 28.0, -1.5)
     options = Store(tmp_path), "reference", [CLEAN], None, gain.gain_change
-    (line,) = effects.trainings(*options).itertuples()
+    (line,) = effects.compare_trainings(*options).itertuples()
     assert (line.method, line.mean) == ("smug", pytest.approx(-1.5))
 
 
