@@ -8,8 +8,7 @@ from smugbench import report
 from smugbook import results
 from smugbook.chapters.cost import peers
 from smugbook.chapters.table1 import summary
-from smugbook.experiments import study as experiments_study
-from smugbook.experiments.study import STUDIES
+from smugbook.experiments.study import STUDIES, read_study
 from smugbook.results import Store
 from smuglib.evaluation import records, scores, table_scenarios
 from smuglib.files import project_root, sha256
@@ -51,7 +50,7 @@ def test_shipped_records_are_of_the_shipped_weights(method, sigma):
 def test_shipped_measurements_are_of_the_shipped_weights_and_enough_subjects(study):
     methods = [m for m in METHODS if SHIPPED.measurements(study, m, SIGMAS[0]).is_file()]
     assert {"modl", "smug"} <= set(methods)
-    frame, _ = experiments_study.read_study(study, SHIPPED, methods, SIGMAS[0])
+    frame, _ = read_study(study, SHIPPED, methods, SIGMAS[0])
     for method in methods:
         provenance = records.read_provenance(SHIPPED.measurements(study, method, SIGMAS[0]))
         assert provenance["weights_sha256"] == sha256(SHIPPED.weights(method, SIGMAS[0]))

@@ -19,7 +19,7 @@ import pandas as pd
 
 from smugbook.profiles import Profile
 from smugbook.results import recheck, scans
-from smugbook.results.recheck import Again
+from smugbook.results.recheck import Recompute
 from smugbook.results.store import Store, weights_hash
 from smuglib import checks
 from smuglib.consistency.step import SOLVERS, SolverName
@@ -155,7 +155,7 @@ def evaluate_departure(
     )
 
 
-def again(store: Store, profile: Profile) -> Again:
+def departure_recomputer(store: Store, profile: Profile) -> Recompute:
     """Return what evaluates a record of a departure again, for `recheck`."""
 
     def compute(drawn: pd.DataFrame) -> list[Score]:

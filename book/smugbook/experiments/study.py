@@ -16,7 +16,7 @@ from smugbook.experiments.stability import StabilityStudy
 from smugbook.experiments.transfer import TransferStudy
 from smugbook.profiles import Profile
 from smugbook.results import scans, sources, store
-from smugbook.results.recheck import Again
+from smugbook.results.recheck import Recompute
 from smugbook.results.store import Store
 from smuglib import checks, provenance
 from smuglib.evaluation import Measurement, measurements, records
@@ -178,7 +178,7 @@ def read_study(
     return pd.concat(frames, ignore_index=True), kind(**first)
 
 
-def again(study: Study, store: Store, profile: Profile) -> Again:
+def study_recomputer(study: Study, store: Store, profile: Profile) -> Recompute:
     """Return what measures a method anew, for `smugbook.results.recheck.recheck_measurements`."""
 
     def measure(drawn: pd.DataFrame) -> list[Measurement]:

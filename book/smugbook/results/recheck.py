@@ -27,7 +27,7 @@ TOLERANCE_PSNR = 0.05
 TOLERANCE = 0.02
 """Largest difference of another quantity, relative to its root mean square."""
 
-Again = Callable[[pd.DataFrame], Sequence[Record]]
+Recompute = Callable[[pd.DataFrame], Sequence[Record]]
 """Computes drawn records again."""
 
 Tolerances = Callable[[pd.DataFrame], "pd.Series[float]"]
@@ -41,7 +41,7 @@ SCORES = [*KEYS, *(f"{name}{suffix}" for name in ("psnr", "ssim") for suffix in 
 
 def recheck(
     records: pd.DataFrame,
-    again: Again,
+    recompute: Recompute,
     *,
     value: str = "psnr",
     tolerance: float | Tolerances = TOLERANCE_PSNR,
@@ -67,7 +67,7 @@ def recheck(
     before, after = (f"{value}{suffix}" for suffix in SUFFIXES)
     parts = []
     for group in (groups[number] for number in drawn):
-        part = _side_by_side(group, again(group))
+        part = _side_by_side(group, recompute(group))
         part["tolerance"] = tolerance(part) if callable(tolerance) else tolerance
         difference = ((part[before] - part[after]).abs() / part["tolerance"]).fillna(0.0)
         # Records without a partner have no difference: they must fail too.
@@ -92,7 +92,7 @@ def _side_by_side(old: pd.DataFrame, fresh: Sequence[Record]) -> pd.DataFrame:
 
 def recheck_measurements(
     records: pd.DataFrame,
-    again: Again,
+    recompute: Recompute,
     *,
     tolerance: float = TOLERANCE,
     tolerance_psnr: float = TOLERANCE_PSNR,
@@ -113,7 +113,7 @@ def recheck_measurements(
 
     checked = recheck(
         records,
-        again,
+        recompute,
         value="value",
         tolerance=allowed,
         by=KEYS,
@@ -176,7 +176,7 @@ def scenario_of(row: Score, profile: Profile) -> Scenario:
     )
 
 
-def again(store: Store, profile: Profile) -> Again:
+def score_recomputer(store: Store, profile: Profile) -> Recompute:
     """Return what evaluates a record of a test slice again, for `recheck`."""
 
     def compute(drawn: pd.DataFrame) -> list[Score]:

@@ -11,7 +11,7 @@ import torch
 
 from smugbook import profiles
 from smugbook.chapters.steps import finetuning, harm, points, pretraining, stability
-from smugbook.chapters.steps import transfer as steps_transfer
+from smugbook.chapters.steps.transfer import describe_transfer, format_losses, losses, own_attacks
 from smugbook.results import Store
 from smugbook.tables.html import render_table
 from smuglib.evaluation import Measurement
@@ -155,25 +155,25 @@ def test_a_transfer_is_judged_by_losses():
     clean = transfer([("modl", 36.0), ("rs_e2e", 31.0), ("smug", 33.0)])
     attacked = transfer([("modl", 30.0), ("rs_e2e", 31.0), ("smug", 29.0)])
     own = {"modl": transfer([("modl", 32.0)])}
-    table = steps_transfer.losses(clean, attacked, "smug", own)
+    table = losses(clean, attacked, "smug", own)
     assert [loss.mean for loss in table["loss"]] == pytest.approx([6.0, 0.0, 4.0])
-    text = steps_transfer.describe_transfer(table, "smug")
+    text = describe_transfer(table, "smug")
     assert "harms MoDL too, and no other" in text
     assert "More than SMUG:** MoDL +2.00\u00a0dB" in text and "Less than SMUG:** RS-E2E" in text
     assert "harms MoDL more than the own attack" in text
-    assert "own attack (dB)" in steps_transfer.format_losses(table)
-    alone = steps_transfer.losses(clean, attacked, "smug", {})
-    assert "own attack (dB)" not in steps_transfer.format_losses(alone)
-    assert "Not known here" in steps_transfer.describe_transfer(alone, "smug")
+    assert "own attack (dB)" in format_losses(table)
+    alone = losses(clean, attacked, "smug", {})
+    assert "own attack (dB)" not in format_losses(alone)
+    assert "Not known here" in describe_transfer(alone, "smug")
     one, other = (frame[frame["subject"] == 0] for frame in (clean, attacked))
-    single = steps_transfer.describe_transfer(steps_transfer.losses(one, other, "smug", {}), "smug")
+    single = describe_transfer(losses(one, other, "smug", {}), "smug")
     assert single.startswith("- **One subject gives no interval") and "\n" not in single
 
 
 def test_own_attacks_are_those_with_the_same_settings():
     path = SHIPPED.measurements("transfer", "smug", 0.05)
     settings = read_provenance(path)["settings"]
-    found = steps_transfer.own_attacks((SHIPPED,), 0.05, settings)
+    found = own_attacks((SHIPPED,), 0.05, settings)
     assert set(found) == {"modl", "rs_e2e", "smug_v0", "smug"}
     assert set(found["modl"]["method"]) == {"modl"}
-    assert not steps_transfer.own_attacks((SHIPPED,), 0.05, {**settings, "epsilon": 1.0})
+    assert not own_attacks((SHIPPED,), 0.05, {**settings, "epsilon": 1.0})

@@ -11,7 +11,12 @@ import torch
 from smugbook import profiles, results
 from smugbook.chapters.published_code import tables
 from smugbook.experiments import effects, range_space
-from smugbook.experiments.departures import DEPARTURES, Departure, again, evaluate_departure
+from smugbook.experiments.departures import (
+    DEPARTURES,
+    Departure,
+    departure_recomputer,
+    evaluate_departure,
+)
 from smugbook.results import Store
 from smugbook.results.recheck import recheck
 from smugbook.tables import html
@@ -105,14 +110,14 @@ def test_units_of_the_target_are_another_scale_of_the_same_scan(scans):
 def test_recheck_passes_for_true_records_and_fails_for_a_lie(store, rows):
     own = rows[rows["scenario"].str.contains(" ")]
     options = {"n_drawn": len(own), "generator": generator(0)}
-    checked = recheck(own, again(store, TINY), **options)
+    checked = recheck(own, departure_recomputer(store, TINY), **options)
     assert len(checked) == len(own)
     lied = own.assign(psnr=own["psnr"] + 0.2)
     with pytest.raises(RuntimeError, match=r"(?s)disagree with their weights .* 0\.05$"):
-        recheck(lied, again(store, TINY), n_drawn=1, generator=generator(0))
+        recheck(lied, departure_recomputer(store, TINY), n_drawn=1, generator=generator(0))
     plain = rows[rows["scenario"] == "clean"]
     with pytest.raises(ValueError, match="departure must be one of 'start_only'"):
-        recheck(plain, again(store, TINY), generator=generator(0))
+        recheck(plain, departure_recomputer(store, TINY), generator=generator(0))
 
 
 @pytest.mark.parametrize(

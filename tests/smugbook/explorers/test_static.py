@@ -16,8 +16,7 @@ from smugbook.explorers.static import card, grid, page, sprites
 from smugbook.explorers.static.grid import Grid
 from smugbook.pages import assembly
 from smugbook.results import Store
-from smugbook.results import recheck as results_recheck
-from smugbook.results.recheck import TOLERANCE_PSNR, recheck
+from smugbook.results.recheck import TOLERANCE_PSNR, recheck, score_recomputer
 from smuglib.evaluation import scores, table_scenarios
 from smuglib.evaluation.trial import reconstruct
 from smuglib.methods import METHODS
@@ -225,7 +224,7 @@ def test_shipped_combinations_are_computed_again(shipped):
     chosen = [("zero_filled", 0, 8), ("modl", 4, 3), ("smug", 1, 0)]
     frame = shipped.frame.loc[[shipped.row(*place).name for place in chosen]]
     settings = profiles.get("default")
-    recheck(frame, results_recheck.again(SHIPPED, settings), n_drawn=3, generator=generator(0))
+    recheck(frame, score_recomputer(SHIPPED, settings), n_drawn=3, generator=generator(0))
     method, rate, state = chosen[1]
     scan = results.scan_of(settings, 0, shipped.grid.sampling_rates[rate])
     scenario = grid.scenario_of(*shipped.grid.states[state])

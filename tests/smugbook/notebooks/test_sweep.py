@@ -16,7 +16,7 @@ import torch
 
 from smugbook import cli
 from smugbook.notebooks import combinations, contents, key_numbers, processes, run, sweep
-from smugbook.pages import sweep as pages_sweep
+from smugbook.pages.sweep import markdown
 from tests.notebook_files import demo, prose, write
 
 ROOT = Path(__file__).parents[3]
@@ -143,7 +143,7 @@ def test_a_failed_combination_leaves_a_row_with_its_error(tmp_path):
     assert list(table.columns) == ["a", "PSNR (dB)", "minutes", "error"]
     assert table.loc["a=1", ["PSNR (dB)", "minutes"]].to_list() == [30.0, 1.5]
     assert table["error"].to_list()[1:] == ["a|b must be 1", "not executed"]
-    lines = pages_sweep.markdown(table, {"a=1": "run-0"}).splitlines()
+    lines = markdown(table, {"a=1": "run-0"}).splitlines()
     assert lines[2] == "| [a=1](run-0) | `1` | 30 | 1.5 | – |"
     assert lines[3] == "| a=2 | `2` | – | – | `a\\|b must be 1` |"
 

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from smugbook.chapters.published_code import gain
-from smugbook.chapters.published_code import names as published_code_names
+from smugbook.chapters.published_code.names import LABELS, PHRASES, label, labels, phrase
 from smugbook.experiments import departures, effects
 from smugbook.results import Store
 from smuglib.evaluation import scenarios
@@ -116,23 +116,23 @@ def test_changes_of_the_gain_in_words_start_with_the_largest():
     ],
 )
 def test_departures_with_a_value_follow_a_rule(name, text):
-    assert published_code_names.label(name) == text
+    assert label(name) == text
 
 
 def test_every_departure_has_a_short_name_and_a_phrase():
-    names = [*departures.DEPARTURES, *published_code_names.LABELS]
+    names = [*departures.DEPARTURES, *LABELS]
     names += [f"steps={count}" for count in scenarios.UNROLLING_STEPS]
     names += [f"mask={rate}" for rate in scenarios.SAMPLING_RATES]
     for name in names:
-        assert len(published_code_names.label(name)) <= 25
-        assert published_code_names.phrase(name) in published_code_names.PHRASES.values()
+        assert len(label(name)) <= 25
+        assert phrase(name) in PHRASES.values()
     with pytest.raises(ValueError, match="departure must be one of"):
-        published_code_names.label("updates=600")
+        label("updates=600")
 
 
 def test_labels_of_one_table_differ():
     names = ["pretrained=False", "pretrained=False,updates=600", "jitter=0.1,updates=6", "cut"]
-    assert published_code_names.labels([*names, "cut"]) == {
+    assert labels([*names, "cut"]) == {
         "pretrained=False": "from scratch",
         "pretrained=False,updates=600": "from scratch, 600 updates",
         "jitter=0.1,updates=6": "jitter 0.1",
@@ -141,6 +141,6 @@ def test_labels_of_one_table_differ():
 
 
 def test_a_shorter_training_is_named_in_sentences():
-    assert published_code_names.phrase("learning_rate=0.0001,reference=denoised,updates=600") == (
+    assert phrase("learning_rate=0.0001,reference=denoised,updates=600") == (
         "the denoised target, as reference instead of the label (600 updates)"
     )

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from smugbook.chapters.what_we_know import claims as what_we_know_claims
 from smugbook.chapters.what_we_know import evidence
+from smugbook.chapters.what_we_know.claims import SWITCHED_OFF, poster_claims
 from smuglib.evaluation import Interval, claims, compare, table_scenarios
 from smuglib.evaluation.claims import Claim, Evidence
 from tests.table1 import GAINS, block
@@ -62,12 +62,9 @@ def found():
     rows = block(scenarios=[s for s in SCENARIOS if s.name in ("clean", "noise", "transfer")])
     switched = rows[(rows["method"] == "smug") & (rows["scenario"] == "clean")]
     weaker = switched.assign(psnr=switched["psnr"] - 0.5)
-    groups = {"smoothing": {what_we_know_claims.SWITCHED_OFF: weaker}}
+    groups = {"smoothing": {SWITCHED_OFF: weaker}}
     groups |= {"budget": {"smug": switched}, "pretraining": {"smug": weaker}}
-    return {
-        one.statement: one
-        for one in what_we_know_claims.poster_claims({0.05: rows}, SCENARIOS, groups)
-    }
+    return {one.statement: one for one in poster_claims({0.05: rows}, SCENARIOS, groups)}
 
 
 def by_words(found, *words):
@@ -134,9 +131,7 @@ def test_the_far_end_of_a_curve_is_compared_with_the_training():
     sparser = own.assign(scenario="rate_clean", sampling_rate=0.125, psnr=own["psnr"] - 5)
     whole = pd.concat([rows, denser, sparser], ignore_index=True)
     (one,) = [
-        c
-        for c in what_we_know_claims.poster_claims({0.05: whole}, SCENARIOS, {})
-        if "sampled than" in c.statement
+        c for c in poster_claims({0.05: whole}, SCENARIOS, {}) if "sampled than" in c.statement
     ]
     (item,) = one.evidence
     assert item.interval.mean == pytest.approx(2.5)
@@ -148,9 +143,7 @@ def test_other_settings_are_not_those_of_the_training():
     attacked = attacked.assign(scenario="strength_adaptive", epsilon=1 / 255)
     fewer = attacked.assign(scenario="steps_adaptive", n_steps=4)
     rows = pd.concat([attacked, fewer], ignore_index=True)
-    found = {
-        one.statement: one for one in what_we_know_claims.poster_claims({0.05: rows}, SCENARIOS, {})
-    }
+    found = {one.statement: one for one in poster_claims({0.05: rows}, SCENARIOS, {})}
     (item,) = by_words(found, "numbers of unrolling steps").evidence
     assert item.what == "SMUG − MoDL at 4 unrolling steps, adaptive attack, σ = 0.05"
     (item,) = by_words(found, "every strength").evidence
