@@ -78,7 +78,7 @@ def main(arguments: list[str] | None = None) -> None:
         checks.one_of("--only", name, SECTIONS)
     torch.set_num_threads(checks.integer("--threads", options.threads))
     device = checks.device("--device", options.device)
-    found, left_out = peers.find(device)
+    found, left_out = peers.find_peers(device)
     print(f"torch {torch.__version__}, {device}, {torch.get_num_threads()} threads")
     print(f"solvers are compared at a relative residual of {TARGET_RESIDUAL:.0e}")
     print("\n".join([f"{name} {peer.version}" for name, peer in found.items()] + left_out))

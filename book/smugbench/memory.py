@@ -16,7 +16,7 @@ import torch
 from smugbench import networks, solves
 from smugbench.cases import Case, System
 from smugbench.implementation import Setup
-from smugbench.peers import Peer, find
+from smugbench.peers import Peer, find_peers
 from smugbench.rows import Cost, row
 from smugbench.timing import Work
 
@@ -93,7 +93,7 @@ def _peak_here(work: str, name: str, case: Case, threads: int) -> int:
 def build(work: str, name: str, case: Case) -> Work:
     """Build a work by name."""
     is_own = name.startswith("smuglib")
-    peers: Mapping[str, Peer] = {} if is_own else find(case.torch_device)[0]
+    peers: Mapping[str, Peer] = {} if is_own else find_peers(case.torch_device)[0]
     if work == SOLVE:
         system = System.of(case)
         builders = dict(solves.own(system, "at once"))

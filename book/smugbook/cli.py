@@ -124,10 +124,10 @@ def _chapter(options: argparse.Namespace) -> None:
     root = project_root()
     if options.name is None:
         if not options.list:
-            contents.find(root, "")
+            contents.find_chapter(root, "")
         print(contents.contents(root))
         return
-    path = contents.find(root, options.name)
+    path = contents.find_chapter(root, options.name)
     output = options.output or root / "build" / "chapters" / path.name
     if options.list:
         _list(path)
@@ -139,7 +139,7 @@ def _chapter(options: argparse.Namespace) -> None:
 
 def _sweep(options: argparse.Namespace) -> None:
     root = project_root()
-    path = contents.find(root, options.name)
+    path = contents.find_chapter(root, options.name)
     planned = combinations.product(path, combinations.alternatives(path, options.pairs))
     if options.jobs < 1:
         raise ValueError(f"jobs must be an integer >= 1, got {options.jobs}")
@@ -193,7 +193,7 @@ def _execute(
     for name, text in options.pairs:
         if name in values:
             raise ValueError(f"parameter {name!r} is given twice")
-        values[name] = run.find(known, name, path).parsed(text)
+        values[name] = run.find_parameter(known, name, path).parsed(text)
     run.check(path, values)
     run.check_output(path, output)
     if page_of is not None:
@@ -265,7 +265,7 @@ def _manifest(options: argparse.Namespace) -> None:
 
 
 def _compare(options: argparse.Namespace) -> None:
-    from smugbook.results.reproduction import differences
+    from smugbook.results.reproduction import compare_records
 
     print(f"{options.fresh} minus {options.shipped}:")
-    print(differences(options.fresh, options.shipped).to_string(index=False))
+    print(compare_records(options.fresh, options.shipped).to_string(index=False))

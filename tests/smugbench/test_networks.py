@@ -18,7 +18,7 @@ def test_every_section_runs_from_the_command_line(monkeypatch, tmp_path, capsys)
     monkeypatch.setattr(solves, "SIZES", ((32, 32, 3), (48, 32, 2)))
     monkeypatch.setattr(scaling, "AXES", {"n_samples": (1, 2), "size": (32, 40), "n_steps": (1,)})
     monkeypatch.setattr(memory, "peak", lambda work, name, case: 2**20)
-    monkeypatch.setattr(peers, "find", lambda device: ({}, ["a peer: not installed"]))
+    monkeypatch.setattr(peers, "find_peers", lambda device: ({}, ["a peer: not installed"]))
     threads = str(torch.get_num_threads())
     arguments = ["--quick", "--threads", threads, "--device", "cpu", "--output", str(tmp_path)]
     command.main(arguments)
@@ -34,7 +34,7 @@ def test_every_section_runs_from_the_command_line(monkeypatch, tmp_path, capsys)
 
 def test_sections_can_be_chosen(monkeypatch, tmp_path):
     monkeypatch.setattr(solves, "SIZES", ((32, 32, 3),))
-    monkeypatch.setattr(peers, "find", lambda device: ({}, []))
+    monkeypatch.setattr(peers, "find_peers", lambda device: ({}, []))
     command.main(["--quick", "--only", "solves", "--device", "cpu", "--output", str(tmp_path)])
     assert set(report.read_benchmark(tmp_path)["section"]) == {"solves"}
 

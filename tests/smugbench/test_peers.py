@@ -15,7 +15,7 @@ TINY = Case(height=32, width=40, n_coils=3, n_samples=2, n_steps=2)
 
 @pytest.fixture
 def peer(request):
-    found, left_out = peers.find(CPU)
+    found, left_out = peers.find_peers(CPU)
     if request.param not in found:
         pytest.skip(next(line for line in left_out if line.startswith(request.param)))
     return found[request.param]

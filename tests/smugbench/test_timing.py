@@ -53,7 +53,7 @@ def test_a_missing_peer_is_reported_in_one_line(monkeypatch, name):
         raise ImportError("no", name=module.rpartition(".")[2].removesuffix("_peer"))
 
     monkeypatch.setattr(peers, "import_module", missing)
-    found, left_out = peers.find(CPU)
+    found, left_out = peers.find_peers(CPU)
     assert found == {}
     (line,) = [line for line in left_out if line.startswith(name)]
     assert "not installed, left out; " in line and "install" in line
@@ -64,4 +64,4 @@ def test_a_peer_that_fails_to_import_is_not_called_missing(monkeypatch):
         raise ImportError("cannot import name 'x'", name="numpy")
 
     monkeypatch.setattr(peers, "import_module", broken)
-    assert "cannot be imported: cannot import name 'x'" in peers.find(CPU)[1][0]
+    assert "cannot be imported: cannot import name 'x'" in peers.find_peers(CPU)[1][0]

@@ -53,7 +53,7 @@ INSTALL = {
 """Names of the peers, and how to get each."""
 
 
-def find(device: torch.device) -> tuple[dict[str, Peer], list[str]]:
+def find_peers(device: torch.device) -> tuple[dict[str, Peer], list[str]]:
     """Load the peers that are installed."""
     found, left_out = {}, []
     for name, install in INSTALL.items():

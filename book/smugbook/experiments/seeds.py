@@ -32,7 +32,7 @@ def seed_changes(
     scenarios: Sequence[Scenario],
 ) -> dict[str, float]:
     """Return what the training's seed changes of a difference between methods."""
-    one, other = (differences(frames, scenarios) for frames in (first, second))
+    one, other = (method_differences(frames, scenarios) for frames in (first, second))
     found = {}
     for name in (scenario.name for scenario in scenarios):
         sizes = [
@@ -45,7 +45,7 @@ def seed_changes(
     return found
 
 
-def differences(
+def method_differences(
     frames: Mapping[str, pd.DataFrame], scenarios: Sequence[Scenario], reference: str = REFERENCE
 ) -> dict[str, Changes]:
     """Return the differences of all records to those of a reference."""

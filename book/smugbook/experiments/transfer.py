@@ -18,7 +18,7 @@ from smuglib.methods import METHODS
 from smuglib.models import UnrolledNetwork
 
 
-def transferred(
+def transfer_psnr(
     source: UnrolledNetwork,
     targets: Mapping[str, UnrolledNetwork],
     scan: Scan,
@@ -110,7 +110,7 @@ class TransferStudy:
 
         def measure(scan: Scan, name: str) -> Values:
             checks.one_of("scenario", name, (SCENARIO,))
-            found = transferred(net, named, scan, attack, epsilon=self.epsilon, seed=self.seed)
+            found = transfer_psnr(net, named, scan, attack, epsilon=self.epsilon, seed=self.seed)
             return {"psnr": list(found.values())}
 
         return measure

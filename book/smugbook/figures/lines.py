@@ -78,7 +78,7 @@ def swept_axis(
         ax.axvline(trained, color="gray", lw=1, ls="--", zorder=0)
 
 
-def differences(
+def draw_differences(
     table: pd.DataFrame,
     sigmas: Sequence[float],
     *,

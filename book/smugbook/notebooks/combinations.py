@@ -20,7 +20,7 @@ def alternatives(path: Path | str, pairs: Iterable[Sequence[str]]) -> dict[str, 
     known = run.parameters(path)
     found: dict[str, list[Any]] = {}
     for name, text in pairs:
-        parameter = run.find(known, name, path)
+        parameter = run.find_parameter(known, name, path)
         whole = parameter.kind == "list" or not text
         words = [text] if whole else [word.strip() for word in text.split(",") if word.strip()]
         for word in words:

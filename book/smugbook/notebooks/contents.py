@@ -19,7 +19,7 @@ def by_name(root: Path | str) -> dict[str, Path]:
     return {re.sub(r"^\d+_", "", path.stem): path for path in paths}
 
 
-def find(root: Path | str, name: str) -> Path:
+def find_chapter(root: Path | str, name: str) -> Path:
     """Return the notebook of a chapter."""
     known = by_name(root)
     plain = re.sub(r"^\d+_", "", name)

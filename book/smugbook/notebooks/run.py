@@ -98,7 +98,10 @@ def parameters(path: Path | str) -> dict[str, Parameter]:
 def check(path: Path | str, values: Mapping[str, object] | None = None) -> dict[str, Any]:
     """Check values for a notebook's parameters: names, types, then ranges."""
     known = parameters(path)
-    new = {name: find(known, name, path).typed(value) for name, value in (values or {}).items()}
+    new = {
+        name: find_parameter(known, name, path).typed(value)
+        for name, value in (values or {}).items()
+    }
     if new:
         given = {name: new.get(name, known[name].default) for name in known}
         of_test = "n_slices" in known and known["n_slices"].comment.startswith("test slices")
@@ -108,7 +111,7 @@ def check(path: Path | str, values: Mapping[str, object] | None = None) -> dict[
     return {name: value for name, value in new.items() if value != known[name].default}
 
 
-def find(known: Mapping[str, Parameter], name: str, path: Path | str) -> Parameter:
+def find_parameter(known: Mapping[str, Parameter], name: str, path: Path | str) -> Parameter:
     """Return the parameter of a name."""
     if name not in known:
         close = difflib.get_close_matches(name, known, n=1)

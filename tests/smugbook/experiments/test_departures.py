@@ -203,7 +203,7 @@ def test_a_spread_over_slices_is_no_error_of_a_paired_difference():
 def test_effects_in_words_keep_their_order():
     frame = table(("transfer", 0.1, 20.0), ("transfer seed=1", 0.1, 22.0))
     frame = pd.concat([frame, table(("clean", 0, 30.0), ("clean seed=1", 0, 30.001))])
-    text = tables.worded(effects.summary(frame))
+    text = tables.format_effects(effects.summary(frame))
     assert text.to_dict() == {
         "SMUG": {
             ("seed 1 instead of 0", 0.05, "transfer"): "+2.00 [+2.00, +2.00]",
@@ -216,7 +216,7 @@ def test_effects_in_words_keep_their_order():
 def test_methods_of_a_table_are_in_the_order_of_the_book():
     one = effects.summary(table(("clean", 0, 3.0), ("clean seed=1", 0, 2.0)))
     found = pd.concat([one, one.assign(method="modl", scenario="noise"), one.assign(method="tv")])
-    text = tables.worded(found)
+    text = tables.format_effects(found)
     assert list(text) == ["TV", "MoDL", "SMUG"]
     assert text.loc[("seed 1 instead of 0", 0.05, "noise"), "SMUG"] == "–"
 

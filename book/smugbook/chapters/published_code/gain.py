@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import pandas as pd
 
-from smugbook.chapters.published_code import names as published_code_names
+from smugbook.chapters.published_code.names import (
+    departure_kind,
+    departure_labels,
+    departure_phrase,
+    parse_settings,
+)
 from smugbook.experiments.effects import SUMMARY
 from smugbook.words.labels import METHOD_LABELS
 from smugbook.words.numbers import NO_BREAK
@@ -61,7 +66,7 @@ def gain_change(changed: pd.DataFrame, plain: pd.DataFrame, departure: str) -> p
     return pd.DataFrame(lines, columns=SUMMARY)
 
 
-def worded(found: pd.DataFrame) -> pd.DataFrame:
+def format_gain_changes(found: pd.DataFrame) -> pd.DataFrame:
     """Write changes of the gain as text, the largest first.
 
     Parameters
@@ -75,7 +80,7 @@ def worded(found: pd.DataFrame) -> pd.DataFrame:
         One row a change: the departure, whose training it changes, its attack, and dB.
     """
     ranked = found.sort_values("mean", key=lambda column: column.abs(), ascending=False)
-    called = published_code_names.labels(found["departure"])
+    called = departure_labels(found["departure"])
     ends = ranked[["mean", "low", "high"]].itertuples(index=False)
     return pd.DataFrame(
         {
@@ -88,7 +93,7 @@ def worded(found: pd.DataFrame) -> pd.DataFrame:
     ).reset_index(drop=True)
 
 
-def judged(found: pd.DataFrame, matters: float) -> dict[str, list[str]]:
+def sort_departures(found: pd.DataFrame, matters: float) -> dict[str, list[str]]:
     """Sort departures by whether they move the gain.
 
     Parameters
@@ -137,8 +142,8 @@ def by_kind(found: pd.DataFrame) -> dict[str, pd.DataFrame]:
     names = found["departure"]
     ranked = found.assign(
         size=found["mean"].abs(),
-        kind=names.map(published_code_names.kind),
-        n_settings=names.map(lambda name: len(published_code_names.parse_settings(name))),
+        kind=names.map(departure_kind),
+        n_settings=names.map(lambda name: len(parse_settings(name))),
     ).sort_values("size", ascending=False, kind="stable")
     return {
         str(what): rows.sort_values("n_settings", kind="stable")[found.columns]
@@ -146,7 +151,7 @@ def by_kind(found: pd.DataFrame) -> dict[str, pd.DataFrame]:
     }
 
 
-def told(row: pd.Series) -> str:
+def describe_change(row: pd.Series) -> str:
     """Say by how much one departure changes a number, and at which noise of the training.
 
     Parameters
@@ -161,4 +166,4 @@ def told(row: pd.Series) -> str:
     """
     numbers = format_interval(row[["mean", "low", "high"]])
     where = f"σ = {row['training_sigma']:g}".replace(" ", NO_BREAK)
-    return f"{published_code_names.phrase(row['departure'])}: {numbers} at {where}"
+    return f"{departure_phrase(row['departure'])}: {numbers} at {where}"

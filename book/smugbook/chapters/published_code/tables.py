@@ -11,7 +11,7 @@ from smugbook.words.numbers import number, percent
 from smugbook.words.verdicts import format_interval
 
 
-def worded(found: pd.DataFrame) -> pd.DataFrame:
+def format_effects(found: pd.DataFrame) -> pd.DataFrame:
     """Write effects as text, a row a departure, noise level and scenario, a column a method."""
     index = ["departure", "training_sigma", "scenario"]
     ends = found[["mean", "low", "high"]].astype(float).to_numpy().tolist()
@@ -20,7 +20,7 @@ def worded(found: pd.DataFrame) -> pd.DataFrame:
     wide = rows.pivot_table(index=index, columns="method", values="effect", aggfunc="first")
     methods = [name for name in labels.METHOD_LABELS if name in wide]
     wide = wide.reindex(index=pd.MultiIndex.from_tuples(order, names=index), columns=methods)
-    called = names.labels(found["departure"])
+    called = names.departure_labels(found["departure"])
     wide = wide.rename(index=called, level="departure").rename(columns=labels.METHOD_LABELS)
     return wide.rename_axis(columns=None).fillna("–")
 

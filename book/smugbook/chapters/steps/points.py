@@ -79,16 +79,16 @@ def dearest(found: pd.DataFrame, among: str) -> str:
         return ""
     top = ranked.iloc[0]
     loss = Interval(top["loss"], top["low"], top["high"])
-    name = called(top)
+    name = name_point(top)
     if loss.mean <= 0:
         return f"**{among}, none costs anything in the mean**"
     hedge = choose_word(loss, above="", below="", between=" in the mean, not told from nothing")
-    close = [called(row) for _, row in ranked.iloc[1:].iterrows() if row["high"] >= top["low"]]
+    close = [name_point(row) for _, row in ranked.iloc[1:].iterrows() if row["high"] >= top["low"]]
     near = f"; close behind, with overlapping intervals: {join_names(close)}" if close else ""
     return f"**{among}, the {name} costs most**{hedge}: {format_interval(loss, sign=False)}{near}"
 
 
-def called(point: pd.Series) -> str:
+def name_point(point: pd.Series) -> str:
     """Name a row of `points` in a sentence."""
     name = VALUE_LABELS["scenario"].get(str(point["scenario"]), str(point["scenario"]))
     if point["setting"] == "–":

@@ -74,7 +74,7 @@ def poster_claims(
         (
             "SMUG, pre-trained, is more robust than MoDL from scratch: the poster's comparison.",
             table,
-            evidence.controlled(
+            evidence.compare_controls(
                 _member(groups, "budget", "smug"),
                 _member(groups, "pretraining", "modl"),
                 "SMUG pre-trained − MoDL not",
@@ -95,7 +95,7 @@ def poster_claims(
         (
             "Pre-training on noise makes SMUG better.",
             "Q2",
-            evidence.controlled(
+            evidence.compare_controls(
                 _member(groups, "budget", "smug"),
                 _member(groups, "pretraining", "smug"),
                 "SMUG pre-trained − not",
@@ -125,7 +125,7 @@ def poster_claims(
         (
             "What protects is the smoothing at test time: without it, SMUG is nearer to MoDL.",
             "the method's name",
-            evidence.controlled(
+            evidence.compare_controls(
                 evidence.halfway(blocks),
                 _member(groups, "smoothing", SWITCHED_OFF),
                 "half-way from SMUG to MoDL − SMUG with its smoothing off",
@@ -135,7 +135,7 @@ def poster_claims(
         (
             "Smoothing protects better than noise in training alone.",
             "asked by this book",
-            evidence.controlled(
+            evidence.compare_controls(
                 _member(groups, "budget", "smug"),
                 _member(groups, "budget", JITTERED),
                 "SMUG − MoDL trained with jitter",

@@ -98,7 +98,7 @@ def _setting(name: str, value: float) -> str:
     return f"{value:g} unrolling {steps}" if axis == "n_steps" else f"sampling rate {value:g}"
 
 
-def controlled(
+def compare_controls(
     first: pd.DataFrame | None,
     second: pd.DataFrame | None,
     what: str,

@@ -17,9 +17,8 @@ from torch import Tensor
 
 from smugbook.explorers.live.worker import Watch, following
 from smugbook.profiles import Profile
-from smugbook.results import store as results_store
 from smugbook.results.scans import scan_of
-from smugbook.results.store import BASELINES, Store
+from smugbook.results.store import BASELINES, Method, Store, network
 from smugbook.words.labels import SCENARIO_LABELS
 from smuglib import checks, metrics
 from smuglib.data import Scan
@@ -155,7 +154,7 @@ class RobustnessEngine:
 
     def __init__(self, store: Store, profile: Profile) -> None:
         self.store, self.profile = store, profile
-        self._networks: dict[tuple[str, float], results_store.Method] = {}
+        self._networks: dict[tuple[str, float], Method] = {}
         scans: LRUCache[Any, Scan] = LRUCache(KEPT_BYTES, getsizeof=_scan_bytes)
         self._scan = cached(scans)(lambda index, rate: scan_of(profile, index, rate))
         results: LRUCache[Any, Result] = LRUCache(64 * 2**20, getsizeof=_result_bytes)
@@ -203,11 +202,11 @@ class RobustnessEngine:
             seconds=time.perf_counter() - begun,
         )
 
-    def _network(self, method: str, sigma: float) -> results_store.Method:
+    def _network(self, method: str, sigma: float) -> Method:
         # A baseline is the same at every noise level.
         key = method, sigma if method in METHODS else 0.0
         if key not in self._networks:
-            self._networks[key] = results_store.network(self.store, method, sigma)
+            self._networks[key] = network(self.store, method, sigma)
         return self._networks[key]
 
 

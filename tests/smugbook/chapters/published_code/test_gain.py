@@ -6,7 +6,13 @@ import pandas as pd
 import pytest
 
 from smugbook.chapters.published_code import gain
-from smugbook.chapters.published_code.names import LABELS, PHRASES, label, labels, phrase
+from smugbook.chapters.published_code.names import (
+    LABELS,
+    PHRASES,
+    departure_label,
+    departure_labels,
+    departure_phrase,
+)
 from smugbook.experiments import departures, effects
 from smugbook.results import Store
 from smuglib.evaluation import scenarios
@@ -74,23 +80,23 @@ FOUND = pd.DataFrame(
 
 
 def test_departures_are_sorted_by_their_intervals():
-    assert gain.judged(FOUND, 0.5) == {
+    assert gain.sort_departures(FOUND, 0.5) == {
         "moves": ["pretrained", "beyond"],
         "keeps": ["cut"],
         "open": ["around", "once", "seed"],
     }
-    assert gain.judged(FOUND.iloc[:0], 0.5) == {"moves": [], "keeps": [], "open": []}
+    assert gain.sort_departures(FOUND.iloc[:0], 0.5) == {"moves": [], "keeps": [], "open": []}
 
 
 def test_full_trainings_are_told_before_shorter_ones():
-    told = gain.told(gain.by_kind(FOUND)["pretrained"].iloc[0])
+    told = gain.describe_change(gain.by_kind(FOUND)["pretrained"].iloc[0])
     assert told == (
         "a MoDL that was not pre-trained: +3.00\u00a0dB [+2.90, +3.10] at σ\u00a0=\u00a00.05"
     )
 
 
 def test_changes_of_the_gain_in_words_start_with_the_largest():
-    text = gain.worded(FOUND)
+    text = gain.format_gain_changes(FOUND)
     assert text["departure"].tolist()[:3] == [
         "from scratch, 600 updates",
         "beyond a measurement",
@@ -116,7 +122,7 @@ def test_changes_of_the_gain_in_words_start_with_the_largest():
     ],
 )
 def test_departures_with_a_value_follow_a_rule(name, text):
-    assert label(name) == text
+    assert departure_label(name) == text
 
 
 def test_every_departure_has_a_short_name_and_a_phrase():
@@ -124,15 +130,15 @@ def test_every_departure_has_a_short_name_and_a_phrase():
     names += [f"steps={count}" for count in scenarios.UNROLLING_STEPS]
     names += [f"mask={rate}" for rate in scenarios.SAMPLING_RATES]
     for name in names:
-        assert len(label(name)) <= 25
-        assert phrase(name) in PHRASES.values()
+        assert len(departure_label(name)) <= 25
+        assert departure_phrase(name) in PHRASES.values()
     with pytest.raises(ValueError, match="departure must be one of"):
-        label("updates=600")
+        departure_label("updates=600")
 
 
 def test_labels_of_one_table_differ():
     names = ["pretrained=False", "pretrained=False,updates=600", "jitter=0.1,updates=6", "cut"]
-    assert labels([*names, "cut"]) == {
+    assert departure_labels([*names, "cut"]) == {
         "pretrained=False": "from scratch",
         "pretrained=False,updates=600": "from scratch, 600 updates",
         "jitter=0.1,updates=6": "jitter 0.1",
@@ -141,6 +147,6 @@ def test_labels_of_one_table_differ():
 
 
 def test_a_shorter_training_is_named_in_sentences():
-    assert phrase("learning_rate=0.0001,reference=denoised,updates=600") == (
+    assert departure_phrase("learning_rate=0.0001,reference=denoised,updates=600") == (
         "the denoised target, as reference instead of the label (600 updates)"
     )
