@@ -35,7 +35,7 @@ if _program is None:
 
 
 def solves(system: System) -> Builders:
-    """Return the builders: one image a run, and all along BART's time dimension in one run."""
+    """Return the builders: one image per run, and all along BART's time dimension in one run."""
     threads = {1, torch.get_num_threads()}
     return {
         f"BART pics, {layout}, {n} thread{'s' * (n > 1)}": partial(_Pics.work, system, joint, n)

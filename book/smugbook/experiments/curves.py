@@ -78,7 +78,7 @@ def curve(
     Returns
     -------
     pandas.DataFrame
-        A row a method and value: ``method``, ``value``, ``mean``, ``low``, ``high`` (bootstrap
+        One row per method and value: ``method``, ``value``, ``mean``, ``low``, ``high`` (bootstrap
         95 % interval of the mean over subjects), ``difference``, ``difference_low``,
         ``difference_high`` (paired, to MoDL; NaN without MoDL, the ends for one subject),
         ``n_slices``, ``n_subjects``.

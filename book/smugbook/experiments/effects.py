@@ -28,7 +28,7 @@ def psnr_change(changed: pd.DataFrame, plain: pd.DataFrame, departure: str) -> p
     Parameters
     ----------
     changed, plain
-        Records with and without a departure, each of one scenario and one row a slice. Slices
+        Records with and without a departure, each of one scenario and one row per slice. Slices
         of ``plain`` that ``changed`` lacks are left out, and so are methods.
     departure
         What to call the difference.
@@ -36,7 +36,7 @@ def psnr_change(changed: pd.DataFrame, plain: pd.DataFrame, departure: str) -> p
     Returns
     -------
     pandas.DataFrame
-        One row a method and training noise, with the columns `SUMMARY`: ``mean``, ``low`` and
+        One row per method and training noise, with the columns `SUMMARY`: ``mean``, ``low`` and
         ``high`` are PSNR in dB with the departure minus without it, and the ends of the bootstrap
         95 % interval over subjects. ``scenario`` is that of ``plain``.
 

@@ -1,4 +1,4 @@
-"""Figures of the book: one style, one name and line a method, images with stated grey values.
+"""Figures of the book: one style, one name and line per method, images with stated grey values.
 
 Every function returns or draws on a figure that pyplot no longer holds, so a notebook shows it
 once, as the value of its cell.

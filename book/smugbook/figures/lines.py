@@ -1,4 +1,4 @@
-"""Lines and points with intervals, a style a method."""
+"""Lines and points with intervals, one style per method."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ def method_lines(
     low: str | None = None,
     high: str | None = None,
 ) -> None:
-    """Draw one line a method, with a band where an interval is given.
+    """Draw one line per method, with a band where an interval is given.
 
     Parameters
     ----------
     ax
         Where to draw; the caller labels the axes with quantities and units.
     table
-        One row a method and value of ``x``; column ``method`` holds the names.
+        One row per method and value of ``x``; column ``method`` holds the names.
     x, y
         Columns of the axes.
     low, high

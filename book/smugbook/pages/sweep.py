@@ -31,7 +31,7 @@ def write_sweep(root: Path, sweep: Sweep, table: pd.DataFrame) -> tuple[Path, Pa
 
 
 def markdown(table: pd.DataFrame, links: dict[str, str] | None = None) -> str:
-    """Return a sweep's table in Markdown, four digits a number; links name a combination's page."""
+    """Return a sweep's table in Markdown, four digits per number, with links to its pages."""
     lines = ["| " + " | ".join(["combination", *map(str, table.columns)]) + " |"]
     lines.append("|---" * (table.shape[1] + 1) + "|")
     for name, row in table.iterrows():

@@ -60,7 +60,7 @@ def write_html(
 
 
 def _head_lines(columns: pd.Index, names: Sequence[Hashable]) -> list[str]:
-    """Return the heads of the columns, a line a level, and the names of the index below them."""
+    """Return the heads of the columns, one line per level, and below them the index's names."""
     lines = []
     for name, spans in zip(columns.names, _spans(columns), strict=True):
         corner = ["<td></td>"] * (len(names) - 1) + [_corner(name)]

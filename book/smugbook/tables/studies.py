@@ -97,7 +97,7 @@ def side_by_side(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        Text, one column a quantity, indexed by row and column of the tables; ``""`` where one
+        Text, one column per quantity, indexed by row and column of the tables; ``""`` where one
         lacks them.
     """
     columns = {heading: table.stack() for heading, table in tables.items()}

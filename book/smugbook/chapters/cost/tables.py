@@ -36,7 +36,7 @@ def significant(value: float, digits: int = 2) -> str:
 
 
 def times(rows: pd.DataFrame, reference: str) -> pd.DataFrame:
-    """Return the cost of one work as text, a number a cell."""
+    """Return the cost of one work as text, one number per cell."""
     ratios = [number(r) if r < 2 else significant(r) for r in rows["ratio"]]
     ranges = [
         f"{significant(low)} to {significant(high)}"

@@ -27,7 +27,7 @@ def gain_change(changed: pd.DataFrame, plain: pd.DataFrame, departure: str) -> p
     Parameters
     ----------
     changed, plain
-        Records with and without a departure, each of one scenario and one row a slice. A method
+        Records with and without a departure, each of one scenario and one row per slice. A method
         that ``changed`` lacks is one that the departure leaves as it is.
     departure
         What to call the difference.
@@ -77,7 +77,7 @@ def format_gain_changes(found: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        One row a change: the departure, whose training it changes, its attack, and dB.
+        One row per change: the departure, whose training it changes, its attack, and dB.
     """
     ranked = found.sort_values("mean", key=lambda column: column.abs(), ascending=False)
     called = departure_labels(found["departure"])

@@ -12,7 +12,7 @@ from smugbook.words.verdicts import format_interval
 
 
 def format_effects(found: pd.DataFrame) -> pd.DataFrame:
-    """Write effects as text, a row a departure, noise level and scenario, a column a method."""
+    """Write effects as text: one row per departure, noise level and scenario."""
     index = ["departure", "training_sigma", "scenario"]
     ends = found[["mean", "low", "high"]].astype(float).to_numpy().tolist()
     rows = found.assign(effect=[format_interval(row, "") for row in ends])

@@ -113,7 +113,7 @@ def costs(subject: str, found: pd.DataFrame, scenario: str) -> str:
 
 
 def _clean(records: pd.DataFrame, one: pd.Series) -> pd.DataFrame:
-    """Return the clean records that one row is compared with, one a slice."""
+    """Return the clean records that one row is compared with, one per slice."""
     same = records[(records["method"] == one["method"]) & (records["rung"] == "clean")]
     if one["rung"] == "clean":
         same = same[same["scenario"] == "clean"]

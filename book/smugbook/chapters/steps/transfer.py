@@ -18,7 +18,7 @@ from smuglib.methods import METHODS
 
 
 def scores(measured: pd.DataFrame) -> pd.DataFrame:
-    """Turn measurements of the study into one row a method and slice."""
+    """Turn measurements of the study into one row per method and slice."""
     names = list(METHODS)
     rows = measured[measured["quantity"] == "psnr"]
     methods = [names[index] for index in rows["index"]]
