@@ -30,13 +30,7 @@ BARE, KEPT = "bare denoiser", "bare denoiser, graphs kept"
 
 @dataclass(frozen=True, eq=False)
 class Bare:
-    """As many calls of the denoiser as one reconstruction with smoothing of the denoiser makes.
-
-    Parameters
-    ----------
-    setup
-        The scans and the network.
-    """
+    """As many calls of the denoiser as one reconstruction with smoothing of the denoiser makes."""
 
     setup: Setup
 

@@ -18,20 +18,9 @@ Builders = Mapping[str, Callable[[], Work]]
 
 @dataclass(frozen=True)
 class Peer:
-    """What a peer offers.
+    """What a peer offers: builders of its solvers and networks, by name.
 
-    Parameters
-    ----------
-    version
-        Version of the installed package.
-    solves
-        Makes the builders of its solvers of a system, by name.
-    networks
-        Makes its implementations of the unrolled network, by name; None where it has none.
-    is_python
-        Whether it runs in this process.
-    devices
-        Kinds of device on which the comparison is fair.
+    ``is_python`` says whether it runs in this process, and ``devices`` where comparing is fair.
     """
 
     version: str

@@ -103,20 +103,7 @@ def _apart(difference: pd.Series[float]) -> bool:
 
 
 def format_axis_value(name: str, value: float) -> str:
-    """Write a value of a curve's axis.
-
-    Parameters
-    ----------
-    name
-        A name of `ANCHORS`.
-    value
-        Where on its axis.
-
-    Returns
-    -------
-    str
-        Such as ``"0.5/255"``, ``"2 % of ‖y‖₂"`` or ``"0.25"``; ``"ε = 0"`` at no perturbation.
-    """
+    """Write a value of a curve's axis: ``0.5/255``, ``2 % of ‖y‖₂``, or ``ε = 0`` without any."""
     if ANCHORS[checks.one_of("curve", name, ANCHORS)][1] != "epsilon":
         return f"{value:g}"
     domain = "kspace" if name.startswith("kspace") else "image"

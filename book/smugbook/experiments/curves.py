@@ -29,22 +29,7 @@ the scenario whose records hold it, and the column of the axis."""
 
 
 def points(block: pd.DataFrame, curve: str, *, epsilon: float = 1 / 255) -> pd.DataFrame:
-    """Return the records of a curve, the point at the training's own settings included.
-
-    Parameters
-    ----------
-    block
-        Records of one noise level.
-    curve
-        A name of `ANCHORS`.
-    epsilon
-        Strength of the image-domain attack where strength is not what varies.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Rows of the block, with a column ``value``: where they stand on the axis.
-    """
+    """Return the records of a curve by their ``value`` on the axis, the training's own included."""
     checks.one_of("curve", curve, ANCHORS)
     scenario, axis = ANCHORS[curve]
     anchor = block["scenario"] == scenario
@@ -64,29 +49,7 @@ def curve(
 ) -> pd.DataFrame:
     """Summarize a curve: every method's mean with its interval, and its difference to MoDL.
 
-    Parameters
-    ----------
-    block
-        Records of one noise level.
-    name
-        A name of `ANCHORS`.
-    metric
-        A column of results.
-    epsilon
-        See `points`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row per method and value: ``method``, ``value``, ``mean``, ``low``, ``high`` (bootstrap
-        95 % interval of the mean over subjects), ``difference``, ``difference_low``,
-        ``difference_high`` (paired, to MoDL; NaN without MoDL, the ends for one subject),
-        ``n_slices``, ``n_subjects``.
-
-    Raises
-    ------
-    ValueError
-        If the curve or the metric is unknown, or methods cover different slices.
+    Intervals are bootstrap 95 % intervals over subjects; those of one subject are NaN.
     """
     checks.one_of("metric", metric, map(str, block.columns))
     # Sorted, so that the order of rows changes no digit.

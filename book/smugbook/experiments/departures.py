@@ -115,31 +115,7 @@ def evaluate_departure(
     partial: Path | str | None = None,
     progress: bool = True,
 ) -> list[Score]:
-    """Evaluate a method under a departure.
-
-    Parameters
-    ----------
-    departure
-        What is changed.
-    net
-        The method, as it is without the departure.
-    scans
-        Scans in units of their zero-filled image, each a batch of one.
-    scenarios
-        Offered scenarios: those that the departure names are evaluated.
-    method, training_sigma, weights_sha256, partial, progress
-        See `smuglib.evaluation.evaluate`.
-
-    Returns
-    -------
-    list of Record
-        Rows whose scenarios carry the departure's name.
-
-    Raises
-    ------
-    ValueError
-        If the departure does not concern the method, or none of its scenarios is offered.
-    """
+    """Evaluate a method under a departure, in those of the offered scenarios that it names."""
     checks.one_of("method", method, departure.methods)
     return evaluate(
         departure.network(net),

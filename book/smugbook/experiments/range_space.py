@@ -87,29 +87,7 @@ def measure_range_shares(
     weights_sha256: str,
     seed: int = 0,
 ) -> list[RangeShare]:
-    """Take the perturbations of a method's attacks apart by eigenvalue.
-
-    Parameters
-    ----------
-    net
-        The method.
-    scans
-        Scans with 1-D masks, each a batch of one.
-    scenarios
-        Perturbations; ``"clean"`` has none.
-    method, training_sigma, weights_sha256, seed
-        As for `smuglib.evaluation.evaluate`, whose draws these are.
-
-    Returns
-    -------
-    list of RangeShare
-        Scan by scan, scenario by scenario.
-
-    Raises
-    ------
-    ValueError
-        If there is nothing to measure, a scenario has no perturbation or a scan is no batch of one.
-    """
+    """Take the perturbations of a method's attacks apart by eigenvalue."""
     if not scans or not scenarios:
         raise ValueError(f"nothing to measure: {len(scans)} scans, {len(scenarios)} scenarios")
     for scenario in scenarios:
@@ -165,20 +143,7 @@ def _values(
 
 
 def below(spectrum: Spectrum, delta: Tensor) -> dict[str, float]:
-    """Return the share of an image's energy along eigenvalues below each of `EDGES`.
-
-    Parameters
-    ----------
-    spectrum
-        Of the scan's ``A^H A``.
-    delta
-        Complex images, ``[batch, height, width]``, not zero.
-
-    Returns
-    -------
-    dict of str to float
-        Rising shares in [0, 1], named as the fields of `RangeShare`.
-    """
+    """Return the share of an image's energy along eigenvalues below each of `EDGES`."""
     energy = spectrum.energy(delta, torch.tensor(list(EDGES.values()), dtype=torch.float64))
     shares = energy.cumsum(0) / energy.sum()
     return {name: share.item() for name, share in zip(EDGES, shares, strict=False)}
