@@ -21,11 +21,10 @@ Words = Callable[[float], str]
 def find_leaders(
     points: pd.DataFrame, metric: str = "psnr", *, method: str = "smug"
 ) -> pd.DataFrame:
-    """Find who leads at every point of a curve, slice by slice on those that all methods have.
+    """Find who leads at every point of a curve, on slices that all methods have.
 
     ``tied`` are not told apart from the ``best``, those in ``nothing`` are worse than the
-    zero-filled image beyond chance, and ``behind`` is ``method`` minus the best of the others:
-    above zero where it is better.
+    zero-filled image beyond chance, and ``behind`` is ``method`` minus the best of the others.
     """
     checks.one_of("metric", metric, map(str, points.columns))
     sign = -1.0 if metric == "nmse" else 1.0

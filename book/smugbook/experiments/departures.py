@@ -33,29 +33,10 @@ UNITS = ("zero_filled", "target")
 
 @dataclass(frozen=True)
 class Departure:
-    """One change of what is evaluated.
+    """One change of what is evaluated; records have its name behind that of the scenario.
 
-    Parameters
-    ----------
-    name
-        Stands behind the scenario's name in records.
-    methods
-        Methods that it concerns.
-    scenarios
-        Names of the scenarios that it is evaluated in.
-    smoothing
-        Fields of `smuglib.Smoothing` that it changes.
-    units
-        What a scan is scaled by: its ``"zero_filled"`` image, or its ``"target"``.
-    solver
-        Solver of data consistency.
-    seed
-        Seed of attacks and smoothing noise.
-
-    Raises
-    ------
-    ValueError
-        If a method, the units, the solver or the seed is unknown or out of range.
+    ``smoothing`` holds fields of `smuglib.Smoothing` that it changes, and ``units`` what a scan is
+    scaled by: its ``"zero_filled"`` image, or its ``"target"``.
     """
 
     name: str

@@ -33,23 +33,10 @@ FLOOR = Attack().floor
 
 @dataclass(frozen=True)
 class RangeShare(evaluation.Record):
-    """How one perturbation of a scan lies along the eigenvectors of ``A^H A``.
+    """How one perturbation δ of a scan lies along the eigenvectors of ``A^H A``.
 
-    Parameters
-    ----------
-    method, training_sigma, weights_sha256
-        The network that was attacked.
-    scenario, epsilon, seed
-        The perturbation δ: its scenario, strength and the seed of its draws.
-    split, subject, slice
-        The scan.
-    below_1e_4, below_1e_3, below_1e_2, below_1e_1
-        Share of the energy of δ along eigenvalues below 0.0001, 0.001, 0.01 and 0.1.
-    relative_norm
-        ``||δ|| / ||z||``.
-    psnr_clean, psnr, psnr_within_reach
-        PSNR in dB of the reconstructions of z, of ``z + δ``, and of z with the component of δ at
-        eigenvalues of at least `FLOOR` alone.
+    ``below_...`` are shares of the energy of δ along eigenvalues below that, and
+    ``psnr_within_reach`` is with its component at eigenvalues of at least `FLOOR` alone.
     """
 
     RESULTS: ClassVar[tuple[str, ...]] = (

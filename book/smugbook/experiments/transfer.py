@@ -60,22 +60,6 @@ class TransferStudy:
 
     Index k of the quantity ``psnr`` (dB) is the k-th of `METHODS`, which reconstructs
     from what the row's method was attacked with.
-
-    Parameters
-    ----------
-    epsilon
-        Radius of the ℓ∞ ball on the zero-filled image, in units of the scan's scale.
-    attack_steps, attack_samples
-        Steps of the ascent, and noise samples of its gradient, fresh in each step.
-    precision
-        Arithmetic of the ascent's convolutions: ``"bfloat16"`` or ``"float32"``.
-    seed
-        Seed of attacks and smoothing noise.
-
-    Raises
-    ------
-    ValueError
-        If a setting is out of range.
     """
 
     companions: ClassVar[tuple[str, ...]] = tuple(METHODS)

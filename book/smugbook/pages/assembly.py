@@ -58,9 +58,7 @@ def assemble(
 ) -> None:
     """Gather the settings, pages and executed notebooks of a book in one folder of their own.
 
-    ``pages`` gives the executed notebook of each page of the table of contents that is a notebook.
-    Its outputs are joined with the prose of ``book/``, so that text may be mended without running
-    again.
+    Outputs are joined with the prose of ``book/``: text may be mended without running again.
     """
     root, output, pages = Path(root), Path(output), dict(pages or {})
     book = root / "book"

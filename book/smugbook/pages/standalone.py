@@ -41,11 +41,9 @@ def build(
     front: str | None = None,
     titles: Mapping[str, str] | None = None,
 ) -> Path:
-    """Build pages from executed notebooks by the name of their page; return the first HTML file.
+    """Build pages from executed notebooks, by name; return the first HTML file.
 
-    ``front`` is Markdown of a page before all others. ``titles`` stand in the list at the side; a
-    page that has none goes by its heading. They are written to the folder ``html`` in ``output``,
-    which is refused if anything but an earlier call made it.
+    ``front`` is Markdown of a page before all others; ``titles`` at the side replace headings.
     """
     root, output = Path(root).resolve(), Path(output).resolve()
     html = folders.check(output / "html")

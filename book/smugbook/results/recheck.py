@@ -49,11 +49,10 @@ def recheck(
     n_drawn: int = 4,
     generator: torch.Generator,
 ) -> pd.DataFrame:
-    """Compute a random handful of records again, and fail if they disagree.
+    """Compute ``n_drawn`` random records, or groups of equal ``by``, again; fail if they disagree.
 
-    Draws ``n_drawn`` rows, or groups of rows of equal ``by``, and compares the column ``value``.
-    The drawn records come back with each result ``_recorded`` and ``_recomputed``, and with the
-    ``difference`` of ``value`` in units of the tolerance.
+    They come back with each result ``_recorded`` and ``_recomputed``, and with the ``difference``
+    of ``value`` in units of the tolerance.
     """
     checks.integer("n_drawn", n_drawn)
     if not callable(tolerance):

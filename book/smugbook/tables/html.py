@@ -134,9 +134,7 @@ def _unbroken(text: str) -> str:
 def format_table(frame: pd.DataFrame, digits: int | Mapping[str, int] = 2) -> pd.DataFrame:
     """Write a table in words: text alone, for nothing to be computed from.
 
-    A table that is numbered from 0 on gets its first column as the head of its rows. ``digits`` are
-    the decimals of its floating-point columns, or of each by name (others have 2). Headings are
-    those of `COLUMN_LABELS`, values those of `VALUE_LABELS`.
+    A table that is numbered from 0 on gets its first column as the head of its rows.
     """
     numbered = isinstance(frame.index, pd.RangeIndex) and frame.index.name is None
     rows = frame.set_index(frame.columns[0]) if numbered and len(frame.columns) > 1 else frame

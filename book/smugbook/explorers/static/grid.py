@@ -40,24 +40,10 @@ KINDS = ("image", "error")
 
 @dataclass(frozen=True)
 class Grid:
-    """What the explorer can be asked for.
+    """What the explorer can be asked for: strengths and rates ascend.
 
-    Parameters
-    ----------
-    epsilons
-        Strengths of noise and attack above zero, in units of the scan's scale, ascending. The
-        poster's by default.
-    sampling_rates
-        Fractions of sampled columns, ascending.
-    methods
-        ``"zero_filled"`` and names of `smuglib.methods.METHODS`.
-    error_limit
-        The error drawn brightest, in units of ``max |t|``.
-
-    Raises
-    ------
-    ValueError
-        If a list is empty, not ascending or holds an unknown or impossible value.
+    ``epsilons`` are in units of the scan's scale; ``error_limit``, in units of ``max |t|``, is the
+    error drawn brightest.
     """
 
     epsilons: tuple[float, ...] = (0.2 / 255, 0.5 / 255, 1 / 255, 2 / 255)
@@ -95,18 +81,10 @@ class Grid:
 
 @dataclass(frozen=True)
 class Explorer:
-    """Numbers and images of every combination.
+    """Numbers and images of every combination, one row of ``frame`` each.
 
-    Parameters
-    ----------
-    grid
-        The combinations.
-    frame
-        Records, one row per combination.
-    sheets
-        Levels, uint8, ``[rate * height, state * width]``, by ``"<method>_<kind>"``; and
-        ``"target"``, ``[height, width]``. Image levels are relative to ``max |t|``, error levels
-        to ``error_limit * max |t|``.
+    Sheets are ``[rate * height, state * width]``, by ``"<method>_<kind>"``, and ``"target"``. Image
+    levels are relative to ``max |t|``, error levels to ``error_limit * max |t|``.
     """
 
     grid: Grid
