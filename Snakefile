@@ -104,7 +104,7 @@ os.environ[processes.PARENT] = str(os.getpid())
 
 
 onstart:
-    forks.start()
+    LOCK.enter_context(forks.standby())
 
 
 wildcard_constraints:

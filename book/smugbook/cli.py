@@ -26,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")
     options = _parser().parse_args(arguments)
     standby = os.environ.pop(forks.VARIABLE, None)
-    if standby and options.command in (_chapter, _notebook):
+    if standby and options.command in FORKED:
         code = forks.forward(standby, "command", arguments)
         if code is not None:
             return code
@@ -269,3 +269,7 @@ def _compare(options: argparse.Namespace) -> None:
 
     print(f"{options.fresh} minus {options.shipped}:")
     print(compare_records(options.fresh, options.shipped).to_string(index=False))
+
+
+FORKED = (_chapter, _notebook, _simulate, _explorer, _manifest)
+"""Commands that a process which stands by runs in a fork."""

@@ -118,6 +118,11 @@ def _run(request: dict[str, Any], descriptors: Sequence[int], kernels: Path) -> 
         for target, descriptor in enumerate(descriptors):
             os.dup2(descriptor, target)
             os.close(descriptor)
+        # Those of the parent remember what kind of file theirs was.
+        sys.stdin, sys.stdout, sys.stderr = (
+            open(number, mode, encoding="utf-8", closefd=False)  # noqa: SIM115
+            for number, mode in enumerate("rww")
+        )
         for number in forks.PASSED_ON:
             signal.signal(number, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.default_int_handler)

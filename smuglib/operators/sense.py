@@ -120,7 +120,7 @@ class SenseOperator:
 
     @cached_property
     def norm_bound(self) -> float:
-        """Upper bound of the eigenvalues of ``A^H A``: the largest ``sum_c |S_c|^2``."""
+        """Upper bound of the eigenvalues of ``A^H A``, the largest ``sum_c |S_c|^2``."""
         return self.maps.detach().abs().square().sum(1).amax().item()
 
     @cached_property

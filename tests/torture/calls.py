@@ -67,6 +67,7 @@ HOLDERS = (
     "Planted",
     "Trace",
     "ConvergenceWarning",
+    "PrecisionWarning",
     "Reconstruction",
     "Objective",
 )

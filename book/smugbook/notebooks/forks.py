@@ -15,7 +15,8 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 VARIABLE = "SMUGBOOK_FORKS"
@@ -24,15 +25,22 @@ VARIABLE = "SMUGBOOK_FORKS"
 PASSED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-def start() -> None:
-    """Let a process stand by until this one ends, for the commands that this one starts."""
+@contextmanager
+def standby() -> Iterator[None]:
+    """Let a process stand by in the block, for the commands that are started there."""
     # Elsewhere, forking a process that has loaded torch is not safe.
     if sys.platform != "linux" or VARIABLE in os.environ:
+        yield
         return
     command = [sys.executable, "-m", "smugbook.standby"]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    os.environ[VARIABLE] = process.stdout.readline().strip()
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(command, text=True, **pipes) as process:  # type: ignore[call-overload]
+        os.environ[VARIABLE] = process.stdout.readline().strip()
+        try:
+            yield
+        finally:
+            del os.environ[VARIABLE]
+            process.communicate()  # its standard input ends, and so does it
 
 
 def forward(path: str, kind: str, arguments: Sequence[str]) -> int | None:

@@ -41,7 +41,10 @@ def read_notebook(path: Path | str) -> dict[str, Any]:
     path = Path(path)
     if not path.exists():
         raise FileNotFoundError(f"notebook {path} does not exist")
-    content = read_json(path)
+    try:
+        content = read_json(path)
+    except UnreadableFileError as error:
+        raise UnreadableFileError(path, f"it is not a Jupyter notebook: {error.reason}") from error
     cells = content.get("cells")
     whole = (
         content.get("nbformat") == 4

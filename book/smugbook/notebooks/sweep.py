@@ -14,6 +14,7 @@ import re
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -84,18 +85,17 @@ def run(
     """
     sweep = Sweep(path, root / "build" / "sweeps" / path.stem, code)
     waiting = {name: values for name, values in planned.items() if not sweep.is_done(name, values)}
-    if len(waiting) > 1:
-        forks.start()
-    pool = ThreadPoolExecutor(n_jobs)
-    jobs = [pool.submit(sweep.execute, name, values, root) for name, values in waiting.items()]
-    try:
-        for number, job in enumerate(as_completed(jobs), start=1):
-            job.result()
-            print(f"{number} of {len(jobs)} combinations executed", file=sys.stderr)
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
-        for child in sweep.running:
-            child.kill()
+    with forks.standby() if len(waiting) > 1 else nullcontext():
+        pool = ThreadPoolExecutor(n_jobs)
+        jobs = [pool.submit(sweep.execute, name, values, root) for name, values in waiting.items()]
+        try:
+            for number, job in enumerate(as_completed(jobs), start=1):
+                job.result()
+                print(f"{number} of {len(jobs)} combinations executed", file=sys.stderr)
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+            for child in sweep.running:
+                child.kill()
     return sweep
 
 

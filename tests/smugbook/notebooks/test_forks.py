@@ -14,8 +14,14 @@ from tests.notebook_files import code, printed, write
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="forks on Linux only")
 
-OWNER = "from smugbook.notebooks import forks; import os; forks.start(); "
-OWNER += "print(os.environ[forks.VARIABLE], flush=True); input()"
+OWNER = """
+import os
+from smugbook.notebooks import forks
+
+with forks.standby():
+    print(os.environ[forks.VARIABLE], flush=True)
+    input()
+"""
 PATIENCE = 60
 """Seconds after which something hangs."""
 

@@ -151,7 +151,10 @@ def test_only_changed_values_are_passed_on(tmp_path):
         ('{"cells": []}', "not a Jupyter notebook"),
         ('{"nbformat": 3, "cells": []}', "not a Jupyter notebook"),
         ("[1]", "not a Jupyter notebook"),
-        ('{"nbformat": 4, "cells": []}', "one code cell tagged 'parameters', got 0"),
+        (
+            '{"nbformat": 4, "metadata": {}, "cells": []}',
+            "one code cell tagged 'parameters', got 0",
+        ),
     ],
 )
 @pytest.mark.usefixtures("no_kernel")

@@ -128,7 +128,10 @@ def test_equal_weights_make_equal_files():
 
 @pytest.mark.parametrize(
     ("metadata", "reason"),
-    [(None, "not a safetensors file of ours"), ({"smuglib": "[1]"}, "not a safetensors file of ours")],
+    [
+        (None, "not a safetensors file of ours"),
+        ({"smuglib": "[1]"}, "not a safetensors file of ours"),
+    ],
 )
 def test_a_file_of_another_program_is_refused_and_read_on_request(tmp_path, metadata, reason):
     path = tmp_path / "a.safetensors"

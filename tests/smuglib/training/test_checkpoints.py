@@ -7,7 +7,7 @@ import shutil
 import pytest
 import torch
 
-from smuglib.checkpoints import Checkpoints
+from smuglib.training.checkpoints import Checkpoints
 from tests.crashes import crashes
 from tests.damage import damaged
 

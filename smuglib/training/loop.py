@@ -21,10 +21,10 @@ import torch
 from torch import Tensor, nn
 
 from smuglib import checks, files, provenance
-from smuglib.checkpoints import Checkpoints
 from smuglib.checks import require
 from smuglib.models import precision
 from smuglib.models.weights import packed
+from smuglib.training.checkpoints import Checkpoints
 
 WARM_UP = 0.1
 """Fraction of the updates in which the learning rate rises to its peak."""

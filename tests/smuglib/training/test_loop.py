@@ -20,7 +20,8 @@ from smuglib import files, provenance
 from smuglib.models import denoisers
 from smuglib.models.weights import read_tensors
 from smuglib.random import complex_normal, generator
-from smuglib.training import NORM_MEMORY, Plan, Training, one_cycle
+from smuglib.training import Plan, Training, one_cycle
+from smuglib.training.loop import NORM_MEMORY
 from tests.crashes import crashes
 
 PLAN = Plan(updates=8, learning_rate=1e-2, clip_factor=2.0, n_validations=4, settings={"seed": 7})
