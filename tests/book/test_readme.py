@@ -32,7 +32,7 @@ def test_the_readme_s_ratios_are_those_of_the_shipped_benchmark():
     ten = "solve, 10 right-hand sides"
     python = peers.fastest(frame, ten, 128, ("deepinv", "sigpy"))[1]
     bart = peers.fastest(frame, ten, 128, ("BART",))[1]
-    row = peers.select(frame, section="floor", work="SMUG forward", implementation=peers.OWN)
+    row = peers.select_rows(frame, section="floor", work="SMUG forward", implementation=peers.OWN)
     text = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
     assert f"take 1/{python:.0f} of the time of the fastest Python peer and 1/{bart:.0f}" in text
     assert f"SMUG costs {row.ratio.item():.2f} times its bare denoiser" in text

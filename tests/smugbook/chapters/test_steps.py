@@ -11,7 +11,12 @@ import torch
 
 from smugbook import profiles
 from smugbook.chapters.steps import finetuning, harm, points, pretraining, stability
-from smugbook.chapters.steps.transfer import describe_transfer, format_losses, losses, own_attacks
+from smugbook.chapters.steps.transfer import (
+    compare_losses,
+    describe_transfer,
+    format_losses,
+    own_attacks,
+)
 from smugbook.results import Store
 from smugbook.tables.html import render_table
 from smuglib.evaluation import Measurement
@@ -71,7 +76,7 @@ def records():
 
 
 def test_losses_are_to_the_clean_scan_of_the_same_settings(records):
-    found = points.points(records, records).set_index(["scenario", "setting"])
+    found = points.summarize_points(records, records).set_index(["scenario", "setting"])
     means = records.groupby(["scenario", "sampling_rate"])["psnr"].mean()
     own = found.loc["rate_adaptive", "sampling rate 0.5"]
     assert own["loss"] == pytest.approx(means["rate_clean", 0.5] - means["rate_adaptive", 0.5])
@@ -82,19 +87,19 @@ def test_losses_are_to_the_clean_scan_of_the_same_settings(records):
 
 def test_points_are_written_in_words(records):
     some = records[records["scenario"].isin(["clean", "adaptive_image", "adaptive_kspace_l2"])]
-    found = points.points(records, some)
+    found = points.summarize_points(records, some)
     html = render_table(points.format_points(found))
     assert "adaptive attack" in html and "2\u00a0%\u00a0of\u00a0‖y‖₂" in html and "±" in html
-    verdict = points.dearest(found, "Of these")
+    verdict = points.describe_dearest(found, "Of these")
     assert verdict.startswith("**Of these, the adaptive attack (ε\u00a0=\u00a01/255) costs most**")
-    assert "1/255" in points.costs("It", found, "adaptive_image")
-    assert points.costs("It", found, "noise") == ""
+    assert "1/255" in points.describe_costs("It", found, "adaptive_image")
+    assert points.describe_costs("It", found, "noise") == ""
 
 
 def test_without_clean_records_nothing_is_lost(records):
     some = records[records["scenario"] == "adaptive_image"]
-    found = points.points(some, some)
-    assert found["loss"].isna().all() and points.dearest(found, "Of these") == ""
+    found = points.summarize_points(some, some)
+    assert found["loss"].isna().all() and points.describe_dearest(found, "Of these") == ""
     assert points.format_points(found)["loss (dB)"].tolist() == ["–"]
 
 
@@ -131,7 +136,7 @@ def test_the_harm_of_shipped_networks_is_in_words(method):
 @pytest.mark.parametrize("method", ["modl", "smug"])
 def test_the_stability_of_shipped_networks_is_in_words(method):
     frame = read_rows(SHIPPED.measurements("stability", method, 0.05), Measurement)
-    table = stability.quantities(frame)
+    table = stability.format_quantities(frame)
     assert list(table.index) == list(stability.QUANTITIES.values())
     text = stability.describe_stability(frame, 8)
     assert "up to about" in text and "from below" in text and "at most" not in text
@@ -155,18 +160,18 @@ def test_a_transfer_is_judged_by_losses():
     clean = transfer([("modl", 36.0), ("rs_e2e", 31.0), ("smug", 33.0)])
     attacked = transfer([("modl", 30.0), ("rs_e2e", 31.0), ("smug", 29.0)])
     own = {"modl": transfer([("modl", 32.0)])}
-    table = losses(clean, attacked, "smug", own)
+    table = compare_losses(clean, attacked, "smug", own)
     assert [loss.mean for loss in table["loss"]] == pytest.approx([6.0, 0.0, 4.0])
     text = describe_transfer(table, "smug")
     assert "harms MoDL too, and no other" in text
     assert "More than SMUG:** MoDL +2.00\u00a0dB" in text and "Less than SMUG:** RS-E2E" in text
     assert "harms MoDL more than the own attack" in text
     assert "own attack (dB)" in format_losses(table)
-    alone = losses(clean, attacked, "smug", {})
+    alone = compare_losses(clean, attacked, "smug", {})
     assert "own attack (dB)" not in format_losses(alone)
     assert "Not known here" in describe_transfer(alone, "smug")
     one, other = (frame[frame["subject"] == 0] for frame in (clean, attacked))
-    single = describe_transfer(losses(one, other, "smug", {}), "smug")
+    single = describe_transfer(compare_losses(one, other, "smug", {}), "smug")
     assert single.startswith("- **One subject gives no interval") and "\n" not in single
 
 

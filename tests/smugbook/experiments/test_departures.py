@@ -225,7 +225,7 @@ def test_spectra_are_shares_in_percent():
     edges = {name: [0.25 * k, 0.5] for k, name in enumerate(range_space.EDGES)}
     scores = {"psnr_clean": 30.0, "psnr": 20.0, "psnr_within_reach": 29.0}
     key = {"training_sigma": 0.05, "method": "modl", "scenario": "noise"}
-    text = tables.spectra(pd.DataFrame({**edges}).assign(**key, **scores))
+    text = tables.format_spectra(pd.DataFrame({**edges}).assign(**key, **scores))
     assert text.loc[(0.05, "modl", "noise")].tolist() == [
         *(f"{share}\u00a0%" for share in (25, 38, 50, 62)),
         *("30.00", "20.00", "29.00"),

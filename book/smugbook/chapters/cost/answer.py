@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from smugbook.chapters.cost import peers
-from smugbook.chapters.cost.tables import significant
+from smugbook.chapters.cost.tables import format_significant
 
 TEN = "solve, 10 right-hand sides"
 
@@ -40,7 +40,7 @@ def _solves(frame: pd.DataFrame) -> str:
     return (
         f"**With the factors at hand, a solve is {verdict} than every peer's.** For ten noise "
         f"samples of 128 × 128 pixels, the fastest Python peer ({name}) takes "
-        f"{significant(python)} times as long, BART {significant(bart)} times."
+        f"{format_significant(python)} times as long, BART {format_significant(bart)} times."
     )
 
 

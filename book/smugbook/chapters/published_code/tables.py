@@ -25,7 +25,7 @@ def format_effects(found: pd.DataFrame) -> pd.DataFrame:
     return wide.rename_axis(columns=None).fillna("–")
 
 
-def spectra(measured: pd.DataFrame) -> pd.DataFrame:
+def format_spectra(measured: pd.DataFrame) -> pd.DataFrame:
     """Lay out where perturbations lie along the eigenvalues, and what their parts do."""
     shares = {name: f"g < {edge:g}" for name, edge in EDGES.items()}
     scores = {"psnr_clean": "clean", "psnr": "with δ", "psnr_within_reach": "rest of δ"}

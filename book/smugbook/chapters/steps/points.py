@@ -38,7 +38,7 @@ def toy_note(settings: Profile, results: str) -> str:
     )
 
 
-def points(records: pd.DataFrame, chosen: pd.DataFrame) -> pd.DataFrame:
+def summarize_points(records: pd.DataFrame, chosen: pd.DataFrame) -> pd.DataFrame:
     """Summarize records point by point: one method, scenario and setting each.
 
     The paired ``loss`` is to clean records of the same settings, which are looked up in
@@ -60,7 +60,7 @@ def points(records: pd.DataFrame, chosen: pd.DataFrame) -> pd.DataFrame:
 
 
 def format_points(found: pd.DataFrame) -> pd.DataFrame:
-    """Lay out `points` for `smugbook.tables.html.render_table`."""
+    """Lay out `summarize_points` for `smugbook.tables.html.render_table`."""
     shown = pd.DataFrame({"scenario": found["scenario"]})
     if found["method"].nunique() > 1:
         shown["method"] = found["method"]
@@ -72,7 +72,7 @@ def format_points(found: pd.DataFrame) -> pd.DataFrame:
     return shown
 
 
-def dearest(found: pd.DataFrame, among: str) -> str:
+def describe_dearest(found: pd.DataFrame, among: str) -> str:
     """Say which point of one method costs most."""
     ranked = found.dropna(subset="loss").sort_values("loss", ascending=False, kind="stable")
     if ranked.empty:
@@ -89,7 +89,7 @@ def dearest(found: pd.DataFrame, among: str) -> str:
 
 
 def name_point(point: pd.Series) -> str:
-    """Name a row of `points` in a sentence."""
+    """Name a row of `summarize_points` in a sentence."""
     name = VALUE_LABELS["scenario"].get(str(point["scenario"]), str(point["scenario"]))
     if point["setting"] == "–":
         return name
@@ -99,7 +99,7 @@ def name_point(point: pd.Series) -> str:
     return f"{name} ({point['setting']})"
 
 
-def costs(subject: str, found: pd.DataFrame, scenario: str) -> str:
+def describe_costs(subject: str, found: pd.DataFrame, scenario: str) -> str:
     """Say what a scenario costs at its first and last setting."""
     rows = found[(found["scenario"] == scenario) & found["loss"].notna()]
     if rows.empty:

@@ -30,7 +30,7 @@ QUANTITIES = {
 """Rows of the page's table."""
 
 
-def quantities(frame: pd.DataFrame) -> pd.DataFrame:
+def format_quantities(frame: pd.DataFrame) -> pd.DataFrame:
     """Lay out what was measured."""
     means = _means(frame)
     columns = {

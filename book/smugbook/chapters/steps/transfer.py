@@ -41,7 +41,7 @@ def own_attacks(
     return found
 
 
-def losses(
+def compare_losses(
     clean: pd.DataFrame,
     attacked: pd.DataFrame,
     source: str,
@@ -77,7 +77,7 @@ def losses(
 
 
 def format_losses(table: pd.DataFrame) -> pd.DataFrame:
-    """Lay out `losses` for `smugbook.tables.html`; own attacks have a column where known."""
+    """Lay out `compare_losses` for `smugbook.tables.html`; own attacks have a column where known."""
     shown = pd.DataFrame(index=table.index)
     shown["clean (dB)"] = [number(value) for value in table["clean"]]
     if table["beyond"].notna().any():

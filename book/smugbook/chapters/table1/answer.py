@@ -168,7 +168,7 @@ def _label(name: str) -> str:
     return SCENARIO_LABELS.get(name, name)
 
 
-def runaway(summary: pd.DataFrame) -> str:
+def describe_runaway(summary: pd.DataFrame) -> str:
     """Say where total variation runs away, and why."""
     rows = summary[(summary["method"] == "tv") & (summary["metric"] == "psnr")]
     under = list(dict.fromkeys(rows.loc[rows["mean"] < 0, "scenario"]))

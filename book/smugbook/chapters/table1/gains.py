@@ -24,7 +24,7 @@ def gain(block: pd.DataFrame, scenario: Scenario, method: str, other: str = "mod
     return compare(rows[rows["method"] == method], rows[rows["method"] == other])
 
 
-def gains(blocks: Blocks, scenarios: Sequence[Scenario]) -> pd.DataFrame:
+def format_gains(blocks: Blocks, scenarios: Sequence[Scenario]) -> pd.DataFrame:
     """Return all gains over MoDL as text: one row per noise level and method."""
     marks = {"above": "", "below": "", "between": NOT_TOLD_APART}
     lines = {}
@@ -46,7 +46,7 @@ def _placed(text: str, mark: str) -> str:
     return f"{mean}{mark} {interval}".rstrip()
 
 
-def rungs(blocks: Blocks, epsilon: float, epsilon_kspace: float) -> pd.DataFrame:
+def format_rungs(blocks: Blocks, epsilon: float, epsilon_kspace: float) -> pd.DataFrame:
     """Return the mean PSNR on every rung of the ladder at one strength, as text.
 
     ``epsilon_kspace``, the strength on the samples, is relative to ``||y||_2``.

@@ -18,7 +18,7 @@ TABLE, SWEEPS, CONTROLS = "13_table1", "16_sweeps", "21_controls"
 """Chapters that show the evidence."""
 
 
-def halfway(blocks: Mapping[float, pd.DataFrame]) -> pd.DataFrame | None:
+def halfway_records(blocks: Mapping[float, pd.DataFrame]) -> pd.DataFrame | None:
     """Return records half-way between SMUG and MoDL, where both have them."""
     block = blocks.get(controls.BASE_SIGMA)
     if block is None:
@@ -29,7 +29,7 @@ def halfway(blocks: Mapping[float, pd.DataFrame]) -> pd.DataFrame | None:
     return pairs.assign(psnr=(pairs["psnr"] + pairs["psnr_modl"]) / 2)
 
 
-def gains(
+def compare_gains(
     blocks: Mapping[float, pd.DataFrame],
     points: Iterable[tuple[float, Scenario]],
     better: str,
@@ -47,7 +47,7 @@ def gains(
             yield Evidence(what, compare(one, other), TABLE, threshold)
 
 
-def losses(
+def compare_with_clean(
     blocks: Mapping[float, pd.DataFrame], scenarios: Sequence[Scenario]
 ) -> Iterable[Evidence]:
     """Compare MoDL on clean scans with MoDL in other scenarios, where there are records."""
@@ -58,7 +58,7 @@ def losses(
             yield Evidence(what, interval, TABLE)
 
 
-def drop(blocks: Mapping[float, pd.DataFrame], name: str) -> Iterable[Evidence]:
+def compare_ends(blocks: Mapping[float, pd.DataFrame], name: str) -> Iterable[Evidence]:
     """Compare MoDL at the settings of its training with the far end of a curve."""
     for sigma, block in blocks.items():
         rows = curves.points(block, name)
@@ -71,7 +71,7 @@ def drop(blocks: Mapping[float, pd.DataFrame], name: str) -> Iterable[Evidence]:
             yield Evidence(what, change, SWEEPS)
 
 
-def along(
+def compare_curves(
     blocks: Mapping[float, pd.DataFrame], *names: str, others: bool = False
 ) -> Iterable[Evidence]:
     """Compare SMUG with MoDL along curves, at every value but an ε of zero."""

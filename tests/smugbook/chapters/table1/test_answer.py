@@ -86,6 +86,8 @@ def test_the_k_space_attack_has_a_verdict_of_its_own(shifts, verdict):
 def test_what_runs_away_is_told():
     tv = block(methods=("modl",)).assign(method="tv")
     tv.loc[tv["scenario"] == "noise", "psnr"] = -14.0
-    text = answer.runaway(summary.table1_summary({0.05: pd.concat([block(), tv])}, SCENARIOS))
+    text = answer.describe_runaway(
+        summary.table1_summary({0.05: pd.concat([block(), tv])}, SCENARIOS)
+    )
     assert "Under the random noise, the error of total variation (TV) is larger" in text
-    assert answer.runaway(summary.table1_summary({0.05: block()}, SCENARIOS)) == ""
+    assert answer.describe_runaway(summary.table1_summary({0.05: block()}, SCENARIOS)) == ""

@@ -102,11 +102,11 @@ def test_controls_are_compared_where_both_have_records(found):
 
 def test_halfway_lies_between_smug_and_modl():
     rows = block(scenarios=[s for s in SCENARIOS if s.name in ("clean", "transfer")])
-    between = evidence.halfway({0.05: rows})
+    between = evidence.halfway_records({0.05: rows})
     for name, sign in (("smug", 1), ("modl", -1)):
         distance = paired(rows[rows["method"] == name], between, name="transfer")
         assert distance == pytest.approx(sign * (GAINS["smug"] - GAINS["modl"]) / 2)
-    assert evidence.halfway({}) is None
+    assert evidence.halfway_records({}) is None
 
 
 def paired(first, second, *, name):
