@@ -18,7 +18,7 @@ from torch import Tensor
 from smugbench.cases import Case
 from smugbench.implementation import VARIANTS, Setup
 from smugbench.networks import TRAINING_SAMPLES
-from smugbench.rows import Cost, row
+from smugbench.rows import Cost, cost_row
 from smugbench.timing import Work, interleaved
 from smuglib.models.reconstruction import frozen
 from smuglib.random import complex_normal, generator
@@ -73,18 +73,18 @@ def measure_floor(
     few = replace(case, n_samples=TRAINING_SAMPLES)
     for name in names:
         sized = few if "few samples" in name else case
-        timings = interleaved(works(name, sized), repeats=repeats, device=case.torch_device)
+        timings = interleaved(floor_works(name, sized), repeats=repeats, device=case.torch_device)
         reference = timings[BARE]
         yield (
             [
-                row(SECTION, name, implementation, sized, timing, reference=reference)
+                cost_row(SECTION, name, implementation, sized, timing, reference=reference)
                 for implementation, timing in timings.items()
             ],
             [],
         )
 
 
-def works(name: str, case: Case) -> dict[str, Work]:
+def floor_works(name: str, case: Case) -> dict[str, Work]:
     """Return the bare calls and the library's variants of one work."""
     setup = Setup.of(case)
     bare = Bare(setup)

@@ -17,7 +17,7 @@ from smugbench import networks, solves
 from smugbench.cases import Case, System
 from smugbench.implementation import Setup
 from smugbench.peers import Peer, find_peers
-from smugbench.rows import Cost, row
+from smugbench.rows import Cost, cost_row
 from smugbench.timing import Work
 
 SECTION = "memory"
@@ -42,7 +42,7 @@ def measure_memory(
         yield _rows(SOLVE, solver_names(peers), sized), []
     rivals = [name for name in network_names(peers) if not name.endswith("our layers")]
     for work in works:
-        _, is_few = networks.works()[work]
+        _, is_few = networks.network_works()[work]
         sized = replace(case, n_samples=networks.TRAINING_SAMPLES) if is_few else case
         yield _rows(work, rivals, sized), []
 
@@ -66,7 +66,7 @@ def _rows(work: str, names: list[str], case: Case) -> list[Cost]:
     with ThreadPoolExecutor(2) as pool:
         peaks = list(pool.map(lambda name: peak(work, name, case), names))
     return [
-        row(SECTION, work, name, case, peak_bytes=n_bytes)
+        cost_row(SECTION, work, name, case, peak_bytes=n_bytes)
         for name, n_bytes in zip(names, peaks, strict=True)
     ]
 
@@ -96,12 +96,12 @@ def build(work: str, name: str, case: Case) -> Work:
     peers: Mapping[str, Peer] = {} if is_own else find_peers(case.torch_device)[0]
     if work == SOLVE:
         system = System.of(case)
-        builders = dict(solves.own(system, "at once"))
+        builders = dict(solves.own_solvers(system, "at once"))
         for peer in peers.values():
             builders |= peer.solves(system)
         return builders[name]()
     implementation = networks.implementations(Setup.of(case), peers)[name]
-    step, _ = networks.works()[work]
+    step, _ = networks.network_works()[work]
     return Work(lambda: step(implementation))
 
 

@@ -17,7 +17,7 @@ from torch import Tensor
 from smugbench.cases import Case
 from smugbench.implementation import VARIANTS, Implementation, Setup
 from smugbench.peers import Peer
-from smugbench.rows import Cost, row
+from smugbench.rows import Cost, cost_row
 from smugbench.timing import Work, interleaved
 from smuglib.methods import METHODS
 
@@ -31,7 +31,7 @@ TRAINING_SAMPLES = 2
 """Noise samples in training at the default profile."""
 
 
-def works() -> dict[str, tuple[Step, bool]]:
+def network_works() -> dict[str, tuple[Step, bool]]:
     """Return the works that there are."""
     steps: dict[str, tuple[Step, bool]] = {
         "transfer attack step": (lambda one: one.transfer_step(), False)
@@ -66,7 +66,7 @@ def measure_networks(
 ) -> Iterator[tuple[list[Cost], list[str]]]:
     """Time works on every implementation, and compare their results."""
     for name in names:
-        step, is_few = works()[name]
+        step, is_few = network_works()[name]
         sized = replace(case, n_samples=TRAINING_SAMPLES) if is_few else case
         rivals = implementations(Setup.of(sized), peers)
         yield _compared(name, step, sized, rivals, repeats), []
@@ -84,7 +84,7 @@ def _compared(
     timings = interleaved(timed, repeats=repeats, device=case.torch_device)
     first = next(iter(rivals))
     return [
-        row(
+        cost_row(
             SECTION,
             name,
             rival,

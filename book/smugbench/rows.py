@@ -55,7 +55,7 @@ COLUMNS = Cost.columns()
 """Names of the columns and their types, in the order of the file."""
 
 
-def row(
+def cost_row(
     section: str,
     work: str,
     implementation: str,

@@ -10,7 +10,7 @@ import torch
 
 from smugbench.cases import Case, System
 from smugbench.implementation import Setup, Smuglib
-from smugbench.rows import Cost, row
+from smugbench.rows import Cost, cost_row
 from smugbench.timing import Work, interleaved
 from smuglib.consistency import CGSolver, LinewiseSolver
 from smuglib.consistency.linewise import Solver
@@ -48,7 +48,7 @@ def _forwards(axis: str, cases: list[Case], repeats: int) -> list[Cost]:
         works[str(number)] = Work(partial(network.forward, "denoiser"))
     timings = interleaved(works, repeats=repeats, device=cases[0].torch_device)
     return [
-        row(SECTION, f"SMUG forward, {axis} varied", "smuglib", case, timings[str(number)])
+        cost_row(SECTION, f"SMUG forward, {axis} varied", "smuglib", case, timings[str(number)])
         for number, case in enumerate(cases)
     ]
 
@@ -68,7 +68,7 @@ def _solvers(axis: str, cases: list[Case], repeats: int) -> list[Cost]:
             works[f"{name} {number}"] = Work(partial(solver.solve, rhs, lam))
     timings = interleaved(works, repeats=repeats, device=cases[0].torch_device)
     return [
-        row(
+        cost_row(
             SECTION,
             f"solve, {axis} varied",
             f"smuglib, {name}",

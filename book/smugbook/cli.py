@@ -148,7 +148,7 @@ def _sweep(options: argparse.Namespace) -> None:
         return
     # Deferred: a refused value need not wait for pandas.
     from smugbook.notebooks import sweep
-    from smugbook.pages.sweep import markdown, write_sweep
+    from smugbook.pages.sweep import sweep_markdown, write_sweep
     from smugbook.results import sources
 
     shipped = [root / folder / "shipped" for folder in ("smuglib", "book")]
@@ -160,7 +160,7 @@ def _sweep(options: argparse.Namespace) -> None:
         done = sweep.run(root, path, planned, code=code, n_jobs=options.jobs)
         table = sweep.gather(done, planned)
         files = write_sweep(root, done, table)
-    print(markdown(table), *files, sep="\n")
+    print(sweep_markdown(table), *files, sep="\n")
     failed = int(table[sweep.ERROR].notna().sum()) if sweep.ERROR in table else 0
     if failed:
         raise run.NotebookError(f"{failed} of {len(table)} combinations failed: see {folder}")

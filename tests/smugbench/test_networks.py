@@ -51,18 +51,20 @@ def test_attack_steps_are_timed_with_frozen_parameters(name):
     setup.network.denoiser.register_forward_pre_hook(
         lambda denoiser, _: learned.append(any(p.requires_grad for p in denoiser.parameters()))
     )
-    networks.works()[name][0](Smuglib(setup))
+    networks.network_works()[name][0](Smuglib(setup))
     assert learned == [False] * TINY.n_steps
 
 
 def test_all_methods_are_timed_and_compared():
     rows = [
         row
-        for batch, _ in networks.measure_networks(TINY, {}, names=list(networks.works()), repeats=1)
+        for batch, _ in networks.measure_networks(
+            TINY, {}, names=list(networks.network_works()), repeats=1
+        )
         for row in batch
     ]
     own = [row for row in rows if row.implementation == "smuglib"]
-    assert [row.work for row in own] == list(networks.works())
+    assert [row.work for row in own] == list(networks.network_works())
     assert all(row.accuracy == 0 and row.ratio == 1 for row in own)
     few = [row.samples for row in own if "few samples" in row.work]
     assert few == [networks.TRAINING_SAMPLES] * 3

@@ -56,11 +56,11 @@ def double():
     return make
 
 
-@pytest.mark.parametrize("work", list(networks.works()))
+@pytest.mark.parametrize("work", list(networks.network_works()))
 @pytest.mark.parametrize("peer", ["deepinv"], indirect=True)
 def test_a_plain_loop_gives_the_same_results(peer, double, work):
     ours, loops = double(peer)
-    step, _ = networks.works()[work]
+    step, _ = networks.network_works()[work]
     expected = step(ours)
     for loop in loops.values():
         assert networks.difference(step(loop), expected) < 1e-5

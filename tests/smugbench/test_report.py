@@ -7,7 +7,7 @@ import torch
 
 from smugbench import report
 from smugbench.cases import Case
-from smugbench.rows import COLUMNS, format_costs, row
+from smugbench.rows import COLUMNS, cost_row, format_costs
 from smugbench.timing import Timing
 
 CPU = torch.device("cpu")
@@ -17,8 +17,8 @@ def rows():
     case = Case(height=32, width=48, n_coils=3, n_samples=10, n_steps=0)
     slow, fast = Timing((0.2, 0.4, 0.3)), Timing((0.1,))
     return [
-        row("solves", "solve", "ours", case, fast, reference=fast),
-        row(
+        cost_row("solves", "solve", "ours", case, fast, reference=fast),
+        cost_row(
             "solves",
             "solve",
             "theirs",
@@ -28,7 +28,7 @@ def rows():
             accuracy=4e-7,
             accuracy_kind="relative residual",
         ),
-        row("memory", "solve", "ours", case, peak_bytes=2**20),
+        cost_row("memory", "solve", "ours", case, peak_bytes=2**20),
     ]
 
 
@@ -83,6 +83,6 @@ def test_the_table_shows_what_was_measured():
 
 def test_the_table_shows_the_size_that_varies():
     sizes = [Case(n_samples=1), Case(n_samples=3)]
-    lines = format_costs(row("scaling", "w", "ours", case) for case in sizes).splitlines()
+    lines = format_costs(cost_row("scaling", "w", "ours", case) for case in sizes).splitlines()
     assert lines[0] == "w"
     assert "samples 1," in lines[1] and "samples 3," in lines[2]

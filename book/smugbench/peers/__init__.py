@@ -63,7 +63,7 @@ def _is_absent(error: ImportError, name: str) -> bool:
     return isinstance(error, MissingPeerError) or error.name == name
 
 
-def accurate(system: System, solve: Callable[[float], Tensor]) -> tuple[float, float]:
+def find_tolerance(system: System, solve: Callable[[float], Tensor]) -> tuple[float, float]:
     """Find the loosest tolerance with which an iterative solver reaches `TARGET_RESIDUAL`."""
     for tolerance in TOLERANCES:
         residual = system.residual(solve(tolerance))

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from smugbench.cases import System
-from smugbench.peers import Builders, Peer, accurate
+from smugbench.peers import Builders, Peer, find_tolerance
 from smugbench.peers.deepinv_networks import networks
 from smugbench.peers.deepinv_physics import (
     as_channels,
@@ -47,7 +47,7 @@ def _work(system: System, solve: Solve) -> Work:
     def solution(tolerance: float) -> Tensor:
         return as_complex(solve(normal, rhs, start, tolerance)).reshape(1, samples, *rhs.shape[-2:])
 
-    tolerance, residual = accurate(system, solution)
+    tolerance, residual = find_tolerance(system, solution)
     return Work(lambda: solve(normal, rhs, start, tolerance), accuracy=residual)
 
 

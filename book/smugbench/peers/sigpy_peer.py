@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from smugbench.cases import System
-from smugbench.peers import Builders, Peer, accurate
+from smugbench.peers import Builders, Peer, find_tolerance
 from smugbench.timing import Work
 
 MAX_ITER = 100
@@ -36,7 +36,7 @@ def _work(system: System) -> Work:
     def solution(tolerance: float) -> Tensor:
         return torch.from_numpy(np.stack(solve(tolerance)))[None]
 
-    tolerance, residual = accurate(system, solution)
+    tolerance, residual = find_tolerance(system, solution)
     return Work(lambda: solve(tolerance), accuracy=residual)
 
 

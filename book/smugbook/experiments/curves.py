@@ -28,7 +28,7 @@ ANCHORS = {
 the scenario whose records hold it, and the column of the axis."""
 
 
-def points(block: pd.DataFrame, curve: str, *, epsilon: float = 1 / 255) -> pd.DataFrame:
+def curve_points(block: pd.DataFrame, curve: str, *, epsilon: float = 1 / 255) -> pd.DataFrame:
     """Return the records of a curve by their ``value`` on the axis, the training's own included."""
     checks.one_of("curve", curve, ANCHORS)
     scenario, axis = ANCHORS[curve]
@@ -44,7 +44,7 @@ def points(block: pd.DataFrame, curve: str, *, epsilon: float = 1 / 255) -> pd.D
     return found.drop_duplicates(["method", *PAIR, "value"], keep="last")
 
 
-def curve(
+def summarize_curve(
     block: pd.DataFrame, name: str, metric: str = "psnr", *, epsilon: float = 1 / 255
 ) -> pd.DataFrame:
     """Summarize a curve: every method's mean with its interval, and its difference to MoDL.
@@ -53,7 +53,7 @@ def curve(
     """
     checks.one_of("metric", metric, map(str, block.columns))
     # Sorted, so that the order of rows changes no digit.
-    found = points(block, name, epsilon=epsilon).sort_values(["value", *PAIR], kind="stable")
+    found = curve_points(block, name, epsilon=epsilon).sort_values(["value", *PAIR], kind="stable")
     changes = {}
     for value, rows in found.groupby("value"):
         modl = rows[rows["method"] == "modl"]

@@ -40,7 +40,7 @@ def psnr_change(changed: pd.DataFrame, plain: pd.DataFrame, departure: str) -> p
     return pd.DataFrame(lines, columns=SUMMARY)
 
 
-def summary(rows: pd.DataFrame, measure: Measure = psnr_change) -> pd.DataFrame:
+def summarize_effects(rows: pd.DataFrame, measure: Measure = psnr_change) -> pd.DataFrame:
     """Return what each departure of `DEPARTURES` changes, where records have both sides."""
     parts = []
     for (scenario, epsilon), changed in rows.groupby(["scenario", "epsilon"], sort=False):
@@ -71,7 +71,7 @@ def fixed_steps(rows: pd.DataFrame, own: pd.DataFrame) -> pd.DataFrame:
     return join_effects(parts)
 
 
-def spreads(first: pd.DataFrame, second: pd.DataFrame) -> dict[str, float]:
+def compare_spreads(first: pd.DataFrame, second: pd.DataFrame) -> dict[str, float]:
     """Set the published ± beside an interval of paired differences, in dB of PSNR.
 
     The published ± is the population's; the unpaired half-width is what two independent samples

@@ -131,7 +131,7 @@ class LesionStudy:
         def measure(scan: Scan, scenario: str) -> Values:
             pair = planted(scan)
             outcome = self.observe(net, pair, scenario)
-            lesions = lesion_trial.measures(pair, outcome)
+            lesions = lesion_trial.measure_lesions(pair, outcome)
             values: Values = {
                 name: lesions[name].tolist() for name in ("recovery", "false", "apparent")
             }

@@ -70,7 +70,7 @@ def with_spread(
     return uncertainty.reconstruct(net, outcome.z, operator, generator=noise)
 
 
-def measures(planted: Planted, outcome: Outcome) -> pd.DataFrame:
+def measure_lesions(planted: Planted, outcome: Outcome) -> pd.DataFrame:
     """Measure every lesion of a scan."""
     return pd.DataFrame(
         {

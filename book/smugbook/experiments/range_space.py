@@ -121,7 +121,7 @@ def _values(
         return psnr(x, scan.target).item()
 
     return {
-        **below(spectrum, delta),
+        **energy_shares(spectrum, delta),
         "relative_norm": (delta.norm() / z.norm()).item(),
         "psnr_clean": scored(z),
         "psnr": scored(z + delta),
@@ -129,7 +129,7 @@ def _values(
     }
 
 
-def below(spectrum: Spectrum, delta: Tensor) -> dict[str, float]:
+def energy_shares(spectrum: Spectrum, delta: Tensor) -> dict[str, float]:
     """Return the share of an image's energy along eigenvalues below each of `EDGES`."""
     energy = spectrum.energy(delta, torch.tensor(list(EDGES.values()), dtype=torch.float64))
     shares = energy.cumsum(0) / energy.sum()

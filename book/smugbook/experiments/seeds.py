@@ -16,7 +16,9 @@ REFERENCE = "MoDL"
 """What methods are compared with."""
 
 
-def changes(first: pd.DataFrame, second: pd.DataFrame, scenarios: Sequence[Scenario]) -> Changes:
+def scenario_changes(
+    first: pd.DataFrame, second: pd.DataFrame, scenarios: Sequence[Scenario]
+) -> Changes:
     """Return what one set of records has more than another, slice by slice."""
     found = {}
     for scenario in scenarios:
@@ -52,7 +54,7 @@ def method_differences(
     if reference not in frames:
         return {}
     return {
-        f"{name} − {reference}": changes(frame, frames[reference], scenarios)
+        f"{name} − {reference}": scenario_changes(frame, frames[reference], scenarios)
         for name, frame in frames.items()
         if name != reference
     }

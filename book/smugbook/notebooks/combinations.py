@@ -39,7 +39,7 @@ def product(path: Path | str, values: dict[str, list[Any]]) -> dict[str, dict[st
     for chosen in itertools.product(*values.values()):
         combination = dict(zip(values, chosen, strict=True))
         run.check(path, combination)
-        name = label(combination)
+        name = combination_name(combination)
         if len(name) > MAX_NAME:
             raise ValueError(f"the combination {name} is too long for the name of a file")
         # Some file systems do not tell capitals from small letters.
@@ -49,7 +49,7 @@ def product(path: Path | str, values: dict[str, list[Any]]) -> dict[str, dict[st
     return found
 
 
-def label(combination: dict[str, Any]) -> str:
+def combination_name(combination: dict[str, Any]) -> str:
     """Return the name of a combination, fit for a file."""
     return ",".join(f"{name}={_quoted(value)}" for name, value in combination.items())
 

@@ -119,7 +119,7 @@ def _setting(name: str) -> str:
     return SETTING_LABELS.get(name, name.replace("_", " "))
 
 
-def shared(
+def split_shared_columns(
     table: pd.DataFrame,
     columns: Sequence[str] = ("device", "arithmetic", "commit", "day", "unchanged"),
 ) -> tuple[pd.DataFrame, str]:

@@ -21,16 +21,16 @@ def write_sweep(root: Path, sweep: Sweep, table: pd.DataFrame) -> tuple[Path, Pa
     links = {name: f"run-{number}" for number, name in enumerate(done)}
     pages = {page: sweep.notebook(name) for name, page in links.items()}
     titles = {page: name for name, page in links.items()}
-    write_text(folder / "table.md", markdown(table))
+    write_text(folder / "table.md", sweep_markdown(table))
     title = f"# {contents.title(sweep.path)}: {len(table)} combinations\n\n"
     command = (
         "`make sweep` executed the chapter at each of them. Its key numbers, one row each:\n\n"
     )
-    front = title + command + markdown(table, links)
+    front = title + command + sweep_markdown(table, links)
     return csv, standalone.build(root, folder / "page", pages, front=front, titles=titles)
 
 
-def markdown(table: pd.DataFrame, links: dict[str, str] | None = None) -> str:
+def sweep_markdown(table: pd.DataFrame, links: dict[str, str] | None = None) -> str:
     """Return a sweep's table in Markdown, four digits per number, with links to its pages."""
     lines = ["| " + " | ".join(["combination", *map(str, table.columns)]) + " |"]
     lines.append("|---" * (table.shape[1] + 1) + "|")

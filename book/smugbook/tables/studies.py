@@ -38,7 +38,7 @@ def format_means(means: pd.DataFrame, digits: int = 2, *, sign: bool = False) ->
     return pd.Series(texts, index=means.index, dtype=object)
 
 
-def against(
+def format_differences(
     frame: pd.DataFrame, quantity: str, scenarios: Mapping[str, str], methods: Sequence[str],
     *, reference: str = "modl", ratio: bool = False, digits: int = 2,
 ) -> pd.DataFrame:  # fmt: skip
@@ -50,7 +50,7 @@ def against(
     return by_method(laid, quantity, scenarios, others, digits=digits, sign=not ratio)
 
 
-def side_by_side(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+def stack_tables(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """Lay out several quantities for a narrow page: their tables' columns become rows."""
     columns = {heading: table.stack() for heading, table in tables.items()}
     return pd.concat(columns, axis=1, sort=False).fillna("")

@@ -147,7 +147,7 @@ def test_a_method_that_a_departure_does_not_concern_is_refused(store, scans):
 
 
 def test_summary_holds_every_pair(rows):
-    found = effects.summary(rows)
+    found = effects.summarize_effects(rows)
     expected = sum(len(d.methods) * len(d.scenarios) for d in DEPARTURES.values())
     assert list(found.columns) == effects.SUMMARY
     assert len(found) == expected
@@ -170,7 +170,7 @@ def table(*lines):
 
 def test_strengths_are_not_mixed():
     frame = table(("transfer", 0.1, 20.0), ("transfer", 0.2, 10.0), ("transfer seed=1", 0.2, 13.0))
-    (line,) = effects.summary(frame).itertuples()
+    (line,) = effects.summarize_effects(frame).itertuples()
     assert (line.mean, line.low, line.high) == (3.0, 3.0, 3.0)
 
 
@@ -192,7 +192,7 @@ def test_a_step_count_that_never_arrives_is_the_own_one():
 
 def test_a_spread_over_slices_is_no_error_of_a_paired_difference():
     first, second = (table(("clean", 0, value)) for value in (20.0, 18.0))
-    found = effects.spreads(first, second)
+    found = effects.compare_spreads(first, second)
     assert (found["first"], found["second"], found["difference"]) == (20.5, 18.5, 2.0)
     assert found["± first"] == found["± second"] == 0.5
     # Two slices of standard deviation 1/2 each: 1.96 sqrt(1/4 + 1/4) / sqrt(2) = 0.98.
@@ -203,7 +203,7 @@ def test_a_spread_over_slices_is_no_error_of_a_paired_difference():
 def test_effects_in_words_keep_their_order():
     frame = table(("transfer", 0.1, 20.0), ("transfer seed=1", 0.1, 22.0))
     frame = pd.concat([frame, table(("clean", 0, 30.0), ("clean seed=1", 0, 30.001))])
-    text = tables.format_effects(effects.summary(frame))
+    text = tables.format_effects(effects.summarize_effects(frame))
     assert text.to_dict() == {
         "SMUG": {
             ("seed 1 instead of 0", 0.05, "transfer"): "+2.00 [+2.00, +2.00]",
@@ -214,7 +214,7 @@ def test_effects_in_words_keep_their_order():
 
 
 def test_methods_of_a_table_are_in_the_order_of_the_book():
-    one = effects.summary(table(("clean", 0, 3.0), ("clean seed=1", 0, 2.0)))
+    one = effects.summarize_effects(table(("clean", 0, 3.0), ("clean seed=1", 0, 2.0)))
     found = pd.concat([one, one.assign(method="modl", scenario="noise"), one.assign(method="tv")])
     text = tables.format_effects(found)
     assert list(text) == ["TV", "MoDL", "SMUG"]

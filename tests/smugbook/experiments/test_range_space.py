@@ -34,7 +34,7 @@ def test_an_eigenvector_counts_where_its_eigenvalue_lies():
     for k in (0, 20, 31):
         delta = torch.zeros(1, 32, 32, dtype=torch.complex128)
         delta[0, 5] = spectrum.vectors[0, 5, :, k]
-        shares = range_space.below(spectrum, delta)
+        shares = range_space.energy_shares(spectrum, delta)
         value = spectrum.values[0, 5, k].item()
         expected = [float(value < edge) for edge in range_space.EDGES.values()]
         assert list(shares.values()) == pytest.approx(expected, abs=1e-12)

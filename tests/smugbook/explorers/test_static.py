@@ -229,7 +229,7 @@ def test_shipped_combinations_are_computed_again(shipped):
     recheck(frame, score_recomputer(SHIPPED, settings), n_drawn=3, generator=generator(0))
     method, rate, state = chosen[1]
     scan = results.scan_of(settings, 0, shipped.grid.sampling_rates[rate])
-    scenario = grid.scenario_of(*shipped.grid.states[state])
+    scenario = grid.state_scenario(*shipped.grid.states[state])
     _, x = reconstruct(SHIPPED.load(method, 0.05), scan, scenario)
     expected = (x[0].abs() / scan.target.abs().max()).clamp(max=1).numpy() * 255
     # Another processor sums in another order: a level more than the rounding is far above that.

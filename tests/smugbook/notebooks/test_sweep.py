@@ -16,7 +16,7 @@ import torch
 
 from smugbook import cli
 from smugbook.notebooks import combinations, contents, key_numbers, processes, run, sweep
-from smugbook.pages.sweep import markdown
+from smugbook.pages.sweep import sweep_markdown
 from tests.notebook_files import demo, prose, write
 
 ROOT = Path(__file__).parents[3]
@@ -111,7 +111,7 @@ def test_an_option_is_read_as_the_value_it_was_made_of(value, tmp_path):
     path = demo(tmp_path / "a.ipynb", parameters=f"{line}  # any\n")
     parsed = run.parameters(path)["v"].parsed(combinations.option(value))
     assert parsed == value and type(parsed) is type(value)
-    label = combinations.label({"v": value})
+    label = combinations.combination_name({"v": value})
     assert "/" not in label and " " not in label
 
 
@@ -143,7 +143,7 @@ def test_a_failed_combination_leaves_a_row_with_its_error(tmp_path):
     assert list(table.columns) == ["a", "PSNR (dB)", "minutes", "error"]
     assert table.loc["a=1", ["PSNR (dB)", "minutes"]].to_list() == [30.0, 1.5]
     assert table["error"].to_list()[1:] == ["a|b must be 1", "not executed"]
-    lines = markdown(table, {"a=1": "run-0"}).splitlines()
+    lines = sweep_markdown(table, {"a=1": "run-0"}).splitlines()
     assert lines[2] == "| [a=1](run-0) | `1` | 30 | 1.5 | – |"
     assert lines[3] == "| a=2 | `2` | – | – | `a\\|b must be 1` |"
 

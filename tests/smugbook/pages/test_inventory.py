@@ -84,11 +84,11 @@ def test_an_empty_store_has_empty_tables(tmp_path):
 
 def test_columns_that_agree_are_told_once():
     table = pd.DataFrame({"device": ["a", "a"], "commit": ["1", "2"], "rows": [3, 3]})
-    left, told = inventory.shared(table)
+    left, told = inventory.split_shared_columns(table)
     assert left.columns.to_list() == ["commit", "rows"] and told == "In every row: device a."
-    assert inventory.shared(left)[1] == ""
+    assert inventory.split_shared_columns(left)[1] == ""
     dated = pd.DataFrame({"unchanged": [True, True], "date": ["2026-01-10", "2026-01-02"]})
-    left, told = inventory.shared(dated)
+    left, told = inventory.split_shared_columns(dated)
     assert (
         told.replace("\u00a0", " ") == "In every row: unchanged. Dates: 2 Jan 2026 to 10 Jan 2026."
     )

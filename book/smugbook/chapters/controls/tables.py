@@ -11,7 +11,13 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from smugbook.experiments.seeds import Changes, changes, counts, method_differences, seed_changes
+from smugbook.experiments.seeds import (
+    Changes,
+    counts,
+    method_differences,
+    scenario_changes,
+    seed_changes,
+)
 from smugbook.words.labels import SCENARIO_LABELS
 from smugbook.words.numbers import number, signed
 from smugbook.words.verdicts import format_interval
@@ -31,7 +37,7 @@ def tabulate_means(
     for name, frame in frames.items():
         reference = wanted.get(name, "")
         differ = reference in frames and reference != name
-        change = changes(frame, frames[reference], scenarios) if differ else {}
+        change = scenario_changes(frame, frames[reference], scenarios) if differ else {}
         lines[name] = {}
         for scenario in scenarios:
             rows = evaluation.select(frame, scenario)

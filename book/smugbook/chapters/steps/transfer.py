@@ -77,7 +77,7 @@ def compare_losses(
 
 
 def format_losses(table: pd.DataFrame) -> pd.DataFrame:
-    """Lay out `compare_losses` for `smugbook.tables.html`; own attacks have a column where known."""
+    """Lay out `compare_losses` as text; own attacks have a column where known."""
     shown = pd.DataFrame(index=table.index)
     shown["clean (dB)"] = [number(value) for value in table["clean"]]
     if table["beyond"].notna().any():

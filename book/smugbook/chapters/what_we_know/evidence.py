@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import pandas as pd
 
 from smugbook.experiments import controls, curves
-from smugbook.experiments.seeds import changes
+from smugbook.experiments.seeds import scenario_changes
 from smugbook.words.labels import METHOD_LABELS, SCENARIO_LABELS, SWEEP_LABELS
 from smugbook.words.numbers import strength
 from smuglib.evaluation import PAIR, Interval, Scenario, compare, scenarios, select
@@ -61,7 +61,7 @@ def compare_with_clean(
 def compare_ends(blocks: Mapping[float, pd.DataFrame], name: str) -> Iterable[Evidence]:
     """Compare MoDL at the settings of its training with the far end of a curve."""
     for sigma, block in blocks.items():
-        rows = curves.points(block, name)
+        rows = curves.curve_points(block, name)
         rows = rows[rows["method"] == "modl"]
         own, far = rows.loc[rows["scenario"] == "clean", "value"], rows["value"].max()
         if len(own) and far > own.iloc[0]:
@@ -77,10 +77,10 @@ def compare_curves(
     """Compare SMUG with MoDL along curves, at every value but an ε of zero."""
     for sigma, block in blocks.items():
         for name in names:
-            rows = curves.curve(block, name).dropna(subset=["difference"])
+            rows = curves.summarize_curve(block, name).dropna(subset=["difference"])
             rows = rows[(rows["method"] == "smug") & (rows["value"] > 0)]
             if others:
-                points = curves.points(block, name)
+                points = curves.curve_points(block, name)
                 rows = rows[~rows["value"].isin(points.loc[points["scenario"] != name, "value"])]
             columns = ["value", "difference", "difference_low", "difference_high"]
             for value, *ends in rows[columns].to_numpy(dtype=float).tolist():
@@ -107,5 +107,5 @@ def compare_controls(
     """Compare two sets of records in all scenarios that both hold."""
     if first is None or second is None:
         return
-    for name, interval in changes(first, second, scenarios).items():
+    for name, interval in scenario_changes(first, second, scenarios).items():
         yield Evidence(f"{what}, {SCENARIO_LABELS[name]}", interval, CONTROLS)

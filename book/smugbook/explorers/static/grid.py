@@ -139,7 +139,7 @@ def compute(
         rows += evaluate(
             networks[method],
             scans,
-            [scenario_of(*state)],
+            [state_scenario(*state)],
             method=method,
             training_sigma=sigma if method in METHODS else 0.0,
             weights_sha256=weights_hash(store, method, sigma),
@@ -159,7 +159,7 @@ def _collect(images: list[Tensor], _: Score, x: Tensor) -> None:
     images.append(x.cpu())
 
 
-def scenario_of(view: str, epsilon: float) -> Scenario:
+def state_scenario(view: str, epsilon: float) -> Scenario:
     """Return the scenario of a state of a `Grid`."""
     # The ascents are nearly all of the time, and what they find is scored in float32.
     known = table_scenarios(epsilon, precision="bfloat16") if epsilon else (Scenario("clean"),)

@@ -24,14 +24,14 @@ def moved(frame, **gains):
 
 
 def test_changes_are_paired_differences_by_scenario():
-    found = seeds.changes(FRAMES["SMUG"], FRAMES["MoDL"], SCENARIOS)
+    found = seeds.scenario_changes(FRAMES["SMUG"], FRAMES["MoDL"], SCENARIOS)
     assert list(found) == ["clean", "noise", "transfer"]
     assert found["transfer"] == pytest.approx((3, 3, 3))
     fewer = FRAMES["MoDL"][FRAMES["MoDL"]["scenario"] == "clean"]
-    assert list(seeds.changes(FRAMES["SMUG"], fewer, SCENARIOS)) == ["clean"]
+    assert list(seeds.scenario_changes(FRAMES["SMUG"], fewer, SCENARIOS)) == ["clean"]
     other = FRAMES["MoDL"].assign(slice=lambda rows: rows["slice"] + 1)
     with pytest.raises(ValueError, match="same slices"):
-        seeds.changes(FRAMES["SMUG"], other, SCENARIOS)
+        seeds.scenario_changes(FRAMES["SMUG"], other, SCENARIOS)
 
 
 def test_means_stand_with_the_difference_to_their_reference():

@@ -58,7 +58,7 @@ def test_slices_that_one_side_lacks_are_refused():
 
 def test_summaries_and_trainings_can_be_of_the_gain(tmp_path):
     second = PLAIN.assign(psnr=PLAIN["psnr"] - 1, scenario="transfer seed=1")
-    (line,) = effects.summary(pd.concat([PLAIN, second]), gain.gain_change).itertuples()
+    (line,) = effects.summarize_effects(pd.concat([PLAIN, second]), gain.gain_change).itertuples()
     assert (line.departure, line.method, line.mean) == ("seed=1", "both", 0)
     leave(tmp_path, 30.0)
     leave(tmp_path / "variants" / "reference=denoised", 28.0, -1.5)
