@@ -19,7 +19,7 @@ from smugbench.cases import Case
 from smugbench.implementation import VARIANTS, Setup
 from smugbench.networks import TRAINING_SAMPLES
 from smugbench.rows import Cost, cost_row
-from smugbench.timing import Work, interleaved
+from smugbench.timing import Work, time_in_turn
 from smuglib.models.reconstruction import frozen
 from smuglib.random import complex_normal, generator
 
@@ -73,7 +73,7 @@ def measure_floor(
     few = replace(case, n_samples=TRAINING_SAMPLES)
     for name in names:
         sized = few if "few samples" in name else case
-        timings = interleaved(floor_works(name, sized), repeats=repeats, device=case.torch_device)
+        timings = time_in_turn(floor_works(name, sized), repeats=repeats, device=case.torch_device)
         reference = timings[BARE]
         yield (
             [

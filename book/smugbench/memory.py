@@ -81,8 +81,8 @@ def peak(work: str, name: str, case: Case) -> int:
 def _peak_here(work: str, name: str, case: Case, threads: int) -> int:
     torch.set_num_threads(threads)
     # The first call of anything loads code and starts threads, which is not what is asked for.
-    build(work, name, replace(WARM_UP, device=case.device)).run()
-    prepared = build(work, name, case)
+    build_work(work, name, replace(WARM_UP, device=case.device)).run()
+    prepared = build_work(work, name, case)
     if prepared.peak_bytes is not None:
         return prepared.peak_bytes()
     if case.torch_device.type == "cuda":
@@ -90,7 +90,7 @@ def _peak_here(work: str, name: str, case: Case, threads: int) -> int:
     return _growth(prepared.run)
 
 
-def build(work: str, name: str, case: Case) -> Work:
+def build_work(work: str, name: str, case: Case) -> Work:
     """Build a work by name."""
     is_own = name.startswith("smuglib")
     peers: Mapping[str, Peer] = {} if is_own else find_peers(case.torch_device)[0]

@@ -18,7 +18,7 @@ from smugbench.cases import Case
 from smugbench.implementation import VARIANTS, Implementation, Setup
 from smugbench.peers import Peer
 from smugbench.rows import Cost, cost_row
-from smugbench.timing import Work, interleaved
+from smugbench.timing import Work, time_in_turn
 from smuglib.methods import METHODS
 
 SECTION = "networks"
@@ -81,7 +81,7 @@ def _compared(
         results[rival] = step(rivals[rival])
 
     timed = {rival: Work(partial(kept, rival)) for rival in rivals}
-    timings = interleaved(timed, repeats=repeats, device=case.torch_device)
+    timings = time_in_turn(timed, repeats=repeats, device=case.torch_device)
     first = next(iter(rivals))
     return [
         cost_row(

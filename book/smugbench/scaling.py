@@ -11,7 +11,7 @@ import torch
 from smugbench.cases import Case, System
 from smugbench.implementation import Setup, Smuglib
 from smugbench.rows import Cost, cost_row
-from smugbench.timing import Work, interleaved
+from smugbench.timing import Work, time_in_turn
 from smuglib.consistency import CGSolver, LinewiseSolver
 from smuglib.consistency.linewise import Solver
 
@@ -46,7 +46,7 @@ def _forwards(axis: str, cases: list[Case], repeats: int) -> list[Cost]:
     for number, case in enumerate(cases):
         network = Smuglib(Setup.of(case))
         works[str(number)] = Work(partial(network.forward, "denoiser"))
-    timings = interleaved(works, repeats=repeats, device=cases[0].torch_device)
+    timings = time_in_turn(works, repeats=repeats, device=cases[0].torch_device)
     return [
         cost_row(SECTION, f"SMUG forward, {axis} varied", "smuglib", case, timings[str(number)])
         for number, case in enumerate(cases)
@@ -66,7 +66,7 @@ def _solvers(axis: str, cases: list[Case], repeats: int) -> list[Cost]:
         }
         for name, solver in solvers.items():
             works[f"{name} {number}"] = Work(partial(solver.solve, rhs, lam))
-    timings = interleaved(works, repeats=repeats, device=cases[0].torch_device)
+    timings = time_in_turn(works, repeats=repeats, device=cases[0].torch_device)
     return [
         cost_row(
             SECTION,

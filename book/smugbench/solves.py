@@ -11,7 +11,7 @@ import torch
 from smugbench.cases import Case, System
 from smugbench.peers import Builders, Peer, find_tolerance
 from smugbench.rows import Cost, cost_row
-from smugbench.timing import Timing, Work, interleaved
+from smugbench.timing import Timing, Work, time_in_turn
 from smuglib.consistency import CGSolver, LinewiseSolver
 from smuglib.consistency.linewise import line_matrices
 
@@ -47,7 +47,7 @@ def measure_solves(
             repeats = min(repeats, 3)
         ours = own_solvers(system, "step by step" if n_rhs > 10 else "at once")
         works = {name: build() for name, build in {**ours, **theirs}.items()}
-        timings = interleaved(works, repeats=repeats, device=case.torch_device)
+        timings = time_in_turn(works, repeats=repeats, device=case.torch_device)
         rows = [
             cost_row(
                 SECTION,
@@ -111,7 +111,7 @@ def _factorization(case: Case, repeats: int) -> list[Cost]:
         "smuglib, forming the matrices": Work(lambda: line_matrices(A)),
         "smuglib, formed and inverted": Work(lambda: LinewiseSolver(A).inverse(1.0)),
     }
-    timings = interleaved(works, repeats=repeats, device=case.torch_device)
+    timings = time_in_turn(works, repeats=repeats, device=case.torch_device)
     reference = next(iter(timings.values()))
     return [
         cost_row(SECTION, "factorization", name, case, timing, reference=reference)

@@ -39,7 +39,7 @@ class Timing:
         return statistics.median(self.seconds)
 
 
-def interleaved(
+def time_in_turn(
     works: Mapping[str, Work], *, repeats: int, device: torch.device
 ) -> dict[str, Timing]:
     """Time pieces of work in turn, after one warm-up of each."""

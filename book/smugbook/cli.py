@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     standby = os.environ.pop(forks.VARIABLE, None)
     if standby and options.command in FORKED:
-        code = forks.forward(standby, "command", arguments)
+        code = forks.hand_over(standby, "command", arguments)
         if code is not None:
             return code
     command: Callable[[argparse.Namespace], None] = options.command
@@ -154,10 +154,10 @@ def _sweep(options: argparse.Namespace) -> None:
     shipped = [root / folder / "shipped" for folder in ("smuglib", "book")]
     code = sources.library_hash() + sources.folder_hash(*shipped)
     folder = root / "build" / "sweeps" / path.stem
-    folders.check(folder / "page" / "html")
+    folders.check_folder(folder / "page" / "html")
     processes.hear_hangups()
     with processes.alone(folder / "sweep", f"a sweep of {options.name}"):
-        done = sweep.run(root, path, planned, code=code, n_jobs=options.jobs)
+        done = sweep.run_sweep(root, path, planned, code=code, n_jobs=options.jobs)
         table = sweep.gather(done, planned)
         files = write_sweep(root, done, table)
     print(sweep_markdown(table), *files, sep="\n")
@@ -194,17 +194,17 @@ def _execute(
         if name in values:
             raise ValueError(f"parameter {name!r} is given twice")
         values[name] = run.find_parameter(known, name, path).parsed(text)
-    run.check(path, values)
+    run.check_values(path, values)
     run.check_output(path, output)
     if page_of is not None:
-        folders.check(output.with_suffix("") / "html")
+        folders.check_folder(output.with_suffix("") / "html")
     with processes.alone(output, f"what makes {output}"):
-        print(run.run(path, output, values, progress=not options.quiet, cwd=cwd))
+        print(run.run_notebook(path, output, values, progress=not options.quiet, cwd=cwd))
         if page_of is None:
             return
         from smugbook.pages import standalone
 
-        page = standalone.build(page_of, output.with_suffix(""), {path.stem: output})
+        page = standalone.build_pages(page_of, output.with_suffix(""), {path.stem: output})
     print(page)
     if options.open:
         webbrowser.open(page.as_uri())

@@ -85,7 +85,7 @@ def project(tmp_path):
 def executed(project):
     """Its notebook after a run with another epsilon."""
     path = project / "book" / "01_demo.ipynb"
-    return run.run(path, project / "build" / "x.ipynb", {"epsilon": 0.5}, progress=False)
+    return run.run_notebook(path, project / "build" / "x.ipynb", {"epsilon": 0.5}, progress=False)
 
 
 def test_a_built_page_fetches_nothing_from_the_network(project, executed):

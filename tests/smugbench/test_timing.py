@@ -5,7 +5,7 @@ import torch
 
 from smugbench import peers, solves
 from smugbench.cases import TARGET_RESIDUAL, Case, System
-from smugbench.timing import Timing, Work, interleaved
+from smugbench.timing import Timing, Work, time_in_turn
 
 CPU = torch.device("cpu")
 TINY = Case(height=32, width=32, n_coils=3, n_samples=2, n_steps=2)
@@ -14,7 +14,7 @@ TINY = Case(height=32, width=32, n_coils=3, n_samples=2, n_steps=2)
 def test_works_take_turns_after_one_warm_up_each():
     calls = []
     works = {name: Work(lambda name=name: calls.append(name)) for name in "ab"}
-    timings = interleaved(works, repeats=3, device=CPU)
+    timings = time_in_turn(works, repeats=3, device=CPU)
     assert calls == list("ab" * 4)
     assert [len(timings[name].seconds) for name in "ab"] == [3, 3]
 
@@ -23,7 +23,7 @@ def test_start_up_is_subtracted_and_the_rest_scaled(monkeypatch):
     ticks = iter([0.0, 5.0, 10.0, 12.0] * 2)
     monkeypatch.setattr("time.perf_counter", lambda: next(ticks))
     work = Work(lambda: None, start_up=lambda: None, factor=10.0)
-    assert interleaved({"a": work}, repeats=1, device=CPU)["a"].seconds == (30.0,)
+    assert time_in_turn({"a": work}, repeats=1, device=CPU)["a"].seconds == (30.0,)
 
 
 def test_a_timing_tells_its_median():
@@ -32,7 +32,7 @@ def test_a_timing_tells_its_median():
 
 def test_no_repeats_are_refused():
     with pytest.raises(ValueError, match="repeats must be an integer >= 1, got 0"):
-        interleaved({"a": Work(lambda: None)}, repeats=0, device=CPU)
+        time_in_turn({"a": Work(lambda: None)}, repeats=0, device=CPU)
 
 
 def test_the_library_s_solvers_reach_the_accuracy_that_they_are_compared_at():

@@ -23,7 +23,7 @@ from smugbench.timing import Work
 MAX_ITER = 100
 
 
-def solves(system: System) -> Builders:
+def deepinv_solves(system: System) -> Builders:
     """Return the builders of deepinv's solvers: all images at once, and one after the other."""
     return {
         "deepinv CG, batched": partial(_work, system, _batched),
@@ -64,4 +64,4 @@ def _looped(
     return torch.cat([_batched(normal, one, first, tolerance) for one, first in pairs])
 
 
-PEER = Peer(version, solves, networks, devices=("cpu", "cuda"))
+PEER = Peer(version, deepinv_solves, networks, devices=("cpu", "cuda"))

@@ -17,7 +17,7 @@ from smugbench.timing import Work
 MAX_ITER = 100
 
 
-def solves(system: System) -> Builders:
+def sigpy_solves(system: System) -> Builders:
     """Return the builder of sigpy's solver; its Fourier transform is centred and unitary."""
     return {"sigpy CG": partial(_work, system)}
 
@@ -55,4 +55,4 @@ def _conjugate_gradients(
     return x
 
 
-PEER = Peer(sigpy.__version__, solves)
+PEER = Peer(sigpy.__version__, sigpy_solves)

@@ -38,7 +38,7 @@ def product(path: Path | str, values: dict[str, list[Any]]) -> dict[str, dict[st
     found: dict[str, dict[str, Any]] = {}
     for chosen in itertools.product(*values.values()):
         combination = dict(zip(values, chosen, strict=True))
-        run.check(path, combination)
+        run.check_values(path, combination)
         name = combination_name(combination)
         if len(name) > MAX_NAME:
             raise ValueError(f"the combination {name} is too long for the name of a file")

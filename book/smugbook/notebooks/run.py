@@ -1,7 +1,7 @@
 """Notebooks run by papermill, with their parameters checked before a kernel starts.
 
-papermill only warns about an unknown name and never checks a type. `run` refuses both, and writes
-the executed notebook whole or not at all.
+papermill only warns about an unknown name and never checks a type. `run_notebook` refuses both, and
+writes the executed notebook whole or not at all.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ def parameters(path: Path | str) -> dict[str, Parameter]:
         raise ValueError(f"parameters cell of {path}: {error}") from None
 
 
-def check(path: Path | str, values: Mapping[str, object] | None = None) -> dict[str, Any]:
+def check_values(path: Path | str, values: Mapping[str, object] | None = None) -> dict[str, Any]:
     """Check values for a notebook's parameters: names, types, then ranges."""
     known = parameters(path)
     new = {
@@ -108,7 +108,7 @@ def check(path: Path | str, values: Mapping[str, object] | None = None) -> dict[
     if new:
         given = {name: new.get(name, known[name].default) for name in known}
         of_test = "n_slices" in known and known["n_slices"].comment.startswith("test slices")
-        ranges.check(given, of_test=of_test)
+        ranges.check_ranges(given, of_test=of_test)
         for name, value in new.items():
             known[name].checked(value)
     return {name: value for name, value in new.items() if value != known[name].default}
@@ -136,7 +136,7 @@ def check_output(path: Path | str, output: Path | str) -> None:
         raise ValueError(f"{output} exists and is no executed notebook: choose another output")
 
 
-def run(
+def run_notebook(
     path: Path | str,
     output: Path | str,
     values: Mapping[str, object] | None = None,
@@ -151,7 +151,7 @@ def run(
     has succeeded. A failed notebook stays in that folder, which the error names.
     """
     path, output = Path(path), Path(output)
-    new = check(path, values)
+    new = check_values(path, values)
     check_output(path, output)
     folder = Path(tempfile.mkdtemp(prefix="smuglib-"))
     executed = folder / output.name

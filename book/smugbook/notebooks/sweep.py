@@ -75,7 +75,7 @@ class Sweep:
             write_text(self.folder / f"{name}.stamp", self.stamp(name, values))
 
 
-def run(
+def run_sweep(
     root: Path, path: Path, planned: dict[str, dict[str, Any]], *, code: str, n_jobs: int
 ) -> Sweep:
     """Execute a chapter at every combination that was not executed yet by this code.

@@ -33,7 +33,7 @@ _LINK = re.compile(r"(?<!!)\[([^\]]*)\]\(([\w./-]+?)(?:\.ipynb|\.md)?(#[\w-]+)?\
 _ROLE = re.compile(r"\{(eq|ref|numref|doc)\}`(?:[^`<]*<)?([\w./-]+)>?`")
 
 
-def build(
+def build_pages(
     root: Path | str,
     output: Path | str,
     executed: Mapping[str, Path | str],
@@ -46,7 +46,7 @@ def build(
     ``front`` is Markdown of a page before all others; ``titles`` at the side replace headings.
     """
     root, output = Path(root).resolve(), Path(output).resolve()
-    html = folders.check(output / "html")
+    html = folders.check_folder(output / "html")
     with tempfile.TemporaryDirectory(prefix="smuglib-") as made:
         source = Path(made) / "source"
         name = _gather(root, html, source, executed, front, titles or {})

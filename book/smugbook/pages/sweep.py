@@ -27,7 +27,7 @@ def write_sweep(root: Path, sweep: Sweep, table: pd.DataFrame) -> tuple[Path, Pa
         "`make sweep` executed the chapter at each of them. Its key numbers, one row each:\n\n"
     )
     front = title + command + sweep_markdown(table, links)
-    return csv, standalone.build(root, folder / "page", pages, front=front, titles=titles)
+    return csv, standalone.build_pages(root, folder / "page", pages, front=front, titles=titles)
 
 
 def sweep_markdown(table: pd.DataFrame, links: dict[str, str] | None = None) -> str:

@@ -13,7 +13,7 @@ import pandas as pd
 import torch
 
 from smugbook.profiles import Profile
-from smugbook.results.scans import rescanned, scan_of
+from smugbook.results.scans import rescanner, scan_of
 from smugbook.results.store import Store, network, weights_hash
 from smuglib import checks
 from smuglib.evaluation import Record, Scenario, Score, evaluate, scores, select
@@ -191,7 +191,7 @@ def score_recomputer(store: Store, profile: Profile) -> Recompute:
             training_sigma=row.training_sigma,
             weights_sha256=row.weights_sha256,
             seed=row.seed,
-            rescan=rescanned(profile),
+            rescan=rescanner(profile),
             progress=False,
         )
 

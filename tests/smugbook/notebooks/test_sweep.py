@@ -161,7 +161,9 @@ def project(tmp_path, monkeypatch):
     demo(tmp_path / "book" / "01_demo.ipynb", lines, parameters=parameters)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join((str(ROOT), str(ROOT / "book"))))
-    monkeypatch.setattr("smugbook.pages.standalone.build", lambda root, output, pages, **k: output)
+    monkeypatch.setattr(
+        "smugbook.pages.standalone.build_pages", lambda root, output, pages, **k: output
+    )
     return tmp_path
 
 
@@ -180,14 +182,14 @@ def test_a_sweep_keeps_what_succeeded_and_runs_nothing_twice(project, capsys):
 
 def test_no_notebook_of_other_code_counts_and_none_that_was_damaged(project):
     path, planned = project / "book" / "01_demo.ipynb", {"index=1": {"index": 1}}
-    done = sweep.run(project, path, planned, code="a", n_jobs=1)
+    done = sweep.run_sweep(project, path, planned, code="a", n_jobs=1)
     assert sweep.ERROR not in sweep.gather(done, planned)
     other = sweep.Sweep(path, done.folder, "b")
     assert sweep.gather(other, planned)[sweep.ERROR].notna().all()
     with open(done.notebook("index=1"), "a") as file:
         file.write("damage")
     assert sweep.gather(done, planned)[sweep.ERROR].notna().all()
-    sweep.run(project, path, planned, code="a", n_jobs=1)
+    sweep.run_sweep(project, path, planned, code="a", n_jobs=1)
     assert sweep.ERROR not in sweep.gather(done, planned)
 
 

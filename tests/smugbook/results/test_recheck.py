@@ -43,7 +43,7 @@ def rows(store, method, scenarios=SCENARIOS, n_slices=2):
         training_sigma=0.05 if method in METHODS else 0.0,
         weights_sha256=results.weights_hash(store, method, 0.05),
         progress=False,
-        rescan=results.rescanned(TINY),
+        rescan=results.rescanner(TINY),
     )
 
 
