@@ -12,7 +12,7 @@ import torch
 from smugbench import floor, memory, networks, peers, report, scaling, solves
 from smugbench.cases import TARGET_RESIDUAL, Case
 from smugbench.peers import Peer
-from smugbench.rows import Cost, table
+from smugbench.rows import Cost, format_costs
 from smuglib import checks
 
 Results = Iterator[tuple[list[Cost], list[str]]]
@@ -23,7 +23,7 @@ Section = Callable[[Case, Mapping[str, Peer], bool], Results]
 def _solves(case: Case, found: Mapping[str, Peer], quick: bool) -> Results:
     for number, (height, width, n_coils) in enumerate(solves.SIZES[: 1 if quick else None]):
         size = replace(case, height=height, width=width, n_coils=n_coils)
-        yield from solves.measure(size, found, repeats=3 if quick or number else 15)
+        yield from solves.measure_solves(size, found, repeats=3 if quick or number else 15)
 
 
 QUICK = ("SMUG forward", "SMUG training step, few samples", "SMUG adaptive attack step")
@@ -39,25 +39,25 @@ OTHERS = [
 
 def _networks(case: Case, found: Mapping[str, Peer], quick: bool) -> Results:
     names = [*(QUICK if quick else SMUG), "transfer attack step", *([] if quick else OTHERS)]
-    return networks.measure(case, found, names=names, repeats=1 if quick else 3)
+    return networks.measure_networks(case, found, names=names, repeats=1 if quick else 3)
 
 
 def _floor(case: Case, found: Mapping[str, Peer], quick: bool) -> Results:
-    return floor.measure(case, names=QUICK if quick else SMUG, repeats=1 if quick else 5)
+    return floor.measure_floor(case, names=QUICK if quick else SMUG, repeats=1 if quick else 5)
 
 
 def _memory(case: Case, found: Mapping[str, Peer], quick: bool) -> Results:
     sizes = solves.SIZES[: 1 if quick else None]
     works = QUICK[::2] if quick else (*SMUG, OTHERS[-1])
-    return memory.measure(case, found, works=works, sizes=sizes)
+    return memory.measure_memory(case, found, works=works, sizes=sizes)
 
 
 def _scaling(case: Case, found: Mapping[str, Peer], quick: bool) -> Results:
     # Two samples cost a fifth of ten, and grow alike with everything else.
     return (
-        scaling.measure(replace(case, n_samples=2), repeats=1)
+        scaling.measure_scaling(replace(case, n_samples=2), repeats=1)
         if quick
-        else scaling.measure(case, repeats=3)
+        else scaling.measure_scaling(case, repeats=3)
     )
 
 
@@ -78,7 +78,7 @@ def main(arguments: list[str] | None = None) -> None:
         checks.one_of("--only", name, SECTIONS)
     torch.set_num_threads(checks.integer("--threads", options.threads))
     device = checks.device("--device", options.device)
-    found, left_out = peers.find(device)
+    found, left_out = peers.find_peers(device)
     print(f"torch {torch.__version__}, {device}, {torch.get_num_threads()} threads")
     print(f"solvers are compared at a relative residual of {TARGET_RESIDUAL:.0e}")
     print("\n".join([f"{name} {peer.version}" for name, peer in found.items()] + left_out))
@@ -87,11 +87,11 @@ def main(arguments: list[str] | None = None) -> None:
     for name in names:
         print(f"\n== {name} ==", flush=True)
         for more, remarks in SECTIONS[name](Case(device=str(device)), found, options.quick):
-            print("\n".join([table(more), *remarks]), flush=True)
+            print("\n".join([format_costs(more), *remarks]), flush=True)
             rows += more
             notes += remarks
     versions = {name: peer.version for name, peer in found.items()}
-    path = report.write(options.output, rows, device=device, peers=versions, notes=notes)
+    path = report.write_benchmark(options.output, rows, device=device, peers=versions, notes=notes)
     print(f"\n{len(rows)} rows in {path}")
 
 

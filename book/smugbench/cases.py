@@ -28,18 +28,7 @@ SIGMA = 0.05
 class Case:
     """Size of a benchmark; the defaults are those of the ``default`` profile.
 
-    Parameters
-    ----------
-    height, width, n_coils
-        Size of a scan.
-    n_samples
-        Noise samples; right-hand sides of a solve.
-    n_steps
-        Unrolling steps.
-    batch
-        Scans.
-    device
-        ``"cpu"``, ``"cuda"`` or ``"cuda:N"``.
+    ``n_samples`` are also the right-hand sides of a solve.
     """
 
     height: int = 128
@@ -73,15 +62,8 @@ class Case:
 class System:
     """Data consistency of one unrolling step, ``(A^H A + I) x = A^H y + d``.
 
-    Parameters
-    ----------
-    operator
-        The scans' operator A.
-    kspace
-        Samples y, ``[batch, coil, height, width]``.
-    denoised
-        Denoised images d: the target with other noise for every sample,
-        ``[batch, sample, height, width]``.
+    ``denoised`` images d are the target with other noise for every sample, ``[batch, sample,
+    height, width]``.
     """
 
     operator: SenseOperator

@@ -18,8 +18,8 @@ from torch import Tensor
 from smugbench.cases import Case
 from smugbench.implementation import VARIANTS, Setup
 from smugbench.networks import TRAINING_SAMPLES
-from smugbench.rows import Cost, row
-from smugbench.timing import Work, interleaved
+from smugbench.rows import Cost, cost_row
+from smugbench.timing import Work, time_in_turn
 from smuglib.models.reconstruction import frozen
 from smuglib.random import complex_normal, generator
 
@@ -30,13 +30,7 @@ BARE, KEPT = "bare denoiser", "bare denoiser, graphs kept"
 
 @dataclass(frozen=True, eq=False)
 class Bare:
-    """As many calls of the denoiser as one reconstruction with smoothing of the denoiser makes.
-
-    Parameters
-    ----------
-    setup
-        The scans and the network.
-    """
+    """As many calls of the denoiser as one reconstruction with smoothing of the denoiser makes."""
 
     setup: Setup
 
@@ -72,25 +66,25 @@ class Bare:
         return target.unsqueeze(1) + complex_normal(shape, 0.05, noise, target)
 
 
-def measure(
+def measure_floor(
     case: Case, *, names: Sequence[str], repeats: int
 ) -> Iterator[tuple[list[Cost], list[str]]]:
     """Time SMUG's works against bare denoiser calls."""
     few = replace(case, n_samples=TRAINING_SAMPLES)
     for name in names:
         sized = few if "few samples" in name else case
-        timings = interleaved(works(name, sized), repeats=repeats, device=case.torch_device)
+        timings = time_in_turn(floor_works(name, sized), repeats=repeats, device=case.torch_device)
         reference = timings[BARE]
         yield (
             [
-                row(SECTION, name, implementation, sized, timing, reference=reference)
+                cost_row(SECTION, name, implementation, sized, timing, reference=reference)
                 for implementation, timing in timings.items()
             ],
             [],
         )
 
 
-def works(name: str, case: Case) -> dict[str, Work]:
+def floor_works(name: str, case: Case) -> dict[str, Work]:
     """Return the bare calls and the library's variants of one work."""
     setup = Setup.of(case)
     bare = Bare(setup)

@@ -16,8 +16,8 @@ import torch
 from smugbench import networks, solves
 from smugbench.cases import Case, System
 from smugbench.implementation import Setup
-from smugbench.peers import Peer, find
-from smugbench.rows import Cost, row
+from smugbench.peers import Peer, find_peers
+from smugbench.rows import Cost, cost_row
 from smugbench.timing import Work
 
 SECTION = "memory"
@@ -29,7 +29,7 @@ SOLVE = "solve, 10 right-hand sides"
 _STATUS, _RESET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 
-def measure(
+def measure_memory(
     case: Case,
     peers: Mapping[str, Peer],
     *,
@@ -42,7 +42,7 @@ def measure(
         yield _rows(SOLVE, solver_names(peers), sized), []
     rivals = [name for name in network_names(peers) if not name.endswith("our layers")]
     for work in works:
-        _, is_few = networks.works()[work]
+        _, is_few = networks.network_works()[work]
         sized = replace(case, n_samples=networks.TRAINING_SAMPLES) if is_few else case
         yield _rows(work, rivals, sized), []
 
@@ -66,7 +66,7 @@ def _rows(work: str, names: list[str], case: Case) -> list[Cost]:
     with ThreadPoolExecutor(2) as pool:
         peaks = list(pool.map(lambda name: peak(work, name, case), names))
     return [
-        row(SECTION, work, name, case, peak_bytes=n_bytes)
+        cost_row(SECTION, work, name, case, peak_bytes=n_bytes)
         for name, n_bytes in zip(names, peaks, strict=True)
     ]
 
@@ -81,8 +81,8 @@ def peak(work: str, name: str, case: Case) -> int:
 def _peak_here(work: str, name: str, case: Case, threads: int) -> int:
     torch.set_num_threads(threads)
     # The first call of anything loads code and starts threads, which is not what is asked for.
-    build(work, name, replace(WARM_UP, device=case.device)).run()
-    prepared = build(work, name, case)
+    build_work(work, name, replace(WARM_UP, device=case.device)).run()
+    prepared = build_work(work, name, case)
     if prepared.peak_bytes is not None:
         return prepared.peak_bytes()
     if case.torch_device.type == "cuda":
@@ -90,18 +90,18 @@ def _peak_here(work: str, name: str, case: Case, threads: int) -> int:
     return _growth(prepared.run)
 
 
-def build(work: str, name: str, case: Case) -> Work:
+def build_work(work: str, name: str, case: Case) -> Work:
     """Build a work by name."""
     is_own = name.startswith("smuglib")
-    peers: Mapping[str, Peer] = {} if is_own else find(case.torch_device)[0]
+    peers: Mapping[str, Peer] = {} if is_own else find_peers(case.torch_device)[0]
     if work == SOLVE:
         system = System.of(case)
-        builders = dict(solves.own(system, "at once"))
+        builders = dict(solves.own_solvers(system, "at once"))
         for peer in peers.values():
             builders |= peer.solves(system)
         return builders[name]()
     implementation = networks.implementations(Setup.of(case), peers)[name]
-    step, _ = networks.works()[work]
+    step, _ = networks.network_works()[work]
     return Work(lambda: step(implementation))
 
 

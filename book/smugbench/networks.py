@@ -17,8 +17,8 @@ from torch import Tensor
 from smugbench.cases import Case
 from smugbench.implementation import VARIANTS, Implementation, Setup
 from smugbench.peers import Peer
-from smugbench.rows import Cost, row
-from smugbench.timing import Work, interleaved
+from smugbench.rows import Cost, cost_row
+from smugbench.timing import Work, time_in_turn
 from smuglib.methods import METHODS
 
 SECTION = "networks"
@@ -31,7 +31,7 @@ TRAINING_SAMPLES = 2
 """Noise samples in training at the default profile."""
 
 
-def works() -> dict[str, tuple[Step, bool]]:
+def network_works() -> dict[str, tuple[Step, bool]]:
     """Return the works that there are."""
     steps: dict[str, tuple[Step, bool]] = {
         "transfer attack step": (lambda one: one.transfer_step(), False)
@@ -61,12 +61,12 @@ def implementations(setup: Setup, peers: Mapping[str, Peer]) -> dict[str, Implem
     return found
 
 
-def measure(
+def measure_networks(
     case: Case, peers: Mapping[str, Peer], *, names: Sequence[str], repeats: int
 ) -> Iterator[tuple[list[Cost], list[str]]]:
     """Time works on every implementation, and compare their results."""
     for name in names:
-        step, is_few = works()[name]
+        step, is_few = network_works()[name]
         sized = replace(case, n_samples=TRAINING_SAMPLES) if is_few else case
         rivals = implementations(Setup.of(sized), peers)
         yield _compared(name, step, sized, rivals, repeats), []
@@ -81,10 +81,10 @@ def _compared(
         results[rival] = step(rivals[rival])
 
     timed = {rival: Work(partial(kept, rival)) for rival in rivals}
-    timings = interleaved(timed, repeats=repeats, device=case.torch_device)
+    timings = time_in_turn(timed, repeats=repeats, device=case.torch_device)
     first = next(iter(rivals))
     return [
-        row(
+        cost_row(
             SECTION,
             name,
             rival,

@@ -18,7 +18,7 @@ from smuglib.files import UnreadableFileError
 FILE_NAME = "benchmark.csv"
 
 
-def write(
+def write_benchmark(
     folder: Path | str,
     costs: Iterable[Cost],
     *,
@@ -33,8 +33,8 @@ def write(
     return path
 
 
-def read(folder: Path | str) -> pd.DataFrame:
-    """Read and check what `write` wrote."""
+def read_benchmark(folder: Path | str) -> pd.DataFrame:
+    """Read and check what `write_benchmark` wrote."""
     path = Path(folder) / FILE_NAME
     if not path.is_file():
         raise FileNotFoundError(

@@ -19,26 +19,11 @@ NAN = float("nan")
 
 @dataclass(frozen=True)
 class Cost(evaluation.Record):
-    """Cost of one implementation of one work.
+    """Cost of one implementation of one work; NaN is what was not measured.
 
-    Parameters
-    ----------
-    section, work, implementation
-        What was measured.
-    height, width, coils, samples, steps, batch
-        Size. ``samples`` counts the right-hand sides of a solve; ``steps`` is 0 where nothing is
-        unrolled.
-    threads, device
-        Where it ran; the provenance beside the file names the processor.
-    seconds_median, seconds_min, seconds_max, repeats
-        Time; NaN and 0 where it was not measured.
-    ratio
-        Median over that of the work's reference implementation, measured in turn with it.
-    accuracy, accuracy_kind
-        Relative residual of a solve, or relative difference to smuglib's own result.
-    peak_bytes
-        Growth of the peak of the process's memory, or of the GPU's allocations; NaN where it was
-        not measured.
+    ``samples`` counts the right-hand sides of a solve, and ``steps`` is 0 where nothing is
+    unrolled. ``ratio`` is the median over that of the work's reference, measured in turn with it.
+    ``accuracy`` is a solve's relative residual, or the relative difference to smuglib's result.
     """
 
     OPTIONAL: ClassVar[tuple[str, ...]] = (
@@ -70,7 +55,7 @@ COLUMNS = Cost.columns()
 """Names of the columns and their types, in the order of the file."""
 
 
-def row(
+def cost_row(
     section: str,
     work: str,
     implementation: str,
@@ -108,7 +93,7 @@ def row(
     )
 
 
-def table(costs: Iterable[Cost]) -> str:
+def format_costs(costs: Iterable[Cost]) -> str:
     """Return costs as text, grouped by work; a size that all rows of a work share stands above."""
     lines = []
     for work, same in groupby(costs, lambda one: one.work):

@@ -10,8 +10,8 @@ import torch
 
 from smugbench.cases import Case, System
 from smugbench.implementation import Setup, Smuglib
-from smugbench.rows import Cost, row
-from smugbench.timing import Work, interleaved
+from smugbench.rows import Cost, cost_row
+from smugbench.timing import Work, time_in_turn
 from smuglib.consistency import CGSolver, LinewiseSolver
 from smuglib.consistency.linewise import Solver
 
@@ -27,7 +27,7 @@ AXES: dict[str, tuple[int, ...]] = {
 """Values of what is varied; ``size`` is height and width."""
 
 
-def measure(
+def measure_scaling(
     case: Case, *, repeats: int, axes: dict[str, tuple[int, ...]] | None = None
 ) -> Iterator[tuple[list[Cost], list[str]]]:
     """Time SMUG's forward pass and both solvers around a case."""
@@ -46,9 +46,9 @@ def _forwards(axis: str, cases: list[Case], repeats: int) -> list[Cost]:
     for number, case in enumerate(cases):
         network = Smuglib(Setup.of(case))
         works[str(number)] = Work(partial(network.forward, "denoiser"))
-    timings = interleaved(works, repeats=repeats, device=cases[0].torch_device)
+    timings = time_in_turn(works, repeats=repeats, device=cases[0].torch_device)
     return [
-        row(SECTION, f"SMUG forward, {axis} varied", "smuglib", case, timings[str(number)])
+        cost_row(SECTION, f"SMUG forward, {axis} varied", "smuglib", case, timings[str(number)])
         for number, case in enumerate(cases)
     ]
 
@@ -66,9 +66,9 @@ def _solvers(axis: str, cases: list[Case], repeats: int) -> list[Cost]:
         }
         for name, solver in solvers.items():
             works[f"{name} {number}"] = Work(partial(solver.solve, rhs, lam))
-    timings = interleaved(works, repeats=repeats, device=cases[0].torch_device)
+    timings = time_in_turn(works, repeats=repeats, device=cases[0].torch_device)
     return [
-        row(
+        cost_row(
             SECTION,
             f"solve, {axis} varied",
             f"smuglib, {name}",

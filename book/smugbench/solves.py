@@ -9,9 +9,9 @@ from functools import partial
 import torch
 
 from smugbench.cases import Case, System
-from smugbench.peers import Builders, Peer, accurate
-from smugbench.rows import Cost, row
-from smugbench.timing import Timing, Work, interleaved
+from smugbench.peers import Builders, Peer, find_tolerance
+from smugbench.rows import Cost, cost_row
+from smugbench.timing import Timing, Work, time_in_turn
 from smuglib.consistency import CGSolver, LinewiseSolver
 from smuglib.consistency.linewise import line_matrices
 
@@ -28,7 +28,7 @@ STEPS, PER_STEP = 8, 4
 """Solves of one reconstruction with few samples (32 right-hand sides, four at a time)."""
 
 
-def measure(
+def measure_solves(
     case: Case, peers: Mapping[str, Peer], *, repeats: int
 ) -> Iterator[tuple[list[Cost], list[str]]]:
     """Compare solvers on one size of scan."""
@@ -45,11 +45,11 @@ def measure(
             # More images of the same kind: only the fastest are run again, and not as often.
             theirs = {name: build for name, build in theirs.items() if name in rivals}
             repeats = min(repeats, 3)
-        ours = own(system, "step by step" if n_rhs > 10 else "at once")
+        ours = own_solvers(system, "step by step" if n_rhs > 10 else "at once")
         works = {name: build() for name, build in {**ours, **theirs}.items()}
-        timings = interleaved(works, repeats=repeats, device=case.torch_device)
+        timings = time_in_turn(works, repeats=repeats, device=case.torch_device)
         rows = [
-            row(
+            cost_row(
                 SECTION,
                 f"solve, {n_rhs} right-hand side{'s' * (n_rhs > 1)}",
                 name,
@@ -65,7 +65,7 @@ def measure(
         yield rows, notes
 
 
-def own(system: System, how: str) -> Builders:
+def own_solvers(system: System, how: str) -> Builders:
     """Return the builders of the library's solvers."""
     solver = LinewiseSolver(system.operator)
     parts = system.rhs.split(PER_STEP if how == "step by step" else system.rhs.shape[1], dim=1)
@@ -96,7 +96,7 @@ def conjugate_gradients(system: System) -> Work:
     def solve(tolerance: float) -> torch.Tensor:
         return CGSolver(system.operator, tol=tolerance).solve(rhs, lam)
 
-    tolerance, residual = accurate(system, solve)
+    tolerance, residual = find_tolerance(system, solve)
     return Work(lambda: solve(tolerance), accuracy=residual)
 
 
@@ -111,10 +111,10 @@ def _factorization(case: Case, repeats: int) -> list[Cost]:
         "smuglib, forming the matrices": Work(lambda: line_matrices(A)),
         "smuglib, formed and inverted": Work(lambda: LinewiseSolver(A).inverse(1.0)),
     }
-    timings = interleaved(works, repeats=repeats, device=case.torch_device)
+    timings = time_in_turn(works, repeats=repeats, device=case.torch_device)
     reference = next(iter(timings.values()))
     return [
-        row(SECTION, "factorization", name, case, timing, reference=reference)
+        cost_row(SECTION, "factorization", name, case, timing, reference=reference)
         for name, timing in timings.items()
     ]
 

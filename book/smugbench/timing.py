@@ -16,18 +16,8 @@ from smuglib import checks
 class Work:
     """A piece of work to be timed.
 
-    Parameters
-    ----------
-    run
-        The work.
-    start_up
-        A run that costs everything but the work itself; its time is subtracted.
-    factor
-        What the remaining seconds are multiplied by.
-    accuracy
-        Error of the work's result, NaN where none was measured.
-    peak_bytes
-        Measures the peak memory of a work that runs in a process of its own.
+    ``start_up`` costs everything but the work itself; its time is subtracted, and the rest
+    multiplied by ``factor``. ``peak_bytes`` measures a work that has a process of its own.
     """
 
     run: Callable[[], object]
@@ -49,7 +39,7 @@ class Timing:
         return statistics.median(self.seconds)
 
 
-def interleaved(
+def time_in_turn(
     works: Mapping[str, Work], *, repeats: int, device: torch.device
 ) -> dict[str, Timing]:
     """Time pieces of work in turn, after one warm-up of each."""

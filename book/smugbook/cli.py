@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     standby = os.environ.pop(forks.VARIABLE, None)
     if standby and options.command in FORKED:
-        code = forks.forward(standby, "command", arguments)
+        code = forks.hand_over(standby, "command", arguments)
         if code is not None:
             return code
     command: Callable[[argparse.Namespace], None] = options.command
@@ -124,10 +124,10 @@ def _chapter(options: argparse.Namespace) -> None:
     root = project_root()
     if options.name is None:
         if not options.list:
-            contents.find(root, "")
+            contents.find_chapter(root, "")
         print(contents.contents(root))
         return
-    path = contents.find(root, options.name)
+    path = contents.find_chapter(root, options.name)
     output = options.output or root / "build" / "chapters" / path.name
     if options.list:
         _list(path)
@@ -139,7 +139,7 @@ def _chapter(options: argparse.Namespace) -> None:
 
 def _sweep(options: argparse.Namespace) -> None:
     root = project_root()
-    path = contents.find(root, options.name)
+    path = contents.find_chapter(root, options.name)
     planned = combinations.product(path, combinations.alternatives(path, options.pairs))
     if options.jobs < 1:
         raise ValueError(f"jobs must be an integer >= 1, got {options.jobs}")
@@ -148,19 +148,19 @@ def _sweep(options: argparse.Namespace) -> None:
         return
     # Deferred: a refused value need not wait for pandas.
     from smugbook.notebooks import sweep
-    from smugbook.pages.sweep import markdown, write
+    from smugbook.pages.sweep import sweep_markdown, write_sweep
     from smugbook.results import sources
 
     shipped = [root / folder / "shipped" for folder in ("smuglib", "book")]
     code = sources.library_hash() + sources.folder_hash(*shipped)
     folder = root / "build" / "sweeps" / path.stem
-    folders.check(folder / "page" / "html")
+    folders.check_folder(folder / "page" / "html")
     processes.hear_hangups()
     with processes.alone(folder / "sweep", f"a sweep of {options.name}"):
-        done = sweep.run(root, path, planned, code=code, n_jobs=options.jobs)
+        done = sweep.run_sweep(root, path, planned, code=code, n_jobs=options.jobs)
         table = sweep.gather(done, planned)
-        files = write(root, done, table)
-    print(markdown(table), *files, sep="\n")
+        files = write_sweep(root, done, table)
+    print(sweep_markdown(table), *files, sep="\n")
     failed = int(table[sweep.ERROR].notna().sum()) if sweep.ERROR in table else 0
     if failed:
         raise run.NotebookError(f"{failed} of {len(table)} combinations failed: see {folder}")
@@ -176,7 +176,7 @@ def _notebook(options: argparse.Namespace) -> None:
 
 
 def _list(path: Path) -> None:
-    print(f"{contents.title(path)}\n\n{contents.settings(path)}")
+    print(f"{contents.title(path)}\n\n{contents.parameter_table(path)}")
 
 
 def _execute(
@@ -193,18 +193,18 @@ def _execute(
     for name, text in options.pairs:
         if name in values:
             raise ValueError(f"parameter {name!r} is given twice")
-        values[name] = run.find(known, name, path).parsed(text)
-    run.check(path, values)
+        values[name] = run.find_parameter(known, name, path).parsed(text)
+    run.check_values(path, values)
     run.check_output(path, output)
     if page_of is not None:
-        folders.check(output.with_suffix("") / "html")
+        folders.check_folder(output.with_suffix("") / "html")
     with processes.alone(output, f"what makes {output}"):
-        print(run.run(path, output, values, progress=not options.quiet, cwd=cwd))
+        print(run.run_notebook(path, output, values, progress=not options.quiet, cwd=cwd))
         if page_of is None:
             return
         from smugbook.pages import standalone
 
-        page = standalone.build(page_of, output.with_suffix(""), {path.stem: output})
+        page = standalone.build_pages(page_of, output.with_suffix(""), {path.stem: output})
     print(page)
     if options.open:
         webbrowser.open(page.as_uri())
@@ -239,7 +239,7 @@ def _explorer(options: argparse.Namespace) -> None:
         progress=not options.quiet,
     )
     path = Store.open(options.profile, "build").explorer(options.sigma)
-    grid.write(found, path, {"profile": options.profile, **provenance.describe(device)})
+    grid.write_explorer(found, path, {"profile": options.profile, **provenance.describe(device)})
     print(path)
 
 
@@ -255,7 +255,7 @@ def _assemble(options: argparse.Namespace) -> None:
     pages = {name: Path(path) for name, path in options.pages}
     assembly.assemble(project_root(), options.output, pages)
     if options.card is not None:
-        card.write(grid.read(options.card), options.output / assembly.CARD)
+        card.write_card(grid.read_explorer(options.card), options.output / assembly.CARD)
 
 
 def _manifest(options: argparse.Namespace) -> None:
@@ -265,10 +265,10 @@ def _manifest(options: argparse.Namespace) -> None:
 
 
 def _compare(options: argparse.Namespace) -> None:
-    from smugbook.results.reproduction import differences
+    from smugbook.results.reproduction import compare_records
 
     print(f"{options.fresh} minus {options.shipped}:")
-    print(differences(options.fresh, options.shipped).to_string(index=False))
+    print(compare_records(options.fresh, options.shipped).to_string(index=False))
 
 
 FORKED = (_chapter, _notebook, _simulate, _explorer, _manifest)

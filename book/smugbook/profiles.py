@@ -16,51 +16,7 @@ from smuglib.methods import DENOISERS, PRECISIONS, REFERENCES
 
 @dataclass(frozen=True)
 class Profile:
-    """Settings of data, network, training and evaluation.
-
-    Parameters
-    ----------
-    name
-        Profile that these settings started from.
-    height, width
-        Image size in pixels; phase encoding runs along the width.
-    n_coils
-        Receive coils.
-    noise
-        Standard deviation of the k-space noise on each part, for an image of maximum 1.
-    sampling_rate, center_fraction
-        Fractions of all columns that are sampled, and that form the ACS band.
-    n_train, n_validation, n_test
-        Slices of each split.
-    denoiser, channels, blocks
-        Arguments of `smuglib.models.denoisers.make`.
-    n_steps, lam
-        Unrolling steps N and data-consistency weight λ.
-    n_samples, n_samples_training
-        Noise samples of the smoothing at test time and in training.
-    pretraining_updates, pretraining_batch, updates, batch
-        Optimizer updates and slices an update, of pre-training and of fine-tuning.
-    strip_height
-        Rows of the random strips that training sees; `height` means whole slices. Image
-        rows decouple in data consistency, so a strip is an exact, smaller problem.
-    learning_rate
-        Peak of the one-cycle schedule (Adam, β = (0.5, 0.999)).
-    clip_factor
-        Largest norm of an update's gradient, in units of its running mean.
-    reconstruction_weight, reference
-        λ_ℓ and the reference of the unrolled stability loss. The poster writes D(t); the code
-        that made its numbers uses t, and so do the profiles: minimized as written, with λ_ℓ = 1,
-        the loss is content to blur D(t) itself (chapter on training the denoiser).
-    jitter
-        Standard deviation of noise that fine-tuning adds to the zero-filled images, on each part:
-        the plain alternative to smoothing. 0: none.
-    precision
-        Arithmetic of the denoiser's convolutions in training; evaluation is in float32.
-    n_validations, n_validation_used
-        Validations in one training, and slices in each.
-    seed, mask_seed
-        Seeds of the training, and of the one sampling mask.
-    """
+    """Settings of data, network, training and evaluation; phase encoding runs along the width."""
 
     name: str
     height: int
@@ -76,11 +32,13 @@ class Profile:
     pretraining_updates: int
     updates: int
     strip_height: int
+    """Rows that training sees: data consistency decouples them, so a strip is an exact problem."""
     n_validations: int
     n_validation_used: int
     denoiser: str = "didn"
     lam: float = 1.0
     noise: float = 0.002
+    """Standard deviation on each part of k-space, for an image of maximum 1."""
     sampling_rate: float = 0.25
     center_fraction: float = 0.08
     n_samples_training: int = 2
@@ -88,10 +46,14 @@ class Profile:
     batch: int = 1
     learning_rate: float = 5e-4
     clip_factor: float = 2.0
+    """Largest norm of an update's gradient, in units of its running mean."""
     reconstruction_weight: float = 1.0
     reference: str = "target"
+    """The poster writes D(t), but with that and λ_ℓ = 1 the loss is content to blur D(t) itself."""
     jitter: float = 0.0
+    """Noise that fine-tuning adds to each part of zero-filled images, in place of smoothing."""
     precision: str = "float32"
+    """Of training alone."""
     seed: int = 0
     mask_seed: int = 0
 

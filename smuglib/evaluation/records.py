@@ -141,7 +141,7 @@ def _write(
 
 
 def read(path: Path | str, kind: type[RecordType], *, verify: bool = True) -> pd.DataFrame:
-    """Read a CSV file that `write` wrote, one line a row, and check it.
+    """Read a CSV file that `write` wrote, one line per row, and check it.
 
     ``verify`` compares the file with the hash in the JSON file beside it.
 

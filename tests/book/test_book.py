@@ -85,7 +85,7 @@ def project(tmp_path):
 def executed(project):
     """Its notebook after a run with another epsilon."""
     path = project / "book" / "01_demo.ipynb"
-    return run.run(path, project / "build" / "x.ipynb", {"epsilon": 0.5}, progress=False)
+    return run.run_notebook(path, project / "build" / "x.ipynb", {"epsilon": 0.5}, progress=False)
 
 
 def test_a_built_page_fetches_nothing_from_the_network(project, executed):
@@ -105,7 +105,7 @@ def test_a_built_page_fetches_nothing_from_the_network(project, executed):
 
 def test_prose_and_tags_come_from_the_source(project, executed):
     path = project / "book" / "01_demo.ipynb"
-    content = run.read(path)
+    content = run.read_notebook(path)
     first, parameters, shown = content["cells"]
     figure = {"figure": {"caption": "What it shows.", "name": "fig-demo"}}
     shown["metadata"] = {"tags": ["hide-input"], "mystnb": figure}
@@ -119,7 +119,7 @@ def test_prose_and_tags_come_from_the_source(project, executed):
 
 def test_a_widget_is_shown_as_the_picture_beside_it(project, executed):
     path = project / "book" / "01_demo.ipynb"
-    ran = run.read(executed)
+    ran = run.read_notebook(executed)
     data = {"text/html": "a picture", assembly.WIDGET_VIEW: {"model_id": "1"}}
     ran["cells"][-1]["outputs"] = [{"output_type": "display_data", "data": data, "metadata": {}}]
     ran["metadata"]["widgets"] = {"state": {}}
@@ -174,7 +174,7 @@ def test_every_page_of_the_book_exists():
 
 def test_the_story_has_the_chapters_numbers():
     """The first page lists the chapters of the numbered part in order, each once."""
-    cells = run.read(ROOT / "book" / "intro.ipynb")["cells"]
+    cells = run.read_notebook(ROOT / "book" / "intro.ipynb")["cells"]
     text = "\n".join(run.source(cell) for cell in cells)
     listed = re.findall(r"^(\d+)\. \[[^]]*\]\((\w+)\.ipynb\)", text, flags=re.MULTILINE)
     (part,) = (
@@ -230,7 +230,7 @@ def test_hidden_input_of_injected_parameters(project, executed):
 def test_a_page_offers_its_notebook_as_written_and_as_executed(project, executed):
     folder = project / "build" / "book"
     assembly.assemble(project, folder, {"01_demo": executed})
-    text = run.source(run.read(folder / "01_demo.ipynb")["cells"][-1])
+    text = run.source(run.read_notebook(folder / "01_demo.ipynb")["cells"][-1])
     offered = re.findall(r"\{download\}`[^<]*<([^>]*)>`", text)
     written, ran = (folder / path.lstrip("/") for path in offered)
     assert written.read_bytes() == (project / "book" / "01_demo.ipynb").read_bytes()

@@ -29,9 +29,9 @@ pytestmark = [
 def book(request):
     """Folder of the built pages, and the explorer that they show."""
     if BOOK:
-        return Path(BOOK).resolve(), grid.read(Store.open("default").explorer(0.05))
+        return Path(BOOK).resolve(), grid.read_explorer(Store.open("default").explorer(0.05))
     built = request.getfixturevalue("smoke_book") / "build" / "smoke"
-    return built / "_build" / "html", grid.read(Store(built).explorer(0.05))
+    return built / "_build" / "html", grid.read_explorer(Store(built).explorer(0.05))
 
 
 @pytest.fixture

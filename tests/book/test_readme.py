@@ -8,8 +8,7 @@ from smugbench import report
 from smugbook import results
 from smugbook.chapters.cost import peers
 from smugbook.chapters.table1 import summary
-from smugbook.experiments import study as experiments_study
-from smugbook.experiments.study import STUDIES
+from smugbook.experiments.study import STUDIES, read_study
 from smugbook.results import Store
 from smuglib.evaluation import records, scores, table_scenarios
 from smuglib.files import project_root, sha256
@@ -25,15 +24,15 @@ def test_the_readme_holds_the_table_of_the_shipped_records():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     found = re.search(r"<!-- table1: begin.*?-->\n(.*?)\n<!-- table1: end -->", text, re.DOTALL)
     assert found is not None
-    assert found[1] == summary.markdown(blocks, scenarios)
+    assert found[1] == summary.table1_markdown(blocks, scenarios)
 
 
 def test_the_readme_s_ratios_are_those_of_the_shipped_benchmark():
-    frame = report.read(SHIPPED.folder / "benchmark")
+    frame = report.read_benchmark(SHIPPED.folder / "benchmark")
     ten = "solve, 10 right-hand sides"
     python = peers.fastest(frame, ten, 128, ("deepinv", "sigpy"))[1]
     bart = peers.fastest(frame, ten, 128, ("BART",))[1]
-    row = peers.select(frame, section="floor", work="SMUG forward", implementation=peers.OWN)
+    row = peers.select_rows(frame, section="floor", work="SMUG forward", implementation=peers.OWN)
     text = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
     assert f"take 1/{python:.0f} of the time of the fastest Python peer and 1/{bart:.0f}" in text
     assert f"SMUG costs {row.ratio.item():.2f} times its bare denoiser" in text
@@ -51,7 +50,7 @@ def test_shipped_records_are_of_the_shipped_weights(method, sigma):
 def test_shipped_measurements_are_of_the_shipped_weights_and_enough_subjects(study):
     methods = [m for m in METHODS if SHIPPED.measurements(study, m, SIGMAS[0]).is_file()]
     assert {"modl", "smug"} <= set(methods)
-    frame, _ = experiments_study.read(study, SHIPPED, methods, SIGMAS[0])
+    frame, _ = read_study(study, SHIPPED, methods, SIGMAS[0])
     for method in methods:
         provenance = records.read_provenance(SHIPPED.measurements(study, method, SIGMAS[0]))
         assert provenance["weights_sha256"] == sha256(SHIPPED.weights(method, SIGMAS[0]))

@@ -19,7 +19,7 @@ EPSILON = {"image": 0.02, "range": 0.02, "kspace": 0.2}
 @pytest.fixture(scope="module")
 def modl():
     """Return deepinv's MoDL as a function of (z, A), in double precision."""
-    found, left_out = peers.find(torch.device("cpu"))
+    found, left_out = peers.find_peers(torch.device("cpu"))
     if "deepinv" not in found:
         pytest.skip(next(line for line in left_out if line.startswith("deepinv")))
     from deepinv.models import DnCNN, MoDL

@@ -18,14 +18,14 @@ def test_every_section_runs_from_the_command_line(monkeypatch, tmp_path, capsys)
     monkeypatch.setattr(solves, "SIZES", ((32, 32, 3), (48, 32, 2)))
     monkeypatch.setattr(scaling, "AXES", {"n_samples": (1, 2), "size": (32, 40), "n_steps": (1,)})
     monkeypatch.setattr(memory, "peak", lambda work, name, case: 2**20)
-    monkeypatch.setattr(peers, "find", lambda device: ({}, ["a peer: not installed"]))
+    monkeypatch.setattr(peers, "find_peers", lambda device: ({}, ["a peer: not installed"]))
     threads = str(torch.get_num_threads())
     arguments = ["--quick", "--threads", threads, "--device", "cpu", "--output", str(tmp_path)]
     command.main(arguments)
     printed = capsys.readouterr().out
     assert f"cpu, {threads} threads" in printed and "a peer: not installed" in printed
     assert "48 x 32" not in printed
-    frame = report.read(tmp_path)
+    frame = report.read_benchmark(tmp_path)
     assert list(frame["section"].unique()) == list(command.SECTIONS)
     steps = set(command.QUICK)
     assert steps | {"transfer attack step"} <= set(frame["work"])
@@ -34,9 +34,9 @@ def test_every_section_runs_from_the_command_line(monkeypatch, tmp_path, capsys)
 
 def test_sections_can_be_chosen(monkeypatch, tmp_path):
     monkeypatch.setattr(solves, "SIZES", ((32, 32, 3),))
-    monkeypatch.setattr(peers, "find", lambda device: ({}, []))
+    monkeypatch.setattr(peers, "find_peers", lambda device: ({}, []))
     command.main(["--quick", "--only", "solves", "--device", "cpu", "--output", str(tmp_path)])
-    assert set(report.read(tmp_path)["section"]) == {"solves"}
+    assert set(report.read_benchmark(tmp_path)["section"]) == {"solves"}
 
 
 def test_an_unknown_section_is_refused():
@@ -51,18 +51,20 @@ def test_attack_steps_are_timed_with_frozen_parameters(name):
     setup.network.denoiser.register_forward_pre_hook(
         lambda denoiser, _: learned.append(any(p.requires_grad for p in denoiser.parameters()))
     )
-    networks.works()[name][0](Smuglib(setup))
+    networks.network_works()[name][0](Smuglib(setup))
     assert learned == [False] * TINY.n_steps
 
 
 def test_all_methods_are_timed_and_compared():
     rows = [
         row
-        for batch, _ in networks.measure(TINY, {}, names=list(networks.works()), repeats=1)
+        for batch, _ in networks.measure_networks(
+            TINY, {}, names=list(networks.network_works()), repeats=1
+        )
         for row in batch
     ]
     own = [row for row in rows if row.implementation == "smuglib"]
-    assert [row.work for row in own] == list(networks.works())
+    assert [row.work for row in own] == list(networks.network_works())
     assert all(row.accuracy == 0 and row.ratio == 1 for row in own)
     few = [row.samples for row in own if "few samples" in row.work]
     assert few == [networks.TRAINING_SAMPLES] * 3

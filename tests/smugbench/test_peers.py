@@ -15,7 +15,7 @@ TINY = Case(height=32, width=40, n_coils=3, n_samples=2, n_steps=2)
 
 @pytest.fixture
 def peer(request):
-    found, left_out = peers.find(CPU)
+    found, left_out = peers.find_peers(CPU)
     if request.param not in found:
         pytest.skip(next(line for line in left_out if line.startswith(request.param)))
     return found[request.param]
@@ -56,11 +56,11 @@ def double():
     return make
 
 
-@pytest.mark.parametrize("work", list(networks.works()))
+@pytest.mark.parametrize("work", list(networks.network_works()))
 @pytest.mark.parametrize("peer", ["deepinv"], indirect=True)
 def test_a_plain_loop_gives_the_same_results(peer, double, work):
     ours, loops = double(peer)
-    step, _ = networks.works()[work]
+    step, _ = networks.network_works()[work]
     expected = step(ours)
     for loop in loops.values():
         assert networks.difference(step(loop), expected) < 1e-5

@@ -7,7 +7,7 @@ import torch
 
 from smugbench import report
 from smugbench.cases import Case
-from smugbench.rows import COLUMNS, row, table
+from smugbench.rows import COLUMNS, cost_row, format_costs
 from smugbench.timing import Timing
 
 CPU = torch.device("cpu")
@@ -17,8 +17,8 @@ def rows():
     case = Case(height=32, width=48, n_coils=3, n_samples=10, n_steps=0)
     slow, fast = Timing((0.2, 0.4, 0.3)), Timing((0.1,))
     return [
-        row("solves", "solve", "ours", case, fast, reference=fast),
-        row(
+        cost_row("solves", "solve", "ours", case, fast, reference=fast),
+        cost_row(
             "solves",
             "solve",
             "theirs",
@@ -28,18 +28,18 @@ def rows():
             accuracy=4e-7,
             accuracy_kind="relative residual",
         ),
-        row("memory", "solve", "ours", case, peak_bytes=2**20),
+        cost_row("memory", "solve", "ours", case, peak_bytes=2**20),
     ]
 
 
 @pytest.fixture
 def written(tmp_path):
-    report.write(tmp_path, rows(), device=CPU, peers={"peer": "1.0"}, notes=["a note"])
+    report.write_benchmark(tmp_path, rows(), device=CPU, peers={"peer": "1.0"}, notes=["a note"])
     return tmp_path
 
 
 def test_records_come_back_as_written(written):
-    frame = report.read(written)
+    frame = report.read_benchmark(written)
     assert list(frame.columns) == list(COLUMNS)
     ours, theirs, memory = frame.itertuples()
     assert (ours.height, ours.width, ours.coils, ours.samples, ours.steps) == (32, 48, 3, 10, 0)
@@ -63,18 +63,18 @@ def test_the_provenance_names_versions_and_processor(written):
 
 def test_a_missing_benchmark_names_the_command_that_makes_it(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"python -m smugbench --output"):
-        report.read(tmp_path)
+        report.read_benchmark(tmp_path)
 
 
 def test_an_edited_benchmark_is_refused(written):
     path = written / report.FILE_NAME
     path.write_text(path.read_text().replace("theirs", "others"))
     with pytest.raises(ValueError, match="truncated or edited"):
-        report.read(written)
+        report.read_benchmark(written)
 
 
 def test_the_table_shows_what_was_measured():
-    lines = table(rows()).splitlines()
+    lines = format_costs(rows()).splitlines()
     assert lines[0] == "solve (32 x 48, 3 coils, samples 10, batch 1)"
     assert "100.00 ms" in lines[1] and "1.00 x" in lines[1]
     assert "300.00 ms (200.00 to 400.00)" in lines[2] and "relative residual 4.0e-07" in lines[2]
@@ -83,6 +83,6 @@ def test_the_table_shows_what_was_measured():
 
 def test_the_table_shows_the_size_that_varies():
     sizes = [Case(n_samples=1), Case(n_samples=3)]
-    lines = table(row("scaling", "w", "ours", case) for case in sizes).splitlines()
+    lines = format_costs(cost_row("scaling", "w", "ours", case) for case in sizes).splitlines()
     assert lines[0] == "w"
     assert "samples 1," in lines[1] and "samples 3," in lines[2]

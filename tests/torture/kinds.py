@@ -104,7 +104,7 @@ def _records(path: Path, _rng: random.Random) -> None:
 
 
 def _read_records(path: Path) -> object:
-    return report.read(path.parent).to_csv(index=False)
+    return report.read_benchmark(path.parent).to_csv(index=False)
 
 
 def _read_provenance(path: Path) -> object:
@@ -125,7 +125,7 @@ def _notebook(path: Path, _rng: random.Random) -> None:
 
 def _read_notebook(path: Path) -> object:
     notebooks.code_hash(path), key_numbers.minutes(path)
-    return list(key_numbers.read(path).values()) and None
+    return list(key_numbers.read_key_numbers(path).values()) and None
 
 
 def _toc(path: Path, _rng: random.Random) -> None:
@@ -168,11 +168,11 @@ def _explorer(path: Path, _rng: random.Random) -> None:
     small = grid.Grid(epsilons=(0.01,), sampling_rates=(0.25,), methods=("modl",))
     sheets = {"target": level, "modl_image": level.T.copy(), "modl_error": level[::-1].copy()}
     rows = pd.DataFrame(columns=list(grid.scores.COLUMNS))
-    grid.write(grid.Explorer(small, rows, sheets), path.with_name("explorer.csv"), {})
+    grid.write_explorer(grid.Explorer(small, rows, sheets), path.with_name("explorer.csv"), {})
 
 
 def _read_explorer(path: Path) -> object:
-    found = grid.read(path.with_name("explorer.csv"))
+    found = grid.read_explorer(path.with_name("explorer.csv"))
     return found.grid, {name: sheet.tobytes() for name, sheet in found.sheets.items()}
 
 

@@ -88,9 +88,9 @@ BOMBS = {
     brackets: assembly.chapter_names,
     aliases: assembly.chapter_names,
     itself: assembly.chapter_names,
-    wide_image: lambda path: sprites.read(path, coloured=True),
-    widest_image: lambda path: sprites.read(path, coloured=True),
-    other_format: lambda path: sprites.read(path, coloured=False),
+    wide_image: lambda path: sprites.read_sheet(path, coloured=True),
+    widest_image: lambda path: sprites.read_sheet(path, coloured=True),
+    other_format: lambda path: sprites.read_sheet(path, coloured=False),
 }
 """What makes a file, and what reads it."""
 
@@ -108,4 +108,4 @@ def test_a_small_file_takes_little_memory(make, tmp_path):
 def test_a_notebook_of_many_brackets_is_none(tmp_path):
     nested(tmp_path / "a.ipynb")
     with pytest.raises(UnreadableFileError, match="it is not a whole JSON file"):
-        run.read(tmp_path / "a.ipynb")
+        run.read_notebook(tmp_path / "a.ipynb")

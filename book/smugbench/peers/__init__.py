@@ -18,20 +18,9 @@ Builders = Mapping[str, Callable[[], Work]]
 
 @dataclass(frozen=True)
 class Peer:
-    """What a peer offers.
+    """What a peer offers: builders of its solvers and networks, by name.
 
-    Parameters
-    ----------
-    version
-        Version of the installed package.
-    solves
-        Makes the builders of its solvers of a system, by name.
-    networks
-        Makes its implementations of the unrolled network, by name; None where it has none.
-    is_python
-        Whether it runs in this process.
-    devices
-        Kinds of device on which the comparison is fair.
+    ``is_python`` says whether it runs in this process, and ``devices`` where comparing is fair.
     """
 
     version: str
@@ -53,7 +42,7 @@ INSTALL = {
 """Names of the peers, and how to get each."""
 
 
-def find(device: torch.device) -> tuple[dict[str, Peer], list[str]]:
+def find_peers(device: torch.device) -> tuple[dict[str, Peer], list[str]]:
     """Load the peers that are installed."""
     found, left_out = {}, []
     for name, install in INSTALL.items():
@@ -74,7 +63,7 @@ def _is_absent(error: ImportError, name: str) -> bool:
     return isinstance(error, MissingPeerError) or error.name == name
 
 
-def accurate(system: System, solve: Callable[[float], Tensor]) -> tuple[float, float]:
+def find_tolerance(system: System, solve: Callable[[float], Tensor]) -> tuple[float, float]:
     """Find the loosest tolerance with which an iterative solver reaches `TARGET_RESIDUAL`."""
     for tolerance in TOLERANCES:
         residual = system.residual(solve(tolerance))

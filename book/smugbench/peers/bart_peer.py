@@ -34,8 +34,8 @@ if _program is None:
     raise MissingPeerError("no program bart on PATH", name="bart")
 
 
-def solves(system: System) -> Builders:
-    """Return the builders: one image a run, and all along BART's time dimension in one run."""
+def bart_solves(system: System) -> Builders:
+    """Return the builders: one image per run, and all along BART's time dimension in one run."""
     threads = {1, torch.get_num_threads()}
     return {
         f"BART pics, {layout}, {n} thread{'s' * (n > 1)}": partial(_Pics.work, system, joint, n)
@@ -151,4 +151,4 @@ def _version() -> str:
     return output.stdout.strip()
 
 
-PEER = Peer(_version(), solves, is_python=False)
+PEER = Peer(_version(), bart_solves, is_python=False)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from smugbench.cases import System
-from smugbench.peers import Builders, Peer, accurate
+from smugbench.peers import Builders, Peer, find_tolerance
 from smugbench.peers.deepinv_networks import networks
 from smugbench.peers.deepinv_physics import (
     as_channels,
@@ -23,7 +23,7 @@ from smugbench.timing import Work
 MAX_ITER = 100
 
 
-def solves(system: System) -> Builders:
+def deepinv_solves(system: System) -> Builders:
     """Return the builders of deepinv's solvers: all images at once, and one after the other."""
     return {
         "deepinv CG, batched": partial(_work, system, _batched),
@@ -47,7 +47,7 @@ def _work(system: System, solve: Solve) -> Work:
     def solution(tolerance: float) -> Tensor:
         return as_complex(solve(normal, rhs, start, tolerance)).reshape(1, samples, *rhs.shape[-2:])
 
-    tolerance, residual = accurate(system, solution)
+    tolerance, residual = find_tolerance(system, solution)
     return Work(lambda: solve(normal, rhs, start, tolerance), accuracy=residual)
 
 
@@ -64,4 +64,4 @@ def _looped(
     return torch.cat([_batched(normal, one, first, tolerance) for one, first in pairs])
 
 
-PEER = Peer(version, solves, networks, devices=("cpu", "cuda"))
+PEER = Peer(version, deepinv_solves, networks, devices=("cpu", "cuda"))

@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from smugbench.cases import System
-from smugbench.peers import Builders, Peer, accurate
+from smugbench.peers import Builders, Peer, find_tolerance
 from smugbench.timing import Work
 
 MAX_ITER = 100
 
 
-def solves(system: System) -> Builders:
+def sigpy_solves(system: System) -> Builders:
     """Return the builder of sigpy's solver; its Fourier transform is centred and unitary."""
     return {"sigpy CG": partial(_work, system)}
 
@@ -36,7 +36,7 @@ def _work(system: System) -> Work:
     def solution(tolerance: float) -> Tensor:
         return torch.from_numpy(np.stack(solve(tolerance)))[None]
 
-    tolerance, residual = accurate(system, solution)
+    tolerance, residual = find_tolerance(system, solution)
     return Work(lambda: solve(tolerance), accuracy=residual)
 
 
@@ -55,4 +55,4 @@ def _conjugate_gradients(
     return x
 
 
-PEER = Peer(sigpy.__version__, solves)
+PEER = Peer(sigpy.__version__, sigpy_solves)

@@ -21,22 +21,8 @@ SHOWN = "adaptive_image"
 """The attack whose numbers stand for those on images."""
 
 
-def table(summary: pd.DataFrame, sigmas: Sequence[float]) -> pd.DataFrame:
-    """Tabulate MoDL's PSNR and what the smoothed methods have more.
-
-    Parameters
-    ----------
-    summary
-        What `smuglib.evaluation.compare_methods` returns for PSNR; one row per training noise,
-        method and scenario of `SCENARIO_LABELS`.
-    sigmas
-        Training noises.
-
-    Returns
-    -------
-    pandas.DataFrame
-        A row a scenario and training noise: text with intervals, a dash where there are no rows.
-    """
+def tabulate_gains(summary: pd.DataFrame, sigmas: Sequence[float]) -> pd.DataFrame:
+    """Tabulate MoDL's PSNR and what the smoothed methods have more, by scenario and noise level."""
     lines = []
     for name, label in SCENARIO_LABELS.items():
         for sigma in sigmas:
@@ -54,19 +40,8 @@ def table(summary: pd.DataFrame, sigmas: Sequence[float]) -> pd.DataFrame:
     return pd.DataFrame(lines).fillna("–")
 
 
-def leaders(summary: pd.DataFrame, sigmas: Sequence[float]) -> str:
-    """Conclude whether SMUG gains most under attack, as the poster has it.
-
-    Parameters
-    ----------
-    summary, sigmas
-        As for `table`.
-
-    Returns
-    -------
-    str
-        An item of a Markdown list, as for all functions below.
-    """
+def conclude_leader(summary: pd.DataFrame, sigmas: Sequence[float]) -> str:
+    """Conclude whether SMUG gains most under attack, as the poster has it."""
     found = [
         _gains(_rows(summary, sigma, [name])) for sigma in sigmas for name in ON_IMAGES + ON_SAMPLES
     ]
@@ -90,14 +65,8 @@ def leaders(summary: pd.DataFrame, sigmas: Sequence[float]) -> str:
     )
 
 
-def price(summary: pd.DataFrame, sigmas: Sequence[float]) -> str:
-    """Conclude what smoothing costs where nobody attacks.
-
-    Parameters
-    ----------
-    summary, sigmas
-        As for `table`.
-    """
+def conclude_price(summary: pd.DataFrame, sigmas: Sequence[float]) -> str:
+    """Conclude what smoothing costs where nobody attacks."""
     clean = _smoothed(summary, None, ["clean"])
     n_worse = int((clean["difference"] < 0).sum())
     many = {len(clean): "All of them pay", 0: "None of them pays"}
@@ -113,14 +82,8 @@ def price(summary: pd.DataFrame, sigmas: Sequence[float]) -> str:
     return f"{text} In random noise SMUG is {', '.join(noise)}." if noise else text
 
 
-def samples(summary: pd.DataFrame, sigmas: Sequence[float]) -> str:
-    """Conclude what is left of the gain under attacks on the measured samples.
-
-    Parameters
-    ----------
-    summary, sigmas
-        As for `table`.
-    """
+def conclude_samples(summary: pd.DataFrame, sigmas: Sequence[float]) -> str:
+    """Conclude what is left of the gain under attacks on the measured samples."""
     largest = [
         [_smoothed(summary, one, names)["difference"].max() for names in (ON_IMAGES, ON_SAMPLES)]
         for one in sigmas

@@ -18,12 +18,13 @@ Words = Callable[[float], str]
 """Writes a value of the axis."""
 
 
-def leaders(points: pd.DataFrame, metric: str = "psnr", *, method: str = "smug") -> pd.DataFrame:
-    """Find who leads at every point of a curve, slice by slice on those that all methods have.
+def find_leaders(
+    points: pd.DataFrame, metric: str = "psnr", *, method: str = "smug"
+) -> pd.DataFrame:
+    """Find who leads at every point of a curve, on slices that all methods have.
 
     ``tied`` are not told apart from the ``best``, those in ``nothing`` are worse than the
-    zero-filled image beyond chance, and ``behind`` is ``method`` minus the best of the others:
-    above zero where it is better.
+    zero-filled image beyond chance, and ``behind`` is ``method`` minus the best of the others.
     """
     checks.one_of("metric", metric, map(str, points.columns))
     sign = -1.0 if metric == "nmse" else 1.0
@@ -48,7 +49,7 @@ def leaders(points: pd.DataFrame, metric: str = "psnr", *, method: str = "smug")
     return pd.DataFrame(lines.values(), index=pd.Index(lines, name="value"), columns=columns)
 
 
-def verdict(table: pd.DataFrame, words: Words, *, method: str = "smug") -> str:
+def describe_lead(table: pd.DataFrame, words: Words, *, method: str = "smug") -> str:
     """Say where a method leads."""
     leads = [row["best"] == method and not row["tied"] for _, row in table.iterrows()]
     shares = any(method in (row["best"], *row["tied"]) for _, row in table.iterrows())
@@ -60,7 +61,7 @@ def verdict(table: pd.DataFrame, words: Words, *, method: str = "smug") -> str:
     return f"{METHOD_LABELS[method]} leads {where}{alone}"
 
 
-def told(table: pd.DataFrame, words: Words, *, besides: str | None = None) -> str:
+def describe_leaders(table: pd.DataFrame, words: Words, *, besides: str | None = None) -> str:
     """Name the best methods and where the order changes."""
     held: dict[tuple[str, ...], list[str]] = {}
     for value, row in table.iterrows():
@@ -75,7 +76,7 @@ def told(table: pd.DataFrame, words: Words, *, besides: str | None = None) -> st
     return "; ".join(parts)
 
 
-def nothing(table: pd.DataFrame, words: Words) -> str:
+def describe_failures(table: pd.DataFrame, words: Words) -> str:
     """Name the methods that do worse than no reconstruction, and where."""
     places: dict[str, list[str]] = {}
     for value, row in table.iterrows():
@@ -87,7 +88,7 @@ def nothing(table: pd.DataFrame, words: Words) -> str:
     return "; ".join(f"{join_names(names)} at {values}" for values, names in held.items())
 
 
-def furthest(table: pd.DataFrame) -> tuple[float, str, Interval] | None:
+def largest_deficit(table: pd.DataFrame) -> tuple[float, str, Interval] | None:
     """Return where the method is furthest behind the leader."""
     late = table[[span.high < 0 for span in table["behind"]]]
     if late.empty:
@@ -100,21 +101,8 @@ def _apart(difference: pd.Series[float]) -> bool:
     return over_subjects(difference).low > 0
 
 
-def written(name: str, value: float) -> str:
-    """Write a value of a curve's axis.
-
-    Parameters
-    ----------
-    name
-        A name of `ANCHORS`.
-    value
-        Where on its axis.
-
-    Returns
-    -------
-    str
-        Such as ``"0.5/255"``, ``"2 % of ‖y‖₂"`` or ``"0.25"``; ``"ε = 0"`` at no perturbation.
-    """
+def format_axis_value(name: str, value: float) -> str:
+    """Write a value of a curve's axis: ``0.5/255``, ``2 % of ‖y‖₂``, or ``ε = 0`` without any."""
     if ANCHORS[checks.one_of("curve", name, ANCHORS)][1] != "epsilon":
         return f"{value:g}"
     domain = "kspace" if name.startswith("kspace") else "image"

@@ -48,20 +48,10 @@ SCENARIOS = ("clean", "adaptive_image", "adaptive_kspace_l2")
 
 @dataclass(frozen=True)
 class Control:
-    """One control.
+    """One control, of a group in `QUESTIONS`.
 
-    Parameters
-    ----------
-    question
-        Group that it belongs to: a name of `QUESTIONS`.
-    name
-        What tells it from the others of its group, in a table.
-    method, sigma
-        Method and noise of pre-training and smoothing.
-    training
-        Parameters of the fine-tuning notebook beside them; empty for weights that the profile has.
-    placement
-        Smoothing at test time, if not the method's own.
+    ``training`` holds parameters of the fine-tuning notebook beside method and σ; it is empty for
+    weights that the profile has. ``placement`` is that at test time, if not the method's own.
     """
 
     question: str
@@ -123,7 +113,7 @@ def controls_of(profile: Profile) -> tuple[Control, ...]:
     )  # fmt: skip
 
 
-def read(store: Store, control: Control) -> pd.DataFrame | None:
+def read_control(store: Store, control: Control) -> pd.DataFrame | None:
     """Read the records of a control."""
     variant = store.named_variant(control.label, missing_ok=True)
     path = variant.records(control.method, control.sigma)

@@ -28,23 +28,8 @@ ANCHORS = {
 the scenario whose records hold it, and the column of the axis."""
 
 
-def points(block: pd.DataFrame, curve: str, *, epsilon: float = 1 / 255) -> pd.DataFrame:
-    """Return the records of a curve, the point at the training's own settings included.
-
-    Parameters
-    ----------
-    block
-        Records of one noise level.
-    curve
-        A name of `ANCHORS`.
-    epsilon
-        Strength of the image-domain attack where strength is not what varies.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Rows of the block, with a column ``value``: where they stand on the axis.
-    """
+def curve_points(block: pd.DataFrame, curve: str, *, epsilon: float = 1 / 255) -> pd.DataFrame:
+    """Return the records of a curve by their ``value`` on the axis, the training's own included."""
     checks.one_of("curve", curve, ANCHORS)
     scenario, axis = ANCHORS[curve]
     anchor = block["scenario"] == scenario
@@ -59,38 +44,16 @@ def points(block: pd.DataFrame, curve: str, *, epsilon: float = 1 / 255) -> pd.D
     return found.drop_duplicates(["method", *PAIR, "value"], keep="last")
 
 
-def curve(
+def summarize_curve(
     block: pd.DataFrame, name: str, metric: str = "psnr", *, epsilon: float = 1 / 255
 ) -> pd.DataFrame:
     """Summarize a curve: every method's mean with its interval, and its difference to MoDL.
 
-    Parameters
-    ----------
-    block
-        Records of one noise level.
-    name
-        A name of `ANCHORS`.
-    metric
-        A column of results.
-    epsilon
-        See `points`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        A row a method and value: ``method``, ``value``, ``mean``, ``low``, ``high`` (bootstrap
-        95 % interval of the mean over subjects), ``difference``, ``difference_low``,
-        ``difference_high`` (paired, to MoDL; NaN without MoDL, the ends for one subject),
-        ``n_slices``, ``n_subjects``.
-
-    Raises
-    ------
-    ValueError
-        If the curve or the metric is unknown, or methods cover different slices.
+    Intervals are bootstrap 95 % intervals over subjects; those of one subject are NaN.
     """
     checks.one_of("metric", metric, map(str, block.columns))
     # Sorted, so that the order of rows changes no digit.
-    found = points(block, name, epsilon=epsilon).sort_values(["value", *PAIR], kind="stable")
+    found = curve_points(block, name, epsilon=epsilon).sort_values(["value", *PAIR], kind="stable")
     changes = {}
     for value, rows in found.groupby("value"):
         modl = rows[rows["method"] == "modl"]

@@ -19,7 +19,7 @@ import pandas as pd
 
 from smugbook.profiles import Profile
 from smugbook.results import recheck, scans
-from smugbook.results.recheck import Again
+from smugbook.results.recheck import Recompute
 from smugbook.results.store import Store, weights_hash
 from smuglib import checks
 from smuglib.consistency.step import SOLVERS, SolverName
@@ -33,29 +33,10 @@ UNITS = ("zero_filled", "target")
 
 @dataclass(frozen=True)
 class Departure:
-    """One change of what is evaluated.
+    """One change of what is evaluated; records have its name behind that of the scenario.
 
-    Parameters
-    ----------
-    name
-        Stands behind the scenario's name in records.
-    methods
-        Methods that it concerns.
-    scenarios
-        Names of the scenarios that it is evaluated in.
-    smoothing
-        Fields of `smuglib.Smoothing` that it changes.
-    units
-        What a scan is scaled by: its ``"zero_filled"`` image, or its ``"target"``.
-    solver
-        Solver of data consistency.
-    seed
-        Seed of attacks and smoothing noise.
-
-    Raises
-    ------
-    ValueError
-        If a method, the units, the solver or the seed is unknown or out of range.
+    ``smoothing`` holds fields of `smuglib.Smoothing` that it changes, and ``units`` what a scan is
+    scaled by: its ``"zero_filled"`` image, or its ``"target"``.
     """
 
     name: str
@@ -115,31 +96,7 @@ def evaluate_departure(
     partial: Path | str | None = None,
     progress: bool = True,
 ) -> list[Score]:
-    """Evaluate a method under a departure.
-
-    Parameters
-    ----------
-    departure
-        What is changed.
-    net
-        The method, as it is without the departure.
-    scans
-        Scans in units of their zero-filled image, each a batch of one.
-    scenarios
-        Offered scenarios: those that the departure names are evaluated.
-    method, training_sigma, weights_sha256, partial, progress
-        See `smuglib.evaluation.evaluate`.
-
-    Returns
-    -------
-    list of Record
-        Rows whose scenarios carry the departure's name.
-
-    Raises
-    ------
-    ValueError
-        If the departure does not concern the method, or none of its scenarios is offered.
-    """
+    """Evaluate a method under a departure, in those of the offered scenarios that it names."""
     checks.one_of("method", method, departure.methods)
     return evaluate(
         departure.network(net),
@@ -155,7 +112,7 @@ def evaluate_departure(
     )
 
 
-def again(store: Store, profile: Profile) -> Again:
+def departure_recomputer(store: Store, profile: Profile) -> Recompute:
     """Return what evaluates a record of a departure again, for `recheck`."""
 
     def compute(drawn: pd.DataFrame) -> list[Score]:

@@ -23,27 +23,9 @@ Measure = Callable[[pd.DataFrame, pd.DataFrame, str], pd.DataFrame]
 
 
 def psnr_change(changed: pd.DataFrame, plain: pd.DataFrame, departure: str) -> pd.DataFrame:
-    """Return the paired difference of two sets of records, method by method.
+    """Return PSNR (dB) with a departure minus without it, by method, with its interval.
 
-    Parameters
-    ----------
-    changed, plain
-        Records with and without a departure, each of one scenario and one row a slice. Slices
-        of ``plain`` that ``changed`` lacks are left out, and so are methods.
-    departure
-        What to call the difference.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row a method and training noise, with the columns `SUMMARY`: ``mean``, ``low`` and
-        ``high`` are PSNR in dB with the departure minus without it, and the ends of the bootstrap
-        95 % interval over subjects. ``scenario`` is that of ``plain``.
-
-    Raises
-    ------
-    ValueError
-        If a slice has several rows, or ``changed`` one that ``plain`` lacks.
+    Slices and methods of ``plain`` that ``changed`` lacks are left out.
     """
     lines = []
     for key, own in changed.groupby(["method", "training_sigma"], sort=False):
@@ -58,95 +40,42 @@ def psnr_change(changed: pd.DataFrame, plain: pd.DataFrame, departure: str) -> p
     return pd.DataFrame(lines, columns=SUMMARY)
 
 
-def summary(rows: pd.DataFrame, measure: Measure = psnr_change) -> pd.DataFrame:
-    """Return what each departure of `DEPARTURES` changes.
-
-    Parameters
-    ----------
-    rows
-        Records of departures, and of the scenarios themselves at the same strength.
-    measure
-        What compares the two: `psnr_change` or `smugbook.chapters.published_code.gain.gain_change`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        As ``measure``, for every departure and scenario that has both sides.
-
-    Raises
-    ------
-    ValueError
-        As `psnr_change`.
-    """
+def summarize_effects(rows: pd.DataFrame, measure: Measure = psnr_change) -> pd.DataFrame:
+    """Return what each departure of `DEPARTURES` changes, where records have both sides."""
     parts = []
     for (scenario, epsilon), changed in rows.groupby(["scenario", "epsilon"], sort=False):
         base, _, name = str(scenario).partition(" ")
         if name in DEPARTURES:
             plain = rows[(rows["scenario"] == base) & (rows["epsilon"] == epsilon)]
             parts.append(measure(changed, plain, name))
-    return joined(parts)
+    return join_effects(parts)
 
 
 def mask_mismatch(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return what it changes that data consistency keeps the old mask at another sampling rate.
-
-    Parameters
-    ----------
-    rows
-        Records, with those of the sweeps ``mask`` and ``rate`` (see
-        `smuglib.evaluation.scenarios`).
-
-    Returns
-    -------
-    pandas.DataFrame
-        As `psnr_change`, for every rate that has both; the departure is called ``mask=<rate>``.
-    """
+    """Return what it changes that data consistency keeps the old mask at another rate."""
     parts = []
     right = rows[rows["scenario"] == "rate_clean"]
     for rate, wrong in rows[rows["scenario"] == "mask_clean"].groupby("sampling_rate"):
         plain = right[right["sampling_rate"] == rate]
         parts.append(psnr_change(wrong, plain, f"mask={rate:g}").assign(scenario="clean"))
-    return joined(parts)
+    return join_effects(parts)
 
 
 def fixed_steps(rows: pd.DataFrame, own: pd.DataFrame) -> pd.DataFrame:
-    """Return what it changes that an attacked network never gets the number of steps asked for.
-
-    Parameters
-    ----------
-    rows
-        Records, with those of the sweep ``steps`` (see `smuglib.evaluation.scenarios`).
-    own
-        Records of the same attack at the networks' own number of steps.
-
-    Returns
-    -------
-    pandas.DataFrame
-        As `psnr_change`, the attack at its own number of steps minus that at the number asked for;
-        the departure is called ``steps=<number>``.
-    """
+    """Return what it changes that an attacked network never gets the steps asked for."""
     parts = []
     for count, asked in rows[rows["scenario"] == "steps_adaptive"].groupby("n_steps"):
         kept = own[own["slice"].isin(asked["slice"])]
         found = psnr_change(kept, asked, f"steps={count}")
         parts.append(found.assign(scenario="adaptive_image"))
-    return joined(parts)
+    return join_effects(parts)
 
 
-def spreads(first: pd.DataFrame, second: pd.DataFrame) -> dict[str, float]:
-    """Set the published ± beside an interval of paired differences.
+def compare_spreads(first: pd.DataFrame, second: pd.DataFrame) -> dict[str, float]:
+    """Set the published ± beside an interval of paired differences, in dB of PSNR.
 
-    Parameters
-    ----------
-    first, second
-        Records of two methods in one scenario, of the same slices.
-
-    Returns
-    -------
-    dict of str to float
-        In dB of PSNR: both means with their standard deviation over slices (population, as the
-        published ±), the mean difference, half the 95 % interval that two independent samples of
-        these spreads would give, and half the paired bootstrap interval over subjects.
+    The published ± is the population's; the unpaired half-width is what two independent samples
+    of these spreads would give.
     """
     means = [frame["psnr"].mean() for frame in (first, second)]
     spread = [frame["psnr"].std(ddof=0) for frame in (first, second)]
@@ -163,32 +92,16 @@ def spreads(first: pd.DataFrame, second: pd.DataFrame) -> dict[str, float]:
     }
 
 
-def joined(parts: Iterable[pd.DataFrame]) -> pd.DataFrame:
+def join_effects(parts: Iterable[pd.DataFrame]) -> pd.DataFrame:
     """Join tables of effects; those without rows have no types to join."""
     kept = [part for part in parts if len(part)]
     return pd.concat(kept, ignore_index=True) if kept else pd.DataFrame(columns=SUMMARY)
 
 
-def pairs(
+def find_pairs(
     store: Store, setting: str, default: str | None = None
 ) -> Iterator[tuple[str, Store, Store]]:
-    """Find the trainings that differ from another one in a single setting.
-
-    Parameters
-    ----------
-    store
-        A profile's store.
-    setting
-        A setting in the names of variants, such as ``"reference"``.
-    default
-        Its value in the other training, where variants may name that too.
-
-    Yields
-    ------
-    str, Store, Store
-        The variant's name, its store, and that of the same training without the setting, where
-        there is one.
-    """
+    """Find variants that differ from another training in one setting: name and both stores."""
     folder = store.folder / "variants"
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():
         settings = path.name.split(",")
@@ -204,22 +117,10 @@ def pairs(
                 break
 
 
-def validations(store: Store, setting: str, default: str | None = None) -> pd.DataFrame:
-    """Compare the logs of trainings that differ in one setting.
-
-    Parameters
-    ----------
-    store, setting, default
-        See `pairs`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row per training: its variant, run and last update, and its best validation PSNR in dB
-        up to there beside that of the other training up to the same update.
-    """
+def compare_validations(store: Store, setting: str, default: str | None = None) -> pd.DataFrame:
+    """Compare the best validations of trainings that differ in one setting, up to equal updates."""
     lines = []
-    for name, own, other in pairs(store, setting, default):
+    for name, own, other in find_pairs(store, setting, default):
         for path in sorted((own.folder / "logs").glob("[!.]*.csv")):
             partner = other.folder / "logs" / path.name
             if partner.is_file():
@@ -232,32 +133,16 @@ def validations(store: Store, setting: str, default: str | None = None) -> pd.Da
     return pd.DataFrame(lines, columns=columns)
 
 
-def trainings(
+def compare_trainings(
     store: Store,
     setting: str,
     scenarios: Sequence[Scenario],
     default: str | None = None,
     measure: Measure = psnr_change,
 ) -> pd.DataFrame:
-    """Compare the records of trainings that differ in one setting.
-
-    Parameters
-    ----------
-    store, setting, default
-        See `pairs`.
-    scenarios
-        Scenarios to compare in.
-    measure
-        What compares two records of one method: `smugbook.experiments.effects.psnr_change` or
-        `smugbook.chapters.published_code.gain.gain_change`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        As ``measure``; the departure is called as the variant.
-    """
+    """Compare the records of trainings that differ in one setting."""
     parts = []
-    for name, own, other in pairs(store, setting, default):
+    for name, own, other in find_pairs(store, setting, default):
         for path in sorted((own.folder / "records").glob("[!.]*.csv")):
             partner = other.folder / "records" / path.name
             if partner.is_file():
@@ -266,4 +151,4 @@ def trainings(
                 for scenario in scenarios:
                     changed, plain = (select(frame, scenario) for frame in frames)
                     parts.append(measure(changed, plain, name))
-    return joined(parts)
+    return join_effects(parts)

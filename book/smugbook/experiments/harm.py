@@ -43,29 +43,9 @@ SCENARIOS = {
 class LesionStudy:
     """Settings of the study; the provenance of its measurements holds them.
 
-    Parameters
-    ----------
-    n_lesions, contrast, radius, tissue
-        Lesions a slice, and how they are drawn (see `smuglib.analysis.lesions.draw`).
-    epsilon, epsilon_kspace
-        Radius of the balls: ℓ∞ on the zero-filled image in units of the scan's scale, and ℓ2 on
-        k-space relative to the measurement.
-    attack_steps, attack_samples
-        Steps of an ascent, and noise samples of its gradient, fresh in each step.
-    precision
-        Arithmetic of the ascent's convolutions: ``"bfloat16"`` or ``"float32"``.
-    n_samples
-        Noise samples of the reconstructions that lesions are measured in. Spreads are of the
-        network's own number.
-    n_bins
-        Bins of a calibration curve.
-    seed
-        Seed of lesions, attacks and smoothing noise.
-
-    Raises
-    ------
-    ValueError
-        If a setting is out of range.
+    Radii are those of ℓ∞ on the zero-filled image in units of the scan's scale, and of ℓ2 on
+    k-space relative to the measurement. ``n_samples`` is for reconstructions that lesions are
+    measured in; spreads are of the network's own number.
     """
 
     companions: ClassVar[tuple[str, ...]] = ()
@@ -144,16 +124,14 @@ class LesionStudy:
     def measure(self, net: UnrolledNetwork) -> Measure:
         """Return what measures a network at a slice in a scenario.
 
-        Quantities are ``recovery``, ``false`` and ``apparent`` of every lesion, the ``psnr`` of
-        the slice with them in dB, and, for smoothed networks where no lesion is aimed at, those
-        of `spread_values`.
+        `spread_values` are of smoothed networks alone, and only where no lesion is aimed at.
         """
         planted = lru_cache(maxsize=1)(self.planted)
 
         def measure(scan: Scan, scenario: str) -> Values:
             pair = planted(scan)
             outcome = self.observe(net, pair, scenario)
-            lesions = lesion_trial.measures(pair, outcome)
+            lesions = lesion_trial.measure_lesions(pair, outcome)
             values: Values = {
                 name: lesions[name].tolist() for name in ("recovery", "false", "apparent")
             }

@@ -18,16 +18,9 @@ from smuglib.models.reconstruction import bind
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """Reconstructions of one scan with and without lesions.
+    """Reconstructions of one scan, ``x`` with and ``free`` without lesions, in units of either.
 
-    Parameters
-    ----------
-    x
-        With lesions, complex, ``[1, height, width]``, in units of the scan with lesions.
-    free
-        Without them, under the same perturbation and noise, in units of the scan without.
-    z
-        The zero-filled image that led to x, perturbation included.
+    Perturbation and noise are the same; ``z`` is the zero-filled image that led to ``x``.
     """
 
     x: Tensor
@@ -77,7 +70,7 @@ def with_spread(
     return uncertainty.reconstruct(net, outcome.z, operator, generator=noise)
 
 
-def measures(planted: Planted, outcome: Outcome) -> pd.DataFrame:
+def measure_lesions(planted: Planted, outcome: Outcome) -> pd.DataFrame:
     """Measure every lesion of a scan."""
     return pd.DataFrame(
         {

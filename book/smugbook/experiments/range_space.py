@@ -33,23 +33,10 @@ FLOOR = Attack().floor
 
 @dataclass(frozen=True)
 class RangeShare(evaluation.Record):
-    """How one perturbation of a scan lies along the eigenvectors of ``A^H A``.
+    """How one perturbation δ of a scan lies along the eigenvectors of ``A^H A``.
 
-    Parameters
-    ----------
-    method, training_sigma, weights_sha256
-        The network that was attacked.
-    scenario, epsilon, seed
-        The perturbation δ: its scenario, strength and the seed of its draws.
-    split, subject, slice
-        The scan.
-    below_1e_4, below_1e_3, below_1e_2, below_1e_1
-        Share of the energy of δ along eigenvalues below 0.0001, 0.001, 0.01 and 0.1.
-    relative_norm
-        ``||δ|| / ||z||``.
-    psnr_clean, psnr, psnr_within_reach
-        PSNR in dB of the reconstructions of z, of ``z + δ``, and of z with the component of δ at
-        eigenvalues of at least `FLOOR` alone.
+    ``below_...`` are shares of the energy of δ along eigenvalues below that, and
+    ``psnr_within_reach`` is with its component at eigenvalues of at least `FLOOR` alone.
     """
 
     RESULTS: ClassVar[tuple[str, ...]] = (
@@ -77,7 +64,7 @@ class RangeShare(evaluation.Record):
 
 
 @torch.no_grad()
-def measure(
+def measure_range_shares(
     net: UnrolledNetwork,
     scans: Sequence[Scan],
     scenarios: Sequence[Scenario],
@@ -87,29 +74,7 @@ def measure(
     weights_sha256: str,
     seed: int = 0,
 ) -> list[RangeShare]:
-    """Take the perturbations of a method's attacks apart by eigenvalue.
-
-    Parameters
-    ----------
-    net
-        The method.
-    scans
-        Scans with 1-D masks, each a batch of one.
-    scenarios
-        Perturbations; ``"clean"`` has none.
-    method, training_sigma, weights_sha256, seed
-        As for `smuglib.evaluation.evaluate`, whose draws these are.
-
-    Returns
-    -------
-    list of RangeShare
-        Scan by scan, scenario by scenario.
-
-    Raises
-    ------
-    ValueError
-        If there is nothing to measure, a scenario has no perturbation or a scan is no batch of one.
-    """
+    """Take the perturbations of a method's attacks apart by eigenvalue."""
     if not scans or not scenarios:
         raise ValueError(f"nothing to measure: {len(scans)} scans, {len(scenarios)} scenarios")
     for scenario in scenarios:
@@ -156,7 +121,7 @@ def _values(
         return psnr(x, scan.target).item()
 
     return {
-        **below(spectrum, delta),
+        **energy_shares(spectrum, delta),
         "relative_norm": (delta.norm() / z.norm()).item(),
         "psnr_clean": scored(z),
         "psnr": scored(z + delta),
@@ -164,21 +129,8 @@ def _values(
     }
 
 
-def below(spectrum: Spectrum, delta: Tensor) -> dict[str, float]:
-    """Return the share of an image's energy along eigenvalues below each of `EDGES`.
-
-    Parameters
-    ----------
-    spectrum
-        Of the scan's ``A^H A``.
-    delta
-        Complex images, ``[batch, height, width]``, not zero.
-
-    Returns
-    -------
-    dict of str to float
-        Rising shares in [0, 1], named as the fields of `RangeShare`.
-    """
+def energy_shares(spectrum: Spectrum, delta: Tensor) -> dict[str, float]:
+    """Return the share of an image's energy along eigenvalues below each of `EDGES`."""
     energy = spectrum.energy(delta, torch.tensor(list(EDGES.values()), dtype=torch.float64))
     shares = energy.cumsum(0) / energy.sum()
     return {name: share.item() for name, share in zip(EDGES, shares, strict=False)}

@@ -16,7 +16,9 @@ REFERENCE = "MoDL"
 """What methods are compared with."""
 
 
-def changes(first: pd.DataFrame, second: pd.DataFrame, scenarios: Sequence[Scenario]) -> Changes:
+def scenario_changes(
+    first: pd.DataFrame, second: pd.DataFrame, scenarios: Sequence[Scenario]
+) -> Changes:
     """Return what one set of records has more than another, slice by slice."""
     found = {}
     for scenario in scenarios:
@@ -32,7 +34,7 @@ def seed_changes(
     scenarios: Sequence[Scenario],
 ) -> dict[str, float]:
     """Return what the training's seed changes of a difference between methods."""
-    one, other = (differences(frames, scenarios) for frames in (first, second))
+    one, other = (method_differences(frames, scenarios) for frames in (first, second))
     found = {}
     for name in (scenario.name for scenario in scenarios):
         sizes = [
@@ -45,14 +47,14 @@ def seed_changes(
     return found
 
 
-def differences(
+def method_differences(
     frames: Mapping[str, pd.DataFrame], scenarios: Sequence[Scenario], reference: str = REFERENCE
 ) -> dict[str, Changes]:
     """Return the differences of all records to those of a reference."""
     if reference not in frames:
         return {}
     return {
-        f"{name} − {reference}": changes(frame, frames[reference], scenarios)
+        f"{name} − {reference}": scenario_changes(frame, frames[reference], scenarios)
         for name, frame in frames.items()
         if name != reference
     }

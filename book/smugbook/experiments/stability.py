@@ -31,26 +31,8 @@ BOUND = "bound"
 class StabilityStudy:
     """Settings of the study; the provenance of its measurements holds them.
 
-    Parameters
-    ----------
-    n_samples
-        Frozen noise samples of a smoothed network.
-    tolerance, n_iterations
-        Relative residual at which a Lanczos iteration stops, and most products with ``J^H J``.
-    epsilon
-        ε of the poster's attack, in units of the scan's scale: the ball of `local_lipschitz` is
-        as large as its largest perturbation.
-    n_steps_ascent
-        Steps of ascent in the ball.
-    n_steps_bound
-        Numbers of unrolling steps that the bound is evaluated for: 1 to this one.
-    seed
-        Seed of starts and frozen noise.
-
-    Raises
-    ------
-    ValueError
-        If a setting is out of range.
+    ``n_iterations`` is the most products with ``J^H J``. The ball of `local_lipschitz` is as large
+    as the largest perturbation of ``epsilon``. The bound is evaluated for 1 to ``n_steps_bound``.
     """
 
     companions: ClassVar[tuple[str, ...]] = ()

@@ -16,7 +16,7 @@ from smugbook.experiments.stability import StabilityStudy
 from smugbook.experiments.transfer import TransferStudy
 from smugbook.profiles import Profile
 from smugbook.results import scans, sources, store
-from smugbook.results.recheck import Again
+from smugbook.results.recheck import Recompute
 from smugbook.results.store import Store
 from smuglib import checks, provenance
 from smuglib.evaluation import Measurement, measurements, records
@@ -35,21 +35,7 @@ STUDIES: dict[str, type[Study]] = {
 
 @dataclass(frozen=True)
 class Run:
-    """One method, measured by one study.
-
-    Parameters
-    ----------
-    study
-        Settings of the study.
-    method, sigma
-        The network, by its method and the noise of its training.
-    weights
-        The store that its weights are in.
-    output
-        The store that the measurements go to.
-    profile
-        Settings of the scans.
-    """
+    """One method, measured by one study: weights from one store, measurements to another."""
 
     study: Study
     method: str
@@ -69,13 +55,7 @@ class Run:
         return self.output.measurements(self.name, self.method, self.sigma)
 
     def networks(self, device: torch.device) -> list[UnrolledNetwork]:
-        """Load the network that is measured, and the companions that its study asks for.
-
-        Parameters
-        ----------
-        device
-            Where they go.
-        """
+        """Load the network that is measured, and the companions that its study asks for."""
         names = (self.method, *self.study.companions)
         return [self.weights.load(name, self.sigma).to(device) for name in names]
 
@@ -89,27 +69,9 @@ class Run:
         return {**own, "companions_sha256": joined} if companions else own
 
     def compute(self, n_slices: int, *, device: torch.device, progress: bool = True) -> Path:
-        """Measure test slices and write the rows; an interrupted run resumes.
+        """Measure the first test slices and write the rows; an interrupted run resumes.
 
-        Parameters
-        ----------
-        n_slices
-            How many test slices, from the first on. More that were measured before by the same
-            code, weights and settings are kept.
-        device
-            Where to compute.
-        progress
-            Show a progress bar.
-
-        Returns
-        -------
-        Path
-            The CSV file.
-
-        Raises
-        ------
-        ValueError
-            If the profile has not so many test slices.
+        More slices that the same code, weights and settings have measured before are kept.
         """
         if checks.integer("n_slices", n_slices) > self.profile.n_test:
             raise ValueError(f"n_slices must be <= n_test {self.profile.n_test}, got {n_slices}")
@@ -138,34 +100,10 @@ class Run:
         return self.path
 
 
-def read(
+def read_study(
     name: str, store: Store, methods: Sequence[str], sigma: float
 ) -> tuple[pd.DataFrame, Study]:
-    """Read the measurements of several methods.
-
-    Parameters
-    ----------
-    name
-        Name of the study.
-    store
-        Where they lie.
-    methods
-        The methods, at least one.
-    sigma
-        Noise of their training.
-
-    Returns
-    -------
-    pandas.DataFrame, Study
-        The rows of `smuglib.evaluation.Measurement`, and the settings that they share.
-
-    Raises
-    ------
-    FileNotFoundError
-        If a method was not measured.
-    ValueError
-        If a file is damaged, settings differ between methods, or there is no method.
-    """
+    """Read the measurements of several methods, and the settings that they share."""
     kind = STUDIES[checks.one_of("study", name, STUDIES)]
     if not methods:
         raise ValueError("methods must hold at least one, got none")
@@ -178,7 +116,7 @@ def read(
     return pd.concat(frames, ignore_index=True), kind(**first)
 
 
-def again(study: Study, store: Store, profile: Profile) -> Again:
+def study_recomputer(study: Study, store: Store, profile: Profile) -> Recompute:
     """Return what measures a method anew, for `smugbook.results.recheck.recheck_measurements`."""
 
     def measure(drawn: pd.DataFrame) -> list[Measurement]:

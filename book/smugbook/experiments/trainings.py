@@ -35,10 +35,9 @@ MAX_BYTES = 2**30
 
 
 class Examples:
-    """Training examples of a profile, addressed by the number of the update.
+    """Training examples of a profile, by number of the update; every epoch has a fresh order.
 
-    Every epoch visits all slices in a fresh order. With ``strip_height`` below the height, an
-    update sees the same random rows of all its slices: with a 1-D mask the image rows decouple
+    An update sees the same random rows of all its slices: with a 1-D mask the image rows decouple
     in data consistency, so that a strip's operator and zero-filled image are exact.
     """
 

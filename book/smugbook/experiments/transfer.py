@@ -18,7 +18,7 @@ from smuglib.methods import METHODS
 from smuglib.models import UnrolledNetwork
 
 
-def transferred(
+def transfer_psnr(
     source: UnrolledNetwork,
     targets: Mapping[str, UnrolledNetwork],
     scan: Scan,
@@ -60,22 +60,6 @@ class TransferStudy:
 
     Index k of the quantity ``psnr`` (dB) is the k-th of `METHODS`, which reconstructs
     from what the row's method was attacked with.
-
-    Parameters
-    ----------
-    epsilon
-        Radius of the ℓ∞ ball on the zero-filled image, in units of the scan's scale.
-    attack_steps, attack_samples
-        Steps of the ascent, and noise samples of its gradient, fresh in each step.
-    precision
-        Arithmetic of the ascent's convolutions: ``"bfloat16"`` or ``"float32"``.
-    seed
-        Seed of attacks and smoothing noise.
-
-    Raises
-    ------
-    ValueError
-        If a setting is out of range.
     """
 
     companions: ClassVar[tuple[str, ...]] = tuple(METHODS)
@@ -110,7 +94,7 @@ class TransferStudy:
 
         def measure(scan: Scan, name: str) -> Values:
             checks.one_of("scenario", name, (SCENARIO,))
-            found = transferred(net, named, scan, attack, epsilon=self.epsilon, seed=self.seed)
+            found = transfer_psnr(net, named, scan, attack, epsilon=self.epsilon, seed=self.seed)
             return {"psnr": list(found.values())}
 
         return measure

@@ -1,4 +1,4 @@
-"""Figures of the book: one style, one name and line a method, images with stated grey values.
+"""Figures of the book: one style, one name and line per method, images with stated grey values.
 
 Every function returns or draws on a figure that pyplot no longer holds, so a notebook shows it
 once, as the value of its cell.
@@ -14,7 +14,7 @@ from smugbook.figures.images import (
     show_image,
     show_kspace,
 )
-from smugbook.figures.lines import differences, method_lines, swept_axis, training_curves
+from smugbook.figures.lines import draw_differences, method_lines, swept_axis, training_curves
 from smugbook.figures.style import OKABE_ITO, SERIES, method_style, new
 
 __all__ = [
@@ -22,7 +22,7 @@ __all__ = [
     "SERIES",
     "colour_bar",
     "comparison",
-    "differences",
+    "draw_differences",
     "gallery",
     "method_lines",
     "method_style",

@@ -1,4 +1,4 @@
-"""Lines and points with intervals, a style a method."""
+"""Lines and points with intervals, one style per method."""
 
 from __future__ import annotations
 
@@ -25,19 +25,7 @@ def method_lines(
     low: str | None = None,
     high: str | None = None,
 ) -> None:
-    """Draw one line a method, with a band where an interval is given.
-
-    Parameters
-    ----------
-    ax
-        Where to draw; the caller labels the axes with quantities and units.
-    table
-        One row a method and value of ``x``; column ``method`` holds the names.
-    x, y
-        Columns of the axes.
-    low, high
-        Columns of an interval's ends.
-    """
+    """Draw one line per method, with a band where the columns ``low`` and ``high`` are given."""
     for method in (name for name in METHOD_LABELS if name in set(table["method"])):
         rows = table[table["method"] == method].sort_values(x)
         style = method_style(method)
@@ -55,21 +43,7 @@ def swept_axis(
     log: bool = False,
     trained: float | None = None,
 ) -> None:
-    """Mark the values of a sweep on the axis they lie on, and the setting of the training.
-
-    Parameters
-    ----------
-    ax
-        Axes with the curves.
-    values
-        Places of the ticks.
-    texts
-        What stands at each.
-    log
-        Make the axis logarithmic.
-    trained
-        Where a thin vertical line goes: the setting of the training.
-    """
+    """Mark the values of a sweep on the axis they lie on, and the setting of the training."""
     if log:
         ax.set_xscale("log")
     ax.set_xticks(values, texts)
@@ -78,32 +52,14 @@ def swept_axis(
         ax.axvline(trained, color="gray", lw=1, ls="--", zorder=0)
 
 
-def differences(
+def draw_differences(
     table: pd.DataFrame,
     sigmas: Sequence[float],
     *,
     printed: pd.DataFrame | None = None,
     printed_sigma: float | None = None,
 ) -> Figure:
-    """Draw each method's difference to the reference, scenario by scenario, with its interval.
-
-    Parameters
-    ----------
-    table
-        What `smuglib.evaluation.compare_methods` returns for PSNR; one row per training noise,
-        method and scenario of `SCENARIO_LABELS`.
-    sigmas
-        Training noises, one panel each.
-    printed
-        Differences to draw as ticks beside them, scenarios in columns, methods in rows.
-    printed_sigma
-        The training noise of these: they are drawn in its panel alone.
-
-    Returns
-    -------
-    Figure
-        The figure.
-    """
+    """Draw each method's difference to the reference by scenario, with its interval."""
     figure, axes = new(1, len(sigmas), width=5, height=4.2, sharex=True, sharey=True, squeeze=False)
     scenarios = [name for name in SCENARIO_LABELS if name in set(table["scenario"])]
     methods = [name for name in METHODS if name in set(table["method"]) and name != "modl"]
@@ -132,18 +88,7 @@ def differences(
 
 
 def training_curves(logs: Mapping[str, pd.DataFrame]) -> Figure:
-    """Draw mean loss and validation PSNR of trainings against their updates.
-
-    Parameters
-    ----------
-    logs
-        Training logs, as `smugbook.results.store.Store.read_log` gives them, by method.
-
-    Returns
-    -------
-    Figure
-        Two panels, with the legend above them where it hides no curve.
-    """
+    """Draw mean loss and validation PSNR of trainings against their updates."""
     figure, axes = new(1, 2, height=3.6)
     for method, log in logs.items():
         style = style_or_label(method)

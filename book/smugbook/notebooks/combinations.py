@@ -20,7 +20,7 @@ def alternatives(path: Path | str, pairs: Iterable[Sequence[str]]) -> dict[str, 
     known = run.parameters(path)
     found: dict[str, list[Any]] = {}
     for name, text in pairs:
-        parameter = run.find(known, name, path)
+        parameter = run.find_parameter(known, name, path)
         whole = parameter.kind == "list" or not text
         words = [text] if whole else [word.strip() for word in text.split(",") if word.strip()]
         for word in words:
@@ -38,8 +38,8 @@ def product(path: Path | str, values: dict[str, list[Any]]) -> dict[str, dict[st
     found: dict[str, dict[str, Any]] = {}
     for chosen in itertools.product(*values.values()):
         combination = dict(zip(values, chosen, strict=True))
-        run.check(path, combination)
-        name = label(combination)
+        run.check_values(path, combination)
+        name = combination_name(combination)
         if len(name) > MAX_NAME:
             raise ValueError(f"the combination {name} is too long for the name of a file")
         # Some file systems do not tell capitals from small letters.
@@ -49,7 +49,7 @@ def product(path: Path | str, values: dict[str, list[Any]]) -> dict[str, dict[st
     return found
 
 
-def label(combination: dict[str, Any]) -> str:
+def combination_name(combination: dict[str, Any]) -> str:
     """Return the name of a combination, fit for a file."""
     return ",".join(f"{name}={_quoted(value)}" for name, value in combination.items())
 
@@ -57,14 +57,14 @@ def label(combination: dict[str, Any]) -> str:
 def _quoted(value: object) -> str:
     """Return a value's text in a name, where a plus between elements is none within one."""
     if isinstance(value, list):
-        return "+".join(quote(written(element), safe="=") or "%22%22" for element in value)
-    return quote(written(value), safe="+=")
+        return "+".join(quote(format_value(element), safe="=") or "%22%22" for element in value)
+    return quote(format_value(value), safe="+=")
 
 
-def written(value: object) -> str:
+def format_value(value: object) -> str:
     """Return the shortest text of a value that is still that value."""
     if isinstance(value, (list, tuple)):
-        return "+".join(map(written, value))
+        return "+".join(map(format_value, value))
     if isinstance(value, float):
         return numeral(value)
     return str(value).lower() if value is None or isinstance(value, bool) else str(value)
@@ -72,4 +72,4 @@ def written(value: object) -> str:
 
 def option(value: object) -> str:
     """Return the text from which the command line reads a value again."""
-    return f"[{', '.join(map(repr, value))}]" if isinstance(value, list) else written(value)
+    return f"[{', '.join(map(repr, value))}]" if isinstance(value, list) else format_value(value)

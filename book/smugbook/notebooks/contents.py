@@ -19,7 +19,7 @@ def by_name(root: Path | str) -> dict[str, Path]:
     return {re.sub(r"^\d+_", "", path.stem): path for path in paths}
 
 
-def find(root: Path | str, name: str) -> Path:
+def find_chapter(root: Path | str, name: str) -> Path:
     """Return the notebook of a chapter."""
     known = by_name(root)
     plain = re.sub(r"^\d+_", "", name)
@@ -32,7 +32,7 @@ def find(root: Path | str, name: str) -> Path:
 
 def title(path: Path | str) -> str:
     """Return the first heading of a notebook, or its file's name if it has none."""
-    for cell in run.read(path)["cells"]:
+    for cell in run.read_notebook(path)["cells"]:
         if cell["cell_type"] == "markdown":
             found = re.search(r"^# +(.+)$", run.source(cell), re.MULTILINE)
             if found:
@@ -45,17 +45,17 @@ def contents(root: Path | str) -> str:
     known = by_name(root)
     if not known:
         raise ValueError(NO_BOOK)
-    return columns([(name, title(path)) for name, path in known.items()])
+    return align_columns([(name, title(path)) for name, path in known.items()])
 
 
-def settings(path: Path | str) -> str:
+def parameter_table(path: Path | str) -> str:
     """Return a table of a notebook's parameters: name, type, default, unit and range."""
     known = run.parameters(path).values()
     lines = [(p.name, p.type_name, p.written, p.comment) for p in known]
-    return columns([("parameter", "type", "default", "meaning, unit and range"), *lines])
+    return align_columns([("parameter", "type", "default", "meaning, unit and range"), *lines])
 
 
-def columns(lines: list[tuple[str, ...]]) -> str:
+def align_columns(lines: list[tuple[str, ...]]) -> str:
     """Set lines of words in columns that are as wide as their longest word."""
     widths = [max(map(len, words)) for words in zip(*lines, strict=True)]
     padded = ("  ".join(map(str.ljust, words, widths)).rstrip() for words in lines)

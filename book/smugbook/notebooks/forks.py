@@ -1,7 +1,7 @@
 """Commands and kernels in forks of one process that has imported everything: `smugbook.standby`.
 
 Importing torch, pandas and matplotlib takes longer than most chapters of a small profile, and a
-chapter does it twice. While a workflow runs, that process stands by; `forward` hands a command to
+chapter does it twice. While a workflow runs, that process stands by; `hand_over` gives a command to
 it and stays in the command's place: it passes signals on, ends with the command's exit code, and
 takes the command with it when it is killed.
 """
@@ -43,7 +43,7 @@ def standby() -> Iterator[None]:
             process.communicate()  # its standard input ends, and so does it
 
 
-def forward(path: str, kind: str, arguments: Sequence[str]) -> int | None:
+def hand_over(path: str, kind: str, arguments: Sequence[str]) -> int | None:
     """Run ``kind``, command or kernel, in a fork; None if nobody stands by at the socket."""
     parent, connection = os.getppid(), socket.socket(socket.AF_UNIX)
     try:
@@ -70,4 +70,4 @@ def forward(path: str, kind: str, arguments: Sequence[str]) -> int | None:
 
 
 if __name__ == "__main__":
-    raise SystemExit(forward(sys.argv[1], "kernel", sys.argv[2:]))
+    raise SystemExit(hand_over(sys.argv[1], "kernel", sys.argv[2:]))

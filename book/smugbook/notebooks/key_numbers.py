@@ -24,17 +24,17 @@ def record(name: str, value: SupportsFloat | Mapping[str, SupportsFloat], unit: 
             raise TypeError(f"value of {name!r} must be a number, got {part!r}")
         number = float(part)
         label = ", ".join(filter(None, (name, str(key))))
-        # JSON has no word for infinity and NaN; `read` takes either form.
+        # JSON has no word for infinity and NaN; `read_key_numbers` takes either form.
         stored = number if math.isfinite(number) else str(number)
         text = f"{label} = {number:.6g} {unit}".rstrip()
         content = {"name": label, "value": stored, "unit": unit}
         display({MIME: content, "text/plain": text}, raw=True)
 
 
-def read(path: Path | str) -> dict[str, float]:
+def read_key_numbers(path: Path | str) -> dict[str, float]:
     """Read the key numbers of an executed notebook."""
     found = {}
-    cells = run.read(path)["cells"]
+    cells = run.read_notebook(path)["cells"]
     with reading(path, "a notebook with key numbers"):
         for output in (output for cell in cells for output in cell.get("outputs", [])):
             content = output.get("data", {}).get(MIME)
@@ -46,7 +46,7 @@ def read(path: Path | str) -> dict[str, float]:
 
 def minutes(path: Path | str) -> float:
     """Return how long a notebook took to execute, in minutes; NaN if it does not say."""
-    metadata = run.read(path)["metadata"]
+    metadata = run.read_notebook(path)["metadata"]
     with reading(path, "a notebook that papermill ran"):
         duration = metadata.get("papermill", {}).get("duration")
         return math.nan if duration is None else float(duration) / 60

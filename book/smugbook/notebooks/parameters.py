@@ -23,24 +23,10 @@ _INTERVAL = re.compile(r"\bin ([(\[])(-?\d[\d.]*), (-?\d[\d.]*)([)\]])")
 
 @dataclass(frozen=True)
 class Parameter:
-    """One line of a parameters cell.
+    """One line of a parameters cell, with its comment on unit and range.
 
-    Parameters
-    ----------
-    name
-        Its name.
-    default
-        Its value in the cell.
-    kind
-        ``"bool"``, ``"int"``, ``"float"``, ``"str"`` or ``"list"``.
-    element
-        Kind of a list's elements; empty for other kinds.
-    optional
-        Whether ``None`` is allowed.
-    comment
-        Its trailing comment: unit and range.
-    written
-        Its default as the cell writes it, such as ``1 / 255``.
+    ``element`` is the kind of a list's elements, and ``written`` the default's text in the cell,
+    such as ``1 / 255``.
     """
 
     name: str

@@ -113,7 +113,7 @@ SIZES = {"coil": "n_coils", "index": "n_test"}
 """Names of indices, and the field of a profile that they stay below."""
 
 
-def check(values: Mapping[str, object], *, of_test: bool = False) -> None:
+def check_ranges(values: Mapping[str, object], *, of_test: bool = False) -> None:
     """Check values by their names; a name that is neither here nor a profile's field passes.
 
     What a notebook looks for is checked too: columns of a mask, and results of a profile.

@@ -1,7 +1,7 @@
 """Notebooks run by papermill, with their parameters checked before a kernel starts.
 
-papermill only warns about an unknown name and never checks a type. `run` refuses both, and writes
-the executed notebook whole or not at all.
+papermill only warns about an unknown name and never checks a type. `run_notebook` refuses both, and
+writes the executed notebook whole or not at all.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ STILLBORN = ("Kernel didn't respond", "Kernel died before replying")
 """How such a failure begins."""
 
 
-def read(path: Path | str) -> dict[str, Any]:
+def read_notebook(path: Path | str) -> dict[str, Any]:
     """Read a notebook's JSON."""
     path = Path(path)
     if not path.exists():
@@ -79,7 +79,7 @@ def source(cell: Mapping[str, Any]) -> str:
 
 def code_hash(path: Path | str) -> str:
     """Hash the code cells of a notebook, not its prose, metadata or outputs."""
-    code = [source(cell) for cell in read(path)["cells"] if cell["cell_type"] == "code"]
+    code = [source(cell) for cell in read_notebook(path)["cells"] if cell["cell_type"] == "code"]
     return hashlib.sha256(json.dumps(code).encode()).hexdigest()
 
 
@@ -87,7 +87,7 @@ def parameters(path: Path | str) -> dict[str, Parameter]:
     """List the parameters of a notebook, from the one cell tagged ``parameters``."""
     cells = [
         cell
-        for cell in read(path)["cells"]
+        for cell in read_notebook(path)["cells"]
         if cell["cell_type"] == "code" and "parameters" in cell["metadata"].get("tags", [])
     ]
     if len(cells) != 1:
@@ -98,20 +98,23 @@ def parameters(path: Path | str) -> dict[str, Parameter]:
         raise ValueError(f"parameters cell of {path}: {error}") from None
 
 
-def check(path: Path | str, values: Mapping[str, object] | None = None) -> dict[str, Any]:
+def check_values(path: Path | str, values: Mapping[str, object] | None = None) -> dict[str, Any]:
     """Check values for a notebook's parameters: names, types, then ranges."""
     known = parameters(path)
-    new = {name: find(known, name, path).typed(value) for name, value in (values or {}).items()}
+    new = {
+        name: find_parameter(known, name, path).typed(value)
+        for name, value in (values or {}).items()
+    }
     if new:
         given = {name: new.get(name, known[name].default) for name in known}
         of_test = "n_slices" in known and known["n_slices"].comment.startswith("test slices")
-        ranges.check(given, of_test=of_test)
+        ranges.check_ranges(given, of_test=of_test)
         for name, value in new.items():
             known[name].checked(value)
     return {name: value for name, value in new.items() if value != known[name].default}
 
 
-def find(known: Mapping[str, Parameter], name: str, path: Path | str) -> Parameter:
+def find_parameter(known: Mapping[str, Parameter], name: str, path: Path | str) -> Parameter:
     """Return the parameter of a name."""
     if name not in known:
         close = difflib.get_close_matches(name, known, n=1)
@@ -127,11 +130,13 @@ def check_output(path: Path | str, output: Path | str) -> None:
     path, output = Path(path), Path(output)
     if output.suffix != ".ipynb" or output.resolve() == path.resolve():
         raise ValueError(f"output must be another file ending in .ipynb, got {output}")
-    if output.is_dir() or (output.exists() and "papermill" not in read(output)["metadata"]):
+    if output.is_dir() or (
+        output.exists() and "papermill" not in read_notebook(output)["metadata"]
+    ):
         raise ValueError(f"{output} exists and is no executed notebook: choose another output")
 
 
-def run(
+def run_notebook(
     path: Path | str,
     output: Path | str,
     values: Mapping[str, object] | None = None,
@@ -146,7 +151,7 @@ def run(
     has succeeded. A failed notebook stays in that folder, which the error names.
     """
     path, output = Path(path), Path(output)
-    new = check(path, values)
+    new = check_values(path, values)
     check_output(path, output)
     folder = Path(tempfile.mkdtemp(prefix="smuglib-"))
     executed = folder / output.name

@@ -75,7 +75,7 @@ class Sweep:
             write_text(self.folder / f"{name}.stamp", self.stamp(name, values))
 
 
-def run(
+def run_sweep(
     root: Path, path: Path, planned: dict[str, dict[str, Any]], *, code: str, n_jobs: int
 ) -> Sweep:
     """Execute a chapter at every combination that was not executed yet by this code.
@@ -103,10 +103,15 @@ def gather(sweep: Sweep, planned: dict[str, dict[str, Any]]) -> pd.DataFrame:
     """Gather parameters and key numbers, one row per combination, with its minutes or its error."""
     rows = []
     for name, values in planned.items():
-        row: dict[str, Any] = {key: combinations.written(value) for key, value in values.items()}
+        row: dict[str, Any] = {
+            key: combinations.format_value(value) for key, value in values.items()
+        }
         if sweep.is_done(name, values):
             executed = sweep.notebook(name)
-            row |= {**key_numbers.read(executed), "minutes": key_numbers.minutes(executed)}
+            row |= {
+                **key_numbers.read_key_numbers(executed),
+                "minutes": key_numbers.minutes(executed),
+            }
         else:
             row[ERROR] = _last_words(sweep.folder / f"{name}.log")
         rows.append(row)

@@ -67,9 +67,7 @@ def assemble(
 ) -> None:
     """Gather the settings, pages and executed notebooks of a book in one folder of their own.
 
-    ``pages`` gives the executed notebook of each page of the table of contents that is a notebook.
-    Its outputs are joined with the prose of ``book/``, so that text may be mended without running
-    again.
+    Outputs are joined with the prose of ``book/``: text may be mended without running again.
     """
     root, output, pages = Path(root), Path(output), dict(pages or {})
     book = root / "book"
@@ -101,7 +99,7 @@ def with_prose(source: Path | str, executed: Path | str) -> dict[str, Any]:
 
     A cell of injected parameters stays, where there is one.
     """
-    written, ran = run.read(source), run.read(executed)
+    written, ran = run.read_notebook(source), run.read_notebook(executed)
     outputs = [cell for cell in ran["cells"] if cell["cell_type"] == "code"]
     cells: list[dict[str, Any]] = []
     for cell in written["cells"]:

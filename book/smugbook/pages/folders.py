@@ -9,7 +9,7 @@ MARK = ".made-by-smugbook"
 """File in each folder that may be emptied."""
 
 
-def check(folder: Path | str) -> Path:
+def check_folder(folder: Path | str) -> Path:
     """Refuse a folder, or another file in its place, that this program did not make."""
     folder = Path(folder)
     taken = folder.is_symlink() or folder.exists()
@@ -24,7 +24,7 @@ def check(folder: Path | str) -> Path:
 
 def renew(folder: Path | str) -> Path:
     """Make a folder, or empty one that carries the mark."""
-    folder = check(folder)
+    folder = check_folder(folder)
     folder.mkdir(parents=True, exist_ok=True)
     # The mark is there first and goes never: what is stopped halfway can be emptied again.
     (folder / MARK).touch()

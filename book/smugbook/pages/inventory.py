@@ -38,13 +38,13 @@ SETTING_LABELS = {
 """Names of settings, or of their values, in which a variant differs from its profile."""
 
 
-def versions() -> pd.Series:
+def list_versions() -> pd.Series:
     """Return the versions of Python, of what results depend on, and of what builds the book."""
     found = provenance.versions() | {package: version(package) for package in BOOK_PACKAGES}
     return pd.Series(found, name="version").rename_axis("package")
 
 
-def trainings(folder: Path | str) -> pd.DataFrame:
+def list_trainings(folder: Path | str) -> pd.DataFrame:
     """List the trainings of a store, from their logs."""
     rows = {}
     for path, origin in _origins(folder, "logs"):
@@ -59,7 +59,7 @@ def trainings(folder: Path | str) -> pd.DataFrame:
     return _table(rows, "training", ("updates", "validation PSNR (dB)", "minutes", "commit"))
 
 
-def evaluations(folder: Path | str) -> pd.DataFrame:
+def list_evaluations(folder: Path | str) -> pd.DataFrame:
     """List the records of a store, and whether each file is still what its evaluation wrote."""
     rows = {}
     for path, origin in _origins(folder, "records"):
@@ -73,7 +73,7 @@ def evaluations(folder: Path | str) -> pd.DataFrame:
     return _table(rows, "records", ("rows", "SHA-256", "unchanged", "commit"))
 
 
-def weights(folder: Path | str) -> pd.DataFrame:
+def list_weights(folder: Path | str) -> pd.DataFrame:
     """List the weights of a store."""
     paths = sorted(Path(folder).rglob("weights/[!.]*.safetensors"))
     sizes = {path: round(path.stat().st_size / 1e6, 2) for path in paths}
@@ -81,11 +81,11 @@ def weights(folder: Path | str) -> pd.DataFrame:
     return _table(rows, "weights", ("MB", "SHA-256"))
 
 
-def executions(paths: Iterable[Path | str]) -> pd.DataFrame:
+def list_executions(paths: Iterable[Path | str]) -> pd.DataFrame:
     """List executed notebooks, with the time that each took."""
     rows = {}
     for path in paths:
-        ran = run.read(path)["metadata"].get("papermill", {})
+        ran = run.read_notebook(path)["metadata"].get("papermill", {})
         duration, start = ran.get("duration"), str(ran.get("start_time", ""))
         rows[contents.title(path)] = {
             "minutes": math.nan if duration is None else round(duration / 60, 2),
@@ -95,7 +95,7 @@ def executions(paths: Iterable[Path | str]) -> pd.DataFrame:
     return _table(rows, "chapter", ("minutes", "day", "started (UTC)"))
 
 
-def torture(path: Path | str) -> tuple[pd.DataFrame, str]:
+def summarize_torture(path: Path | str) -> tuple[pd.DataFrame, str]:
     """Return what ``make torture`` tried and lost, by kind, and a sentence on it."""
     if not Path(path).is_file():
         return _table({}, "kind", ("tried", "survived", "lost")), "No torture is on record here."
@@ -105,7 +105,7 @@ def torture(path: Path | str) -> tuple[pd.DataFrame, str]:
     return found, told
 
 
-def in_words(table: pd.DataFrame) -> pd.DataFrame:
+def label_table(table: pd.DataFrame) -> pd.DataFrame:
     """Tell what each row is about in words, in the place of the path of its file."""
     places = [str(name).removeprefix("variants/").rpartition("/") for name in table.index]
     runs = [re.fullmatch(r"(.*?)(?:_s([\d.]+))?", name) for _, _, name in places]
@@ -131,7 +131,7 @@ def _setting(name: str) -> str:
     return SETTING_LABELS.get(name, name.replace("_", " "))
 
 
-def shared(
+def split_shared_columns(
     table: pd.DataFrame,
     columns: Sequence[str] = ("device", "arithmetic", "commit", "day", "unchanged"),
 ) -> tuple[pd.DataFrame, str]:

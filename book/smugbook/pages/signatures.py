@@ -26,10 +26,10 @@ def setup(app: Any) -> dict[str, bool]:  # noqa: ANN401
     return {"parallel_read_safe": True}
 
 
-def shown(value: object) -> bool:
+def is_short_value(value: object) -> bool:
     """Say whether the value of a constant tells more than it takes room."""
     if isinstance(value, tuple | list):
-        return bool(value) and all(map(shown, value)) and len(repr(value)) <= LONGEST_VALUE
+        return bool(value) and all(map(is_short_value, value)) and len(repr(value)) <= LONGEST_VALUE
     if isinstance(value, float):
         return len(repr(value)) <= 8
     return isinstance(value, int | str) and len(repr(value)) <= LONGEST_VALUE
@@ -111,7 +111,7 @@ def _process(
     """Choose the signature of one object, and whether its value is printed."""
     # One set of options serves all members of a module.
     options.pop("no-value", None)
-    if what in ("data", "attribute") and not shown(obj):
+    if what in ("data", "attribute") and not is_short_value(obj):
         options["no-value"] = True
     if what == "class" and isinstance(obj, type) and dataclasses.is_dataclass(obj):
         written = signature(obj)

@@ -34,7 +34,7 @@ _LINK = re.compile(r"(?<!!)\[([^\]]*)\]\(([\w./-]+?)(?:\.ipynb|\.md)?(#[\w-]+)?\
 _ROLE = re.compile(r"\{(eq|ref|numref|doc)\}`(?:[^`<]*<)?([\w./-]+)>?`")
 
 
-def build(
+def build_pages(
     root: Path | str,
     output: Path | str,
     executed: Mapping[str, Path | str],
@@ -42,14 +42,12 @@ def build(
     front: str | None = None,
     titles: Mapping[str, str] | None = None,
 ) -> Path:
-    """Build pages from executed notebooks by the name of their page; return the first HTML file.
+    """Build pages from executed notebooks, by name; return the first HTML file.
 
-    ``front`` is Markdown of a page before all others. ``titles`` stand in the list at the side; a
-    page that has none goes by its heading. They are written to the folder ``html`` in ``output``,
-    which is refused if anything but an earlier call made it.
+    ``front`` is Markdown of a page before all others; ``titles`` at the side replace headings.
     """
     root, output = Path(root).resolve(), Path(output).resolve()
-    html = folders.check(output / "html")
+    html = folders.check_folder(output / "html")
     with tempfile.TemporaryDirectory(prefix="smuglib-") as made:
         source = Path(made) / "source"
         name = _gather(root, html, source, executed, front, titles or {})
@@ -86,7 +84,7 @@ def _gather(
         write_text(source / f"{name}.md", reference.outwards(text, _text_labels(text)))
     for number, (name, path) in enumerate(executed.items()):
         suffix = f"-{number}" if len(executed) > 1 else ""
-        content = reference.notebook(run.read(path), suffix)
+        content = reference.notebook(run.read_notebook(path), suffix)
         assembly.copy_images(content, root, source)
         write_text(source / f"{name}.ipynb", json.dumps(content))
     return names[0]
@@ -129,7 +127,7 @@ class _References:
         self.homes: dict[str, str] = {}
         for path in contents.by_name(root).values():
             self.titles[path.stem] = contents.title(path)
-            self.homes |= dict.fromkeys(_labels(run.read(path)), path.stem)
+            self.homes |= dict.fromkeys(_labels(run.read_notebook(path)), path.stem)
         for path in root.glob("book/*.md"):
             text = path.read_text(encoding="utf-8")
             self.titles[path.stem] = text.partition("\n")[0].lstrip("# ")

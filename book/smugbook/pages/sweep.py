@@ -13,7 +13,7 @@ from smugbook.words import markup
 from smuglib.files import write_text
 
 
-def write(root: Path, sweep: Sweep, table: pd.DataFrame) -> tuple[Path, Path]:
+def write_sweep(root: Path, sweep: Sweep, table: pd.DataFrame) -> tuple[Path, Path]:
     """Write what `smugbook.notebooks.sweep.gather` found as CSV, Markdown and a page."""
     folder = sweep.folder
     csv = folder / "table.csv"
@@ -22,17 +22,17 @@ def write(root: Path, sweep: Sweep, table: pd.DataFrame) -> tuple[Path, Path]:
     links = {name: f"run-{number}" for number, name in enumerate(done)}
     pages = {page: sweep.notebook(name) for name, page in links.items()}
     titles = {page: name for name, page in links.items()}
-    write_text(folder / "table.md", markdown(table))
+    write_text(folder / "table.md", sweep_markdown(table))
     title = f"# {contents.title(sweep.path)}: {len(table)} combinations\n\n"
     command = (
         "`make sweep` executed the chapter at each of them. Its key numbers, one row each:\n\n"
     )
-    front = title + command + markdown(table, links)
-    return csv, standalone.build(root, folder / "page", pages, front=front, titles=titles)
+    front = title + command + sweep_markdown(table, links)
+    return csv, standalone.build_pages(root, folder / "page", pages, front=front, titles=titles)
 
 
-def markdown(table: pd.DataFrame, links: dict[str, str] | None = None) -> str:
-    """Return a sweep's table in Markdown, four digits a number; links name a combination's page."""
+def sweep_markdown(table: pd.DataFrame, links: dict[str, str] | None = None) -> str:
+    """Return a sweep's table in Markdown, four digits per number, with links to its pages."""
     heads = ["combination", *map(markup.in_markdown, table.columns)]
     lines = ["| " + " | ".join(heads) + " |"]
     lines.append("|---" * (table.shape[1] + 1) + "|")

@@ -1,7 +1,7 @@
 """Where weights and records lie, and whether they can be made again."""
 
 from smugbook.results.recheck import complete
-from smugbook.results.scans import rescanned, scan_of
+from smugbook.results.scans import rescanner, scan_of
 from smugbook.results.store import BASELINES, Store, network, read_block, weights_hash
 
 __all__ = [
@@ -10,7 +10,7 @@ __all__ = [
     "complete",
     "network",
     "read_block",
-    "rescanned",
+    "rescanner",
     "scan_of",
     "weights_hash",
 ]

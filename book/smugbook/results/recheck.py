@@ -13,7 +13,7 @@ import pandas as pd
 import torch
 
 from smugbook.profiles import Profile
-from smugbook.results.scans import rescanned, scan_of
+from smugbook.results.scans import rescanner, scan_of
 from smugbook.results.store import Store, network, weights_hash
 from smuglib import checks
 from smuglib.evaluation import Record, Scenario, Score, evaluate, scores, select
@@ -27,7 +27,7 @@ TOLERANCE_PSNR = 0.05
 TOLERANCE = 0.02
 """Largest difference of another quantity, relative to its root mean square."""
 
-Again = Callable[[pd.DataFrame], Sequence[Record]]
+Recompute = Callable[[pd.DataFrame], Sequence[Record]]
 """Computes drawn records again."""
 
 Tolerances = Callable[[pd.DataFrame], "pd.Series[float]"]
@@ -41,7 +41,7 @@ SCORES = [*KEYS, *(f"{name}{suffix}" for name in ("psnr", "ssim") for suffix in 
 
 def recheck(
     records: pd.DataFrame,
-    again: Again,
+    recompute: Recompute,
     *,
     value: str = "psnr",
     tolerance: float | Tolerances = TOLERANCE_PSNR,
@@ -49,11 +49,10 @@ def recheck(
     n_drawn: int = 4,
     generator: torch.Generator,
 ) -> pd.DataFrame:
-    """Compute a random handful of records again, and fail if they disagree.
+    """Compute ``n_drawn`` random records, or groups of equal ``by``, again; fail if they disagree.
 
-    Draws ``n_drawn`` rows, or groups of rows of equal ``by``, and compares the column ``value``.
-    The drawn records come back with each result ``_recorded`` and ``_recomputed``, and with the
-    ``difference`` of ``value`` in units of the tolerance.
+    They come back with each result ``_recorded`` and ``_recomputed``, and with the ``difference``
+    of ``value`` in units of the tolerance.
     """
     checks.integer("n_drawn", n_drawn)
     if not callable(tolerance):
@@ -67,7 +66,7 @@ def recheck(
     before, after = (f"{value}{suffix}" for suffix in SUFFIXES)
     parts = []
     for group in (groups[number] for number in drawn):
-        part = _side_by_side(group, again(group))
+        part = _side_by_side(group, recompute(group))
         part["tolerance"] = tolerance(part) if callable(tolerance) else tolerance
         difference = ((part[before] - part[after]).abs() / part["tolerance"]).fillna(0.0)
         # Records without a partner have no difference: they must fail too.
@@ -92,7 +91,7 @@ def _side_by_side(old: pd.DataFrame, fresh: Sequence[Record]) -> pd.DataFrame:
 
 def recheck_measurements(
     records: pd.DataFrame,
-    again: Again,
+    recompute: Recompute,
     *,
     tolerance: float = TOLERANCE,
     tolerance_psnr: float = TOLERANCE_PSNR,
@@ -113,7 +112,7 @@ def recheck_measurements(
 
     checked = recheck(
         records,
-        again,
+        recompute,
         value="value",
         tolerance=allowed,
         by=KEYS,
@@ -176,7 +175,7 @@ def scenario_of(row: Score, profile: Profile) -> Scenario:
     )
 
 
-def again(store: Store, profile: Profile) -> Again:
+def score_recomputer(store: Store, profile: Profile) -> Recompute:
     """Return what evaluates a record of a test slice again, for `recheck`."""
 
     def compute(drawn: pd.DataFrame) -> list[Score]:
@@ -192,7 +191,7 @@ def again(store: Store, profile: Profile) -> Again:
             training_sigma=row.training_sigma,
             weights_sha256=row.weights_sha256,
             seed=row.seed,
-            rescan=rescanned(profile),
+            rescan=rescanner(profile),
             progress=False,
         )
 

@@ -17,7 +17,7 @@ PROVENANCE = ("commit", "versions", "device", "time", "weights", "provenance")
 GROUPS = ("method", "training_sigma", "scenario", "quantity")
 
 
-def differences(fresh: Path | str, shipped: Path | str) -> pd.DataFrame:
+def compare_records(fresh: Path | str, shipped: Path | str) -> pd.DataFrame:
     """Compare the records of two folders, row by row.
 
     Rows belong together if they agree in every column that is neither a measure nor provenance.

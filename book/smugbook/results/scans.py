@@ -31,6 +31,6 @@ def scan_of(profile: Profile, index: int, sampling_rate: float | None = None) ->
     return brain("test", index, n_slices=profile.n_test, **measured)
 
 
-def rescanned(profile: Profile) -> Callable[[Scan, float], Scan]:
+def rescanner(profile: Profile) -> Callable[[Scan, float], Scan]:
     """Return what `smuglib.evaluation.evaluate` needs to change the sampling rate of a scan."""
     return lambda scan, rate: scan_of(profile, int(scan.slice_index), rate)

@@ -63,20 +63,7 @@ def folder_hash(*folders: Path | str) -> str:
 
 
 def write_manifest(output: Path | str, files: Iterable[Path | str]) -> None:
-    """Write the SHA-256 hashes of some files, in the format of ``sha256sum``.
-
-    Parameters
-    ----------
-    output
-        The manifest.
-    files
-        The files.
-
-    Raises
-    ------
-    FileNotFoundError
-        If one of the files is missing.
-    """
+    """Write the SHA-256 hashes of some files, in the format of ``sha256sum``."""
     lines = [f"{sha256(path)}  {path}\n" for path in files]
     write_text(output, "".join(lines))
 

@@ -44,13 +44,7 @@ def _level(sigma: float) -> str:
 
 @dataclass(frozen=True)
 class Store:
-    """Weights, logs and records of one profile.
-
-    Parameters
-    ----------
-    folder
-        The folder with ``weights``, ``logs`` and ``records``.
-    """
+    """Weights, logs and records of one profile, each in a folder of that name."""
 
     folder: Path
     weights_folder: Path | None = None
@@ -159,29 +153,7 @@ class Store:
 
 
 def read_block(store: Store, sigma: float, methods: Sequence[str] = tuple(METHODS)) -> pd.DataFrame:
-    """Read the records of all methods that share one pre-trained denoiser.
-
-    Parameters
-    ----------
-    store
-        Where the records lie.
-    sigma
-        Noise of pre-training and smoothing: names the block.
-    methods
-        Methods of the block.
-
-    Returns
-    -------
-    pandas.DataFrame
-        All their records; the zero-filled baseline comes with ``"modl"``.
-
-    Raises
-    ------
-    FileNotFoundError
-        If a method has no records.
-    ValueError
-        If a file is damaged.
-    """
+    """Read the records of all methods of a noise level; the zero-filled come with MoDL's."""
     frames = [scores.read(store.records(method, sigma)) for method in methods]
     return pd.concat(frames, ignore_index=True)
 

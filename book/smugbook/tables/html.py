@@ -59,7 +59,7 @@ def write_html(
 
 
 def _head_lines(columns: pd.Index, names: Sequence[Hashable]) -> list[str]:
-    """Return the heads of the columns, a line a level, and the names of the index below them."""
+    """Return the heads of the columns, one line per level, and below them the index's names."""
     lines = []
     for name, spans in zip(columns.names, _spans(columns), strict=True):
         corner = ["<td></td>"] * (len(names) - 1) + [_corner(name)]
@@ -139,9 +139,7 @@ def _unbroken(text: str) -> str:
 def format_table(frame: pd.DataFrame, digits: int | Mapping[str, int] = 2) -> pd.DataFrame:
     """Write a table in words: text alone, for nothing to be computed from.
 
-    A table that is numbered from 0 on gets its first column as the head of its rows. ``digits`` are
-    the decimals of its floating-point columns, or of each by name (others have 2). Headings are
-    those of `COLUMN_LABELS`, values those of `VALUE_LABELS`.
+    A table that is numbered from 0 on gets its first column as the head of its rows.
     """
     numbered = isinstance(frame.index, pd.RangeIndex) and frame.index.name is None
     rows = frame.set_index(frame.columns[0]) if numbered and len(frame.columns) > 1 else frame

@@ -22,28 +22,7 @@ def by_method(
     digits: int = 2,
     sign: bool = False,
 ) -> pd.DataFrame:
-    """Lay out the means of a quantity.
-
-    Parameters
-    ----------
-    frame
-        Rows of `smuglib.evaluation.Measurement`.
-    quantity
-        What to average.
-    scenarios
-        Scenarios, and what to call them.
-    methods
-        The columns.
-    root_mean_square
-        See `smuglib.evaluation.averages`.
-    digits, sign
-        See `smugbook.words.verdicts.format_interval`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Text, one row per scenario, one column per method.
-    """
+    """Lay out the means of a quantity as text: one row per scenario, one column per method."""
     chosen = frame[frame["quantity"] == quantity]
     means = averages(chosen, root_mean_square=root_mean_square)
     texts = format_means(means, digits, sign=sign).unstack("method")
@@ -59,26 +38,11 @@ def format_means(means: pd.DataFrame, digits: int = 2, *, sign: bool = False) ->
     return pd.Series(texts, index=means.index, dtype=object)
 
 
-def against(
+def format_differences(
     frame: pd.DataFrame, quantity: str, scenarios: Mapping[str, str], methods: Sequence[str],
     *, reference: str = "modl", ratio: bool = False, digits: int = 2,
 ) -> pd.DataFrame:  # fmt: skip
-    """Lay out the mean paired differences, with their signs, or quotients to a reference.
-
-    Parameters
-    ----------
-    frame, quantity, scenarios, methods, digits
-        See `by_method`; the reference has no column.
-    reference
-        The method that the others are compared with.
-    ratio
-        Quotients instead of differences.
-
-    Returns
-    -------
-    pandas.DataFrame
-        As `by_method`.
-    """
+    """Lay out the mean paired differences, or quotients, to a reference, which has no column."""
     others = [name for name in methods if name != reference]
     chosen = frame[(frame["quantity"] == quantity) & frame["scenario"].isin(list(scenarios))]
     parts = [paired_differences(chosen, "method", name, reference, ratio=ratio) for name in others]
@@ -86,19 +50,7 @@ def against(
     return by_method(laid, quantity, scenarios, others, digits=digits, sign=not ratio)
 
 
-def side_by_side(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Lay out several quantities for a narrow page: their tables' columns become rows.
-
-    Parameters
-    ----------
-    tables
-        Tables such as those of `by_method`, by the heading of their quantity.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Text, one column a quantity, indexed by row and column of the tables; ``""`` where one
-        lacks them.
-    """
+def stack_tables(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Lay out several quantities for a narrow page: their tables' columns become rows."""
     columns = {heading: table.stack() for heading, table in tables.items()}
     return pd.concat(columns, axis=1, sort=False).fillna("")

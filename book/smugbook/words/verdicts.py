@@ -78,7 +78,7 @@ def intervals(
     return found
 
 
-def about(found: Mapping[str, Interval], value: float) -> dict[str, Interval]:
+def shift_intervals(found: Mapping[str, Interval], value: float) -> dict[str, Interval]:
     """Return intervals minus a value, for verdicts on which side of it they lie."""
     return {
         name: Interval(*(float(end) - value for end in interval))
@@ -86,14 +86,16 @@ def about(found: Mapping[str, Interval], value: float) -> dict[str, Interval]:
     }
 
 
-def which(names: Collection[str], everyone: Collection[str], *, noun: str = "method") -> str:
+def quantify_names(
+    names: Collection[str], everyone: Collection[str], *, noun: str = "method"
+) -> str:
     """Write names as part of a sentence, or ``"every method"`` and ``"no method"``."""
     if not names:
         return f"no {noun}"
     return f"every {noun}" if len(names) == len(everyone) else join_names(names)
 
 
-def sorting(
+def sort_methods(
     found: Mapping[str, Interval], *, above: str, below: str, between: str, every: str
 ) -> str:
     """Sort methods by what their intervals say of zero."""
@@ -106,13 +108,13 @@ def sorting(
     return ", ".join(f"{word} {join_names(names)}" for word, names in used.items())
 
 
-def extremes(found: Mapping[str, Interval], *, also: str | None = None) -> list[str]:
+def extreme_methods(found: Mapping[str, Interval], *, also: str | None = None) -> list[str]:
     """Return the methods of the largest and smallest mean, and one more if it is there."""
     order = sorted(found, key=lambda name: -found[name].mean)
     return [name for name in order if name in (order[0], order[-1], also)]
 
 
-def quoted(
+def format_intervals(
     found: Mapping[str, Interval], names: Sequence[str], *, digits: int = 2, sign: bool = False
 ) -> str:
     """Write some of the intervals: ``"MoDL 0.93 [0.91, 0.94], SMUG 0.86 [0.84, 0.88]"``."""

@@ -33,7 +33,9 @@ def lead(text):
 def test_the_table_has_a_row_a_scenario_and_sigma():
     rows = summary()
     rows = rows[(rows["scenario"] != "noise") & ((rows["method"] != "smug") | (rows["mean"] < 0))]
-    shown = intro.table(pd.concat([rows, summary().query("method == 'smug'").head(1)]), [0.05])
+    shown = intro.tabulate_gains(
+        pd.concat([rows, summary().query("method == 'smug'").head(1)]), [0.05]
+    )
     assert shown.columns.tolist() == [
         "scenario", "sigma", "MoDL", "SMUG − MoDL", "SMUGv0 − MoDL", "RS-E2E − MoDL",
     ]  # fmt: skip
@@ -46,7 +48,7 @@ def test_the_table_has_a_row_a_scenario_and_sigma():
 
 @pytest.mark.parametrize(("smug", "where"), [(0.0, "nowhere"), (0.5, "everywhere")])
 def test_leaders(smug, where):
-    said = intro.leaders(summary(smug=smug), [0.05, 0.01])
+    said = intro.conclude_leader(summary(smug=smug), [0.05, 0.01])
     assert f"SMUG is {where} the best" in lead(said) and "of 10 pairs" in said
     assert f"SMUG in {10 if smug else 'none'}" in said
     order = "SMUGv0 +3.20, RS-E2E +3.10, SMUG +3.00 dB at σ = 0.01"
@@ -57,7 +59,7 @@ def test_some_wins_are_counted():
     rows = summary()
     chosen = (rows["method"] == "smug") & (rows["scenario"] == "transfer")
     rows.loc[chosen, "difference"] = 9.0
-    assert "SMUG is in 2 of 10 cases the best" in intro.leaders(rows, [0.05, 0.01])
+    assert "SMUG is in 2 of 10 cases the best" in intro.conclude_leader(rows, [0.05, 0.01])
 
 
 @pytest.mark.parametrize(
@@ -66,7 +68,7 @@ def test_some_wins_are_counted():
     + [(-0.15, 0, "Some of them pay", "not told apart")],
 )
 def test_price(clean, noise, words, word):
-    said = intro.price(summary(clean=clean, noise=noise), [0.05])
+    said = intro.conclude_price(summary(clean=clean, noise=noise), [0.05])
     assert lead(said).startswith(words) and f"SMUG is {word} at σ = 0.05" in said
 
 
@@ -75,10 +77,10 @@ def test_price(clean, noise, words, word):
     [(1.0, "less than half"), (2.0, "is smaller"), (4.0, "no smaller")],
 )
 def test_samples(gain, words):
-    said = intro.samples(summary(**dict.fromkeys(intro.ON_SAMPLES, gain)), [0.05, 0.01])
+    said = intro.conclude_samples(summary(**dict.fromkeys(intro.ON_SAMPLES, gain)), [0.05, 0.01])
     assert words in lead(said) and "+3.00 to +3.20 dB under attacks on the image" in said
 
 
 def test_where_nothing_gains_on_images_nothing_is_smaller():
     none = dict.fromkeys(intro.ON_IMAGES, -1.0)
-    assert "no smaller" in lead(intro.samples(summary(**none), [0.05]))
+    assert "no smaller" in lead(intro.conclude_samples(summary(**none), [0.05]))

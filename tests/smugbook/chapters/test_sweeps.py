@@ -34,7 +34,7 @@ SCORES = {
     2.0: {"smug": 22.0, "modl": 15.0, "rs_e2e": 26.0, "zero_filled": 23.0},
     4.0: {"smug": 20.0, "modl": 14.0, "rs_e2e": 20.0 + 0.1 * NOISE, "zero_filled": 12.0},
 }
-TABLE = sweeps.leaders(points(SCORES))
+TABLE = sweeps.find_leaders(points(SCORES))
 
 
 def write(value):
@@ -52,47 +52,47 @@ def test_the_leaders_are_those_put_there():
 
 def test_less_is_better_for_the_error_alone():
     turned = points({0.0: {"smug": 1.0, "modl": 2.0}}, metric="nmse")
-    found = sweeps.leaders(turned, "nmse")
+    found = sweeps.find_leaders(turned, "nmse")
     assert found["best"].tolist() == ["smug"]
     assert found["behind"][0.0].mean == pytest.approx(1)
 
 
 def test_sentences():
     first = TABLE.loc[[0.0, 2.0]]
-    assert sweeps.verdict(first, write) == "SMUG leads nowhere"
-    assert sweeps.verdict(TABLE.loc[[0.0, 4.0]], write) == "SMUG leads nowhere alone"
-    assert sweeps.verdict(TABLE.drop(index=1.0), write, method="modl") == "MoDL leads at 0"
-    only = sweeps.leaders(points({1.0: {"smug": 2.0, "modl": 1.0}}))
-    assert sweeps.verdict(only, write) == "SMUG leads everywhere"
-    assert sweeps.told(first, write) == "MoDL is best at 0; RS-E2E at 2"
-    assert sweeps.told(TABLE.drop(index=4.0), write, besides="smug") == (
+    assert sweeps.describe_lead(first, write) == "SMUG leads nowhere"
+    assert sweeps.describe_lead(TABLE.loc[[0.0, 4.0]], write) == "SMUG leads nowhere alone"
+    assert sweeps.describe_lead(TABLE.drop(index=1.0), write, method="modl") == "MoDL leads at 0"
+    only = sweeps.find_leaders(points({1.0: {"smug": 2.0, "modl": 1.0}}))
+    assert sweeps.describe_lead(only, write) == "SMUG leads everywhere"
+    assert sweeps.describe_leaders(first, write) == "MoDL is best at 0; RS-E2E at 2"
+    assert sweeps.describe_leaders(TABLE.drop(index=4.0), write, besides="smug") == (
         "MoDL is best at 0; RS-E2E at 2"
     )
-    assert sweeps.told(TABLE.loc[[1.0]], write, besides="smug") == ""
-    assert sweeps.told(TABLE.loc[[4.0]], write) in (
+    assert sweeps.describe_leaders(TABLE.loc[[1.0]], write, besides="smug") == ""
+    assert sweeps.describe_leaders(TABLE.loc[[4.0]], write) in (
         "RS-E2E and SMUG, not told apart, are best at 4",
         "SMUG and RS-E2E, not told apart, are best at 4",
     )
-    assert sweeps.nothing(TABLE, write) == "MoDL at 1 and 2; SMUG at 2"
-    assert sweeps.nothing(TABLE.loc[[0.0]], write) == ""
+    assert sweeps.describe_failures(TABLE, write) == "MoDL at 1 and 2; SMUG at 2"
+    assert sweeps.describe_failures(TABLE.loc[[0.0]], write) == ""
 
 
 def test_the_furthest_behind():
-    assert sweeps.furthest(TABLE) == (2.0, "rs_e2e", Interval(-4, -4, -4))
-    assert sweeps.furthest(TABLE.loc[[4.0]]) is None
+    assert sweeps.largest_deficit(TABLE) == (2.0, "rs_e2e", Interval(-4, -4, -4))
+    assert sweeps.largest_deficit(TABLE.loc[[4.0]]) is None
 
 
 def test_one_subject_tells_no_method_from_another():
-    found = sweeps.leaders(points(SCORES, n=2))
+    found = sweeps.find_leaders(points(SCORES, n=2))
     assert all(found["tied"].map(len) == 3) and not any(found["nothing"])
-    assert sweeps.furthest(found) is None
+    assert sweeps.largest_deficit(found) is None
     assert math.isnan(found["behind"][0.0].low)
 
 
 def test_only_slices_that_all_have_count_and_a_curve_may_be_empty():
     whole = points(SCORES)
     short = whole[~((whole["method"] == "modl") & (whole["value"] == 0) & (whole["slice"] > 3))]
-    assert sweeps.leaders(short)["behind"][0.0].mean == pytest.approx(-3)
-    assert sweeps.leaders(whole[:0]).empty
+    assert sweeps.find_leaders(short)["behind"][0.0].mean == pytest.approx(-3)
+    assert sweeps.find_leaders(whole[:0]).empty
     with pytest.raises(ValueError, match="metric must be one of"):
-        sweeps.leaders(whole, "beauty")
+        sweeps.find_leaders(whole, "beauty")

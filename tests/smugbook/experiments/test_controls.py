@@ -58,12 +58,12 @@ def test_the_controls_that_claims_name_exist():
 def test_records_are_found_by_label(tmp_path):
     store = Store(tmp_path)
     control = next(c for c in DEFAULT if c.question == "weight")
-    assert controls.read(store, control) is None
+    assert controls.read_control(store, control) is None
     path = tmp_path / "variants" / control.label / "records" / "smug_s0.05.csv"
     scores.write(path, [ROW], PROVENANCE)
-    assert len(controls.read(store, control)) == 1
+    assert len(controls.read_control(store, control)) == 1
     other = next(c for c in DEFAULT if c.question == "seed" and c.method == "modl")
     path = tmp_path / "variants" / other.label / "records" / "modl_s0.05.csv"
     scores.write(path, [ROW], PROVENANCE)
     with pytest.raises(ValueError, match="method must be one of 'modl'"):
-        controls.read(store, other)
+        controls.read_control(store, other)

@@ -41,23 +41,23 @@ BLOCK = frame(
 
 
 def test_a_curve_starts_at_the_settings_of_the_training():
-    strength = curves.curve(BLOCK, "strength_adaptive")
+    strength = curves.summarize_curve(BLOCK, "strength_adaptive")
     assert sorted(strength["value"].unique()) == [0, 1 / 255, 2 / 255]
-    rate = curves.curve(BLOCK, "rate_clean")
+    rate = curves.summarize_curve(BLOCK, "rate_clean")
     assert sorted(rate["value"].unique()) == [0.25, 0.5]
 
 
 def test_an_attacked_curve_is_anchored_at_its_own_strength():
-    found = curves.points(BLOCK, "rate_adaptive")
+    found = curves.curve_points(BLOCK, "rate_adaptive")
     anchor = found[found["value"] == 0.25]
     assert set(anchor["scenario"]) == {"strength_adaptive"}
     assert anchor["epsilon"].tolist() == pytest.approx([1 / 255] * 12)
-    other = curves.points(BLOCK, "rate_adaptive", epsilon=2 / 255)
+    other = curves.curve_points(BLOCK, "rate_adaptive", epsilon=2 / 255)
     assert other.loc[other["value"] == 0.25, "epsilon"].tolist() == pytest.approx([2 / 255] * 12)
 
 
 def test_means_and_paired_differences():
-    found = curves.curve(BLOCK, "rate_clean").set_index(["method", "value"])
+    found = curves.summarize_curve(BLOCK, "rate_clean").set_index(["method", "value"])
     own = BLOCK[(BLOCK["scenario"] == "rate_clean") & (BLOCK["method"] == "smug")]
     assert found.loc[("smug", 0.5), "mean"] == pytest.approx(own["psnr"].mean())
     expected = bootstrap(own["psnr"], own["subject"], n_resamples=2000)
@@ -72,42 +72,42 @@ def test_means_and_paired_differences():
 
 def test_a_value_of_the_sweep_that_is_the_training_s_counts_once():
     whole = frame(rows("clean"), rows("steps_clean", n_steps=8), rows("steps_clean", n_steps=2))
-    found = curves.points(whole, "steps_clean")
+    found = curves.curve_points(whole, "steps_clean")
     assert found.groupby(["method", "value"])["slice"].count().eq(6).all()
     assert set(found["scenario"]) == {"steps_clean"}
 
 
 def test_without_modl_there_is_no_difference():
-    found = curves.curve(BLOCK[BLOCK["method"] == "smug"], "rate_clean")
+    found = curves.summarize_curve(BLOCK[BLOCK["method"] == "smug"], "rate_clean")
     assert found["mean"].notna().all()
     assert found[["difference", "difference_low", "difference_high"]].isna().all(axis=None)
 
 
 def test_only_methods_that_were_varied_are_in_a_curve():
-    assert set(curves.curve(BLOCK, "steps_clean")["method"]) == {"modl"}
-    assert curves.curve(BLOCK, "samples_clean").empty
+    assert set(curves.summarize_curve(BLOCK, "steps_clean")["method"]) == {"modl"}
+    assert curves.summarize_curve(BLOCK, "samples_clean").empty
 
 
 def test_one_subject_has_no_interval():
-    found = curves.curve(BLOCK[BLOCK["subject"] == 0], "rate_clean")
+    found = curves.summarize_curve(BLOCK[BLOCK["subject"] == 0], "rate_clean")
     assert found[["low", "high"]].isna().all(axis=None)
 
 
 def test_refusals():
     with pytest.raises(ValueError, match="curve must be one of"):
-        curves.curve(BLOCK, "rate_sideways")
+        curves.summarize_curve(BLOCK, "rate_sideways")
     with pytest.raises(ValueError, match="metric must be one of"):
-        curves.curve(BLOCK, "rate_clean", "beauty")
+        curves.summarize_curve(BLOCK, "rate_clean", "beauty")
     lacks = BLOCK[~((BLOCK["method"] == "smug") & (BLOCK["slice"] == 3))]
     with pytest.raises(ValueError, match="same slices, one row each: got 5 of smug and 6 of modl"):
-        curves.curve(lacks, "rate_clean")
+        curves.summarize_curve(lacks, "rate_clean")
 
 
 def test_values_are_written_in_the_units_of_their_axis():
-    assert sweeps.written("strength_adaptive", 0.5 / 255) == "0.5/255"
-    assert sweeps.written("strong_image", 0.0) == "ε = 0"
-    assert sweeps.written("kspace_adaptive", 0.02) == "2\u00a0%\u00a0of\u00a0‖y‖₂"
-    assert sweeps.written("rate_clean", 0.125) == "0.125"
-    assert sweeps.written("steps_clean", 8.0) == "8"
+    assert sweeps.format_axis_value("strength_adaptive", 0.5 / 255) == "0.5/255"
+    assert sweeps.format_axis_value("strong_image", 0.0) == "ε = 0"
+    assert sweeps.format_axis_value("kspace_adaptive", 0.02) == "2\u00a0%\u00a0of\u00a0‖y‖₂"
+    assert sweeps.format_axis_value("rate_clean", 0.125) == "0.125"
+    assert sweeps.format_axis_value("steps_clean", 8.0) == "8"
     with pytest.raises(ValueError, match="curve must be one of"):
-        sweeps.written("rate_sideways", 1.0)
+        sweeps.format_axis_value("rate_sideways", 1.0)

@@ -11,7 +11,12 @@ import torch
 from smugbook import profiles, results
 from smugbook.chapters.published_code import tables
 from smugbook.experiments import effects, range_space
-from smugbook.experiments.departures import DEPARTURES, Departure, again, evaluate_departure
+from smugbook.experiments.departures import (
+    DEPARTURES,
+    Departure,
+    departure_recomputer,
+    evaluate_departure,
+)
 from smugbook.results import Store
 from smugbook.results.recheck import recheck
 from smugbook.tables import html
@@ -105,14 +110,14 @@ def test_units_of_the_target_are_another_scale_of_the_same_scan(scans):
 def test_recheck_passes_for_true_records_and_fails_for_a_lie(store, rows):
     own = rows[rows["scenario"].str.contains(" ")]
     options = {"n_drawn": len(own), "generator": generator(0)}
-    checked = recheck(own, again(store, TINY), **options)
+    checked = recheck(own, departure_recomputer(store, TINY), **options)
     assert len(checked) == len(own)
     lied = own.assign(psnr=own["psnr"] + 0.2)
     with pytest.raises(RuntimeError, match=r"(?s)disagree with their weights .* 0\.05$"):
-        recheck(lied, again(store, TINY), n_drawn=1, generator=generator(0))
+        recheck(lied, departure_recomputer(store, TINY), n_drawn=1, generator=generator(0))
     plain = rows[rows["scenario"] == "clean"]
     with pytest.raises(ValueError, match="departure must be one of 'start_only'"):
-        recheck(plain, again(store, TINY), generator=generator(0))
+        recheck(plain, departure_recomputer(store, TINY), generator=generator(0))
 
 
 @pytest.mark.parametrize(
@@ -142,7 +147,7 @@ def test_a_method_that_a_departure_does_not_concern_is_refused(store, scans):
 
 
 def test_summary_holds_every_pair(rows):
-    found = effects.summary(rows)
+    found = effects.summarize_effects(rows)
     expected = sum(len(d.methods) * len(d.scenarios) for d in DEPARTURES.values())
     assert list(found.columns) == effects.SUMMARY
     assert len(found) == expected
@@ -165,7 +170,7 @@ def table(*lines):
 
 def test_strengths_are_not_mixed():
     frame = table(("transfer", 0.1, 20.0), ("transfer", 0.2, 10.0), ("transfer seed=1", 0.2, 13.0))
-    (line,) = effects.summary(frame).itertuples()
+    (line,) = effects.summarize_effects(frame).itertuples()
     assert (line.mean, line.low, line.high) == (3.0, 3.0, 3.0)
 
 
@@ -187,7 +192,7 @@ def test_a_step_count_that_never_arrives_is_the_own_one():
 
 def test_a_spread_over_slices_is_no_error_of_a_paired_difference():
     first, second = (table(("clean", 0, value)) for value in (20.0, 18.0))
-    found = effects.spreads(first, second)
+    found = effects.compare_spreads(first, second)
     assert (found["first"], found["second"], found["difference"]) == (20.5, 18.5, 2.0)
     assert found["± first"] == found["± second"] == 0.5
     # Two slices of standard deviation 1/2 each: 1.96 sqrt(1/4 + 1/4) / sqrt(2) = 0.98.
@@ -198,7 +203,7 @@ def test_a_spread_over_slices_is_no_error_of_a_paired_difference():
 def test_effects_in_words_keep_their_order():
     frame = table(("transfer", 0.1, 20.0), ("transfer seed=1", 0.1, 22.0))
     frame = pd.concat([frame, table(("clean", 0, 30.0), ("clean seed=1", 0, 30.001))])
-    text = tables.worded(effects.summary(frame))
+    text = tables.format_effects(effects.summarize_effects(frame))
     assert text.to_dict() == {
         "SMUG": {
             ("seed 1 instead of 0", 0.05, "transfer"): "+2.00 [+2.00, +2.00]",
@@ -209,9 +214,9 @@ def test_effects_in_words_keep_their_order():
 
 
 def test_methods_of_a_table_are_in_the_order_of_the_book():
-    one = effects.summary(table(("clean", 0, 3.0), ("clean seed=1", 0, 2.0)))
+    one = effects.summarize_effects(table(("clean", 0, 3.0), ("clean seed=1", 0, 2.0)))
     found = pd.concat([one, one.assign(method="modl", scenario="noise"), one.assign(method="tv")])
-    text = tables.worded(found)
+    text = tables.format_effects(found)
     assert list(text) == ["TV", "MoDL", "SMUG"]
     assert text.loc[("seed 1 instead of 0", 0.05, "noise"), "SMUG"] == "–"
 
@@ -220,7 +225,7 @@ def test_spectra_are_shares_in_percent():
     edges = {name: [0.25 * k, 0.5] for k, name in enumerate(range_space.EDGES)}
     scores = {"psnr_clean": 30.0, "psnr": 20.0, "psnr_within_reach": 29.0}
     key = {"training_sigma": 0.05, "method": "modl", "scenario": "noise"}
-    text = tables.spectra(pd.DataFrame({**edges}).assign(**key, **scores))
+    text = tables.format_spectra(pd.DataFrame({**edges}).assign(**key, **scores))
     assert text.loc[(0.05, "modl", "noise")].tolist() == [
         *(f"{share}\u00a0%" for share in (25, 38, 50, 62)),
         *("30.00", "20.00", "29.00"),

@@ -40,19 +40,22 @@ def store(tmp_path):
 
 
 def test_pairs_differ_in_one_setting(store):
-    found = {name: other.folder.name for name, _, other in effects.pairs(store, "reference")}
+    found = {name: other.folder.name for name, _, other in effects.find_pairs(store, "reference")}
     assert found == {
         "reference=denoised": store.folder.name,
         "reference=denoised,updates=2": "updates=2",
     }
-    assert not list(effects.pairs(store, "jitter"))  # the training with seed=1 alone is missing
-    assert not list(effects.pairs(Store(store.folder / "none"), "reference"))
+    assert not list(
+        effects.find_pairs(store, "jitter")
+    )  # the training with seed=1 alone is missing
+    assert not list(effects.find_pairs(Store(store.folder / "none"), "reference"))
 
 
 def test_a_default_that_is_named_is_the_partner(store):
     leave(store.folder / "variants" / "reference=target,updates=2", 29.5)
     found = {
-        name: other.folder.name for name, _, other in effects.pairs(store, "reference", "target")
+        name: other.folder.name
+        for name, _, other in effects.find_pairs(store, "reference", "target")
     }
     assert found == {
         "reference=denoised": store.folder.name,
@@ -61,11 +64,11 @@ def test_a_default_that_is_named_is_the_partner(store):
 
 
 def test_logs_and_records_are_compared(store):
-    lines = effects.validations(store, "reference").set_index("variant")
+    lines = effects.compare_validations(store, "reference").set_index("variant")
     columns = ["validation (dB)", "without it (dB)"]
     assert lines.loc["reference=denoised", columns].tolist() == [28.0, 30.0]
     assert lines.loc["reference=denoised,updates=2", columns].tolist() == [27.0, 29.0]
-    found = effects.trainings(store, "reference", [CLEAN]).set_index("departure")
+    found = effects.compare_trainings(store, "reference", [CLEAN]).set_index("departure")
     assert found["mean"].to_dict() == pytest.approx(
         {"reference=denoised": -1.5, "reference=denoised,updates=2": -1.5}
     )
@@ -75,5 +78,9 @@ def test_logs_and_records_are_compared(store):
 def test_a_log_that_ends_early_is_compared_up_to_there(store):
     path = store.folder / "variants" / "reference=denoised" / "logs" / "smug_s0.05.csv"
     pd.read_csv(path).iloc[:1].to_csv(path, index=False)
-    line = effects.validations(store, "reference").set_index("variant").loc["reference=denoised"]
+    line = (
+        effects.compare_validations(store, "reference")
+        .set_index("variant")
+        .loc["reference=denoised"]
+    )
     assert (line["updates"], line["validation (dB)"], line["without it (dB)"]) == (1, 27.0, 29.0)

@@ -42,7 +42,7 @@ def test_numbers_are_those_of_the_functions_they_come_from(slice_):
     pair = STUDY.planted(slice_)
     outcome = lesion_trial.observe(net, pair, STUDY.scenario("image"), seed=3)
     values = STUDY.measure(net)(slice_, "image")
-    lesions = lesion_trial.measures(pair, outcome)
+    lesions = lesion_trial.measure_lesions(pair, outcome)
     for name in ("recovery", "false", "apparent"):
         assert values[name] == lesions[name].tolist()
     assert values["psnr"] == metrics.psnr(outcome.x, pair.scan.target).tolist()

@@ -87,7 +87,9 @@ def test_an_aimed_attack_finds_more_than_one_on_the_error():
     pair, net = planted(dtype=torch.complex64), network("smug")
     scenario = Scenario("k", "kspace", 0.05, attack_steps=4)
     found = {aim: lesion_trial.observe(net, pair, scenario, aim=aim) for aim in AIMS}
-    measured = {aim: lesion_trial.measures(pair, outcome).iloc[0] for aim, outcome in found.items()}
+    measured = {
+        aim: lesion_trial.measure_lesions(pair, outcome).iloc[0] for aim, outcome in found.items()
+    }
     assert measured["erase"]["apparent"] < measured["error"]["apparent"] - 0.05
     assert measured["create"]["false"] > measured["error"]["false"] + 0.05
     errors = {aim: (o.x - pair.scan.target).norm() for aim, o in found.items()}
@@ -114,7 +116,7 @@ def test_a_scenario_of_another_rate_is_refused():
 
 def test_measures_name_the_lesion():
     pair = planted(seed=5)
-    rows = lesion_trial.measures(
+    rows = lesion_trial.measure_lesions(
         pair, lesion_trial.Outcome(pair.scan.target, pair.free.target, pair.scan.target)
     )
     assert rows[["split", "subject", "slice", "lesion"]].values.tolist() == [

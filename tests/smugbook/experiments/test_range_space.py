@@ -22,7 +22,9 @@ DESCRIBED = {"method": "smug", "training_sigma": 0.05, "weights_sha256": "f00"}
 
 @pytest.fixture(scope="module")
 def frame():
-    found = range_space.measure(network("smug"), [scan(0), scan(1)], [IMAGE, KSPACE], **DESCRIBED)
+    found = range_space.measure_range_shares(
+        network("smug"), [scan(0), scan(1)], [IMAGE, KSPACE], **DESCRIBED
+    )
     return pd.DataFrame(map(asdict, found))
 
 
@@ -32,7 +34,7 @@ def test_an_eigenvector_counts_where_its_eigenvalue_lies():
     for k in (0, 20, 31):
         delta = torch.zeros(1, 32, 32, dtype=torch.complex128)
         delta[0, 5] = spectrum.vectors[0, 5, :, k]
-        shares = range_space.below(spectrum, delta)
+        shares = range_space.energy_shares(spectrum, delta)
         value = spectrum.values[0, 5, k].item()
         expected = [float(value < edge) for edge in range_space.EDGES.values()]
         assert list(shares.values()) == pytest.approx(expected, abs=1e-12)
@@ -65,6 +67,6 @@ def test_shares_rise_and_a_measured_perturbation_lies_within_reach(frame):
 
 def test_nothing_to_measure_is_refused():
     with pytest.raises(ValueError, match="nothing to measure: 1 scans, 0 scenarios"):
-        range_space.measure(network(), [scan()], [], **DESCRIBED)
+        range_space.measure_range_shares(network(), [scan()], [], **DESCRIBED)
     with pytest.raises(ValueError, match="'clean' has no perturbation"):
-        range_space.measure(network(), [scan()], [Scenario("clean")], **DESCRIBED)
+        range_space.measure_range_shares(network(), [scan()], [Scenario("clean")], **DESCRIBED)

@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from smugbook import profiles
-from smugbook.experiments import study as experiments_study
 from smugbook.experiments.harm import SCENARIOS, LesionStudy
 from smugbook.experiments.stability import StabilityStudy
+from smugbook.experiments.study import Run, read_study, study_recomputer
 from smugbook.experiments.transfer import SCENARIO, TransferStudy
 from smugbook.results import Store
 from smugbook.results.recheck import recheck_measurements
@@ -39,7 +39,7 @@ def trained(folder, seed=0):
 
 
 def run(study, store, method="smug", n_slices=2):
-    one = experiments_study.Run(study, method, 0.05, store, store, TINY)
+    one = Run(study, method, 0.05, store, store, TINY)
     one.compute(n_slices, device=CPU, progress=False)
     return one
 
@@ -60,12 +60,12 @@ ALL = {"harm": LESIONS, "stability": QUICK, "transfer": TRANSFER}
 
 @pytest.mark.parametrize(("name", "study"), ALL.items())
 def test_what_is_written_is_read_and_measured_again_to_the_last_digit(store, name, study):
-    frame, settings = experiments_study.read(name, store, ["modl", "smug"], 0.05)
+    frame, settings = read_study(name, store, ["modl", "smug"], 0.05)
     assert settings == study
     assert sorted(set(frame["slice"])) == [0, 1] and set(frame["method"]) == {"modl", "smug"}
     if name == "harm":
         assert set(frame["scenario"]) == set(SCENARIOS)
-    again = experiments_study.again(study, store, TINY)
+    again = study_recomputer(study, store, TINY)
     checked = recheck_measurements(frame, again, n_drawn=3, tolerance=1e-6, generator=generator(0))
     assert checked["difference"].max() < 1e-3
 
@@ -78,7 +78,7 @@ def test_provenance_names_code_weights_and_settings(store):
 
 
 def test_transfer_scores_every_method_and_notices_when_one_of_them_changes(store, tmp_path):
-    frame, study = experiments_study.read("transfer", store, ["smug"], 0.05)
+    frame, study = read_study("transfer", store, ["smug"], 0.05)
     assert set(frame["scenario"]) == {SCENARIO} and set(frame["quantity"]) == {"psnr"}
     assert frame.groupby("slice")["index"].apply(list).tolist() == [[0, 1, 2, 3]] * 2
     other = Store(tmp_path)
@@ -86,9 +86,7 @@ def test_transfer_scores_every_method_and_notices_when_one_of_them_changes(store
     denoiser = denoisers.seeded({"name": "dncnn", "channels": 4, "blocks": 1}, 7)
     save_network(other.weights("modl", 0.05), UnrolledNetwork(denoiser), method="modl")
     with pytest.raises(RuntimeError, match=r"with the weights .*modl_s0.05.* or .*smug_s0.05"):
-        recheck_measurements(
-            frame, experiments_study.again(study, other, TINY), generator=generator(0)
-        )
+        recheck_measurements(frame, study_recomputer(study, other, TINY), generator=generator(0))
 
 
 def test_a_second_run_measures_nothing_and_fewer_slices_lose_none(store, monkeypatch):
@@ -110,26 +108,24 @@ def test_methods_measured_with_other_settings_are_not_compared(tmp_path):
     run(QUICK, store, "modl", 1)
     run(replace(QUICK, tolerance=0.3), store, "smug", 1)
     with pytest.raises(ValueError, match="with other settings than"):
-        experiments_study.read("stability", store, ["modl", "smug"], 0.05)
+        read_study("stability", store, ["modl", "smug"], 0.05)
     with pytest.raises(FileNotFoundError, match="no records file .*rs_e2e_s0.05"):
-        experiments_study.read("stability", store, ["modl", "rs_e2e"], 0.05)
+        read_study("stability", store, ["modl", "rs_e2e"], 0.05)
 
 
 def test_other_weights_are_noticed(store, tmp_path):
-    frame, study = experiments_study.read("harm", store, ["smug"], 0.05)
+    frame, study = read_study("harm", store, ["smug"], 0.05)
     other = trained(tmp_path, seed=1)
     path = other.measurements("harm", "smug", 0.05)
     shutil.copytree(store.measurements("harm", "smug", 0.05).parent, path.parent)
     with pytest.raises(RuntimeError, match=r"with the weights [^ ]*smug_s0.05.safetensors$"):
-        recheck_measurements(
-            frame, experiments_study.again(study, other, TINY), generator=generator(0)
-        )
+        recheck_measurements(frame, study_recomputer(study, other, TINY), generator=generator(0))
 
 
 def test_impossible_requests_are_refused(store):
     with pytest.raises(ValueError, match="n_slices must be <= n_test 2, got 3"):
         run(LESIONS, store, n_slices=3)
     with pytest.raises(ValueError, match="study must be one of"):
-        experiments_study.read("damage", store, ["smug"], 0.05)
+        read_study("damage", store, ["smug"], 0.05)
     with pytest.raises(ValueError, match="methods must hold at least one"):
-        experiments_study.read("harm", store, [], 0.05)
+        read_study("harm", store, [], 0.05)

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import torch
 
-from smugbook.experiments.transfer import SCENARIO, TransferStudy, transferred
+from smugbook.experiments.transfer import SCENARIO, TransferStudy, transfer_psnr
 from smuglib.attacks import LADDER
 from smuglib.data import Scan
 from smuglib.evaluation import Scenario, evaluate
@@ -45,7 +45,9 @@ def transfer_matrix(nets, scans, seed=2):
         (source, target, scan.slice_index, psnr)
         for scan in scans
         for source, net in nets.items()
-        for target, psnr in transferred(net, nets, scan, ATTACK, epsilon=EPSILON, seed=seed).items()
+        for target, psnr in transfer_psnr(
+            net, nets, scan, ATTACK, epsilon=EPSILON, seed=seed
+        ).items()
     ]
     return pd.DataFrame(rows, columns=["source", "target", "slice", "psnr"])
 

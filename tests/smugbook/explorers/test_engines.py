@@ -323,7 +323,7 @@ def test_the_magnification_is_round_and_stays_on_the_scale(largest, factor):
 
 def test_levels_are_the_values_on_their_scale():
     values = torch.tensor([[0.0, 0.5j, -1.0, 2.0]])
-    assert pictures.grey(values, 1.0).tolist() == [[0, 128, 255, 255]]
-    assert pictures.coloured(values, 2.0).shape == (1, 4, 3)
+    assert pictures.grey_pixels(values, 1.0).tolist() == [[0, 128, 255, 255]]
+    assert pictures.error_pixels(values, 2.0).shape == (1, 4, 3)
     decades = torch.tensor([[1.0, 0.1, 0.01, 0.0]])
-    assert pictures.logarithmic(decades, 1.0, 2.0).tolist() == [[255, 128, 0, 0]]
+    assert pictures.log_pixels(decades, 1.0, 2.0).tolist() == [[255, 128, 0, 0]]

@@ -16,8 +16,7 @@ from smugbook.explorers.static import card, grid, page, sprites
 from smugbook.explorers.static.grid import Grid
 from smugbook.pages import assembly
 from smugbook.results import Store
-from smugbook.results import recheck as results_recheck
-from smugbook.results.recheck import TOLERANCE_PSNR, recheck
+from smugbook.results.recheck import TOLERANCE_PSNR, recheck, score_recomputer
 from smuglib.evaluation import scores, table_scenarios
 from smuglib.evaluation.trial import reconstruct
 from smuglib.methods import METHODS
@@ -70,8 +69,8 @@ def test_every_combination_has_one_record_and_no_two_cells_are_alike(computed):
 
 def test_what_is_written_is_read_again(computed, tmp_path):
     path = tmp_path / "explorer.csv"
-    grid.write(computed, path, {"profile": "tiny"})
-    found = grid.read(path)
+    grid.write_explorer(computed, path, {"profile": "tiny"})
+    found = grid.read_explorer(path)
     assert found.grid == GRID
     assert found.sheets.keys() == computed.sheets.keys()
     assert all(np.array_equal(found.sheets[name], computed.sheets[name]) for name in found.sheets)
@@ -80,26 +79,26 @@ def test_what_is_written_is_read_again(computed, tmp_path):
 
 def test_an_image_of_another_computation_is_refused(computed, tmp_path):
     path = tmp_path / "explorer.csv"
-    grid.write(computed, path, {})
+    grid.write_explorer(computed, path, {})
     image = tmp_path / "modl_image.webp"
-    sprites.write(image, 255 - computed.sheets["modl_image"], coloured=False)
+    sprites.write_sheet(image, 255 - computed.sheets["modl_image"], coloured=False)
     with pytest.raises(
         ValueError, match=r"modl_image.webp cannot be read: .* not the image written"
     ):
-        grid.read(path)
+        grid.read_explorer(path)
 
 
 @pytest.mark.parametrize("coloured", [False, True])
 def test_all_levels_survive_a_file(tmp_path, coloured):
     sheet = np.arange(256, dtype=np.uint8).reshape(8, 32)
-    sprites.write(tmp_path / "a.webp", sheet, coloured=coloured)
-    assert np.array_equal(sprites.read(tmp_path / "a.webp", coloured=coloured), sheet)
+    sprites.write_sheet(tmp_path / "a.webp", sheet, coloured=coloured)
+    assert np.array_equal(sprites.read_sheet(tmp_path / "a.webp", coloured=coloured), sheet)
 
 
 def test_foreign_colours_are_refused(tmp_path):
-    sprites.write(tmp_path / "a.webp", np.full((4, 4), 90, np.uint8), coloured=False)
+    sprites.write_sheet(tmp_path / "a.webp", np.full((4, 4), 90, np.uint8), coloured=False)
     with pytest.raises(ValueError, match="other colours"):
-        sprites.read(tmp_path / "a.webp", coloured=True)
+        sprites.read_sheet(tmp_path / "a.webp", coloured=True)
 
 
 def test_levels_end_at_their_limit():
@@ -152,7 +151,7 @@ def test_a_state_outside_the_grid_is_refused(computed, wrong):
 
 def test_an_output_tells_which_images_its_page_needs(computed, tmp_path):
     path = tmp_path / "explorer.csv"
-    grid.write(computed, path, {})
+    grid.write_explorer(computed, path, {})
     first = {"method": "modl", "view": "clean", "epsilon": 0, "rate": 0}
     html, metadata = page.show(computed, path, **first)._repr_html_()
     output = {"metadata": {"text/html": metadata}}
@@ -184,7 +183,7 @@ def test_the_card_shows_images_and_numbers_of_the_records(computed, tmp_path):
         image = shown.cell(method, "image", 1, state)
         assert np.array_equal(ax.images[0].get_array(), image)
         assert ax.texts[0].get_text() == f"{shown.row(method, 1, state)['psnr']:.1f} dB"
-    card.write(shown, tmp_path / "card.png")
+    card.write_card(shown, tmp_path / "card.png")
     with Image.open(tmp_path / "card.png") as drawn:
         assert drawn.size == card.SIZE
     with pytest.raises(ValueError, match="0 records of smug"):
@@ -193,7 +192,7 @@ def test_the_card_shows_images_and_numbers_of_the_records(computed, tmp_path):
 
 @pytest.fixture(scope="module")
 def shipped():
-    return grid.read(SHIPPED.explorer(0.05))
+    return grid.read_explorer(SHIPPED.explorer(0.05))
 
 
 def test_the_shipped_explorer_is_of_the_shipped_weights_and_small(shipped):
@@ -227,10 +226,10 @@ def test_shipped_combinations_are_computed_again(shipped):
     chosen = [("zero_filled", 0, 8), ("modl", 4, 3), ("smug", 1, 0)]
     frame = shipped.frame.loc[[shipped.row(*place).name for place in chosen]]
     settings = profiles.get("default")
-    recheck(frame, results_recheck.again(SHIPPED, settings), n_drawn=3, generator=generator(0))
+    recheck(frame, score_recomputer(SHIPPED, settings), n_drawn=3, generator=generator(0))
     method, rate, state = chosen[1]
     scan = results.scan_of(settings, 0, shipped.grid.sampling_rates[rate])
-    scenario = grid.scenario_of(*shipped.grid.states[state])
+    scenario = grid.state_scenario(*shipped.grid.states[state])
     _, x = reconstruct(SHIPPED.load(method, 0.05), scan, scenario)
     expected = (x[0].abs() / scan.target.abs().max()).clamp(max=1).numpy() * 255
     # Another processor sums in another order: a level more than the rounding is far above that.

@@ -70,7 +70,7 @@ def test_differences_show_every_scenario_and_the_printed_numbers():
     )
     printed = pd.DataFrame({"clean": {"smug": -0.34}})
     both = pd.concat([table, table.assign(training_sigma=0.01)])
-    figure = figures.differences(both, [0.05, 0.01], printed=printed, printed_sigma=0.01)
+    figure = figures.draw_differences(both, [0.05, 0.01], printed=printed, printed_sigma=0.01)
     ax, other = figure.axes
     assert [tick.get_text() for tick in ax.get_yticklabels()] == ["clean", "transfer attack"]
     assert "dB" in ax.get_xlabel()
@@ -81,7 +81,7 @@ def test_differences_show_every_scenario_and_the_printed_numbers():
     (legend,) = figure.legends
     named = [text.get_text() for text in legend.get_texts()]
     assert named == ["SMUG", "as the poster prints it (σ = 0.01)"]
-    (legend,) = figures.differences(both, [0.05], printed=printed, printed_sigma=0.01).legends
+    (legend,) = figures.draw_differences(both, [0.05], printed=printed, printed_sigma=0.01).legends
     assert len(legend.get_texts()) == 1
 
 

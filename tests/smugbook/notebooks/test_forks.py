@@ -94,4 +94,4 @@ def test_a_signal_ends_the_command_and_its_kernel(standby, tmp_path, number):
 
 
 def test_nobody_stands_by(tmp_path):
-    assert forks.forward(str(tmp_path / "socket"), "command", ["notebook"]) is None
+    assert forks.hand_over(str(tmp_path / "socket"), "command", ["notebook"]) is None

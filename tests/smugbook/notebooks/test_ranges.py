@@ -16,39 +16,39 @@ from smuglib.evaluation import scenarios, table_scenarios
 
 def test_scenarios_are_those_of_the_table():
     assert {scenario.name for scenario in table_scenarios()} == labels.SCENARIO_LABELS.keys()
-    ranges.check({"scenarios": list(labels.SCENARIO_LABELS)})
+    ranges.check_ranges({"scenarios": list(labels.SCENARIO_LABELS)})
     with pytest.raises(ValueError, match="scenarios must be one of 'clean'"):
-        ranges.check({"scenarios": ["clean", "cleen"]})
+        ranges.check_ranges({"scenarios": ["clean", "cleen"]})
 
 
 @pytest.mark.parametrize("value", ["gpu", "cuda:", "cuda:-1", "CPU", "", 0])
 def test_a_name_that_no_device_has_is_refused(value):
     with pytest.raises(ValueError, match="device must be 'auto', 'cpu', 'cuda' or 'cuda:N'"):
-        ranges.check({"device": value})
+        ranges.check_ranges({"device": value})
 
 
 def test_a_gpu_that_is_not_there_is_refused():
-    ranges.check({"device": "auto"})
-    ranges.check({"device": "cpu"})
+    ranges.check_ranges({"device": "auto"})
+    ranges.check_ranges({"device": "cpu"})
     missing = f"cuda:{torch.cuda.device_count()}"
     with pytest.raises(ValueError, match="CUDA devices"):
-        ranges.check({"device": missing})
+        ranges.check_ranges({"device": missing})
 
 
 def test_densities_are_those_of_the_masks():
     for density in sampling.DENSITIES:
-        ranges.check({"density": density})
+        ranges.check_ranges({"density": density})
     allowed = ", ".join(map(repr, sampling.DENSITIES))
     with pytest.raises(ValueError, match=f"density must be one of {allowed}, got 'poisson'"):
-        ranges.check({"density": "poisson"})
+        ranges.check_ranges({"density": "poisson"})
 
 
 @pytest.mark.parametrize(("name", "field"), ranges.SIZES.items())
 def test_an_index_that_a_profile_lacks_is_refused(name, field):
     size = getattr(profiles.get("smoke"), field)
-    ranges.check({"profile": "smoke", name: size - 1})
+    ranges.check_ranges({"profile": "smoke", name: size - 1})
     with pytest.raises(ValueError, match=f"{name} must be < {field} = {size} of profile 'smoke'"):
-        ranges.check({"profile": "smoke", name: size})
+        ranges.check_ranges({"profile": "smoke", name: size})
 
 
 ROOT = Path(__file__).parents[3]
@@ -58,7 +58,7 @@ CHAPTERS = contents.by_name(ROOT)
 @pytest.mark.parametrize("name", CHAPTERS)
 def test_no_chapter_s_own_defaults_are_refused(name):
     known = run.parameters(CHAPTERS[name])
-    run.check(CHAPTERS[name], {name: one.default for name, one in known.items()})
+    run.check_values(CHAPTERS[name], {name: one.default for name, one in known.items()})
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_no_chapter_s_own_defaults_are_refused(name):
 )
 def test_what_the_first_cells_refuse_is_refused_before_a_kernel_starts(chapter, values, message):
     with pytest.raises(ValueError, match=message):
-        run.check(CHAPTERS[chapter], values)
+        run.check_values(CHAPTERS[chapter], values)
 
 
 def test_sweeps_are_those_of_the_evaluation():
@@ -95,23 +95,23 @@ OUT = ("..", "../x", "x/../../y", "/etc", "/")
 @pytest.mark.parametrize("name", ["variant", "jitters"])
 def test_a_variant_lies_in_no_other_folder(name, value):
     with pytest.raises(ValueError, match=f"{name} must be the name of a file or folder alone, got"):
-        ranges.check({name: [value] if name == "jitters" else value})
-    ranges.check({"variant": "", "jitters": ["jitter=0.02", "..a", "<b>"]})
+        ranges.check_ranges({name: [value] if name == "jitters" else value})
+    ranges.check_ranges({"variant": "", "jitters": ["jitter=0.02", "..a", "<b>"]})
 
 
 @pytest.mark.parametrize("value", [*OUT, "", "."])
 @pytest.mark.parametrize("name", ["benchmark", "executed"])
 def test_no_path_leads_out_of_the_project(name, value):
     with pytest.raises(ValueError, match=f"{name} must be the path of a folder in the project"):
-        ranges.check({name: value})
+        ranges.check_ranges({name: value})
 
 
 def test_a_benchmark_that_is_not_there_is_refused():
     for value in ("missing", "<script>", "a\0b"):
         with pytest.raises(ValueError, match="benchmark must be 'shipped' or a folder in the proj"):
-            ranges.check({"benchmark": value})
-    ranges.check({"benchmark": "shipped"})
-    ranges.check({"benchmark": "book/shipped/default/benchmark"})
+            ranges.check_ranges({"benchmark": value})
+    ranges.check_ranges({"benchmark": "shipped"})
+    ranges.check_ranges({"benchmark": "book/shipped/default/benchmark"})
 
 
 FREE = {"benchmark", "executed", "jitters", "variant"}
@@ -125,4 +125,4 @@ def test_no_other_text_is_free(name):
     ]
     for free in set(words) - FREE - {"departures"}:
         with pytest.raises(ValueError, match=f"{free} must be"):
-            ranges.check({free: "<b>"})
+            ranges.check_ranges({free: "<b>"})

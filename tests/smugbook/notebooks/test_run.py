@@ -125,19 +125,19 @@ def test_the_command_line_refuses_a_bad_value(tmp_path, capsys, name, text, mess
 @pytest.mark.usefixtures("no_kernel")
 def test_run_refuses_wrong_types(tmp_path, values, message):
     with pytest.raises(ValueError, match=message):
-        run.run(demo(tmp_path / "a.ipynb"), tmp_path / "out.ipynb", values)
+        run.run_notebook(demo(tmp_path / "a.ipynb"), tmp_path / "out.ipynb", values)
 
 
 def test_impossible_together_is_refused_through_the_profile(tmp_path):
     cell = 'profile = "smoke"  # name\nstrip_height = 32  # rows\n'
     path = demo(tmp_path / "a.ipynb", parameters=cell)
     with pytest.raises(ValueError, match="strip_height must be <= height"):
-        run.check(path, {"strip_height": 96})
+        run.check_values(path, {"strip_height": 96})
 
 
 def test_only_changed_values_are_passed_on(tmp_path):
     path = demo(tmp_path / "a.ipynb")
-    assert run.check(path, {"profile": "smoke", "epsilon": 0, "n_steps": 3}) == {
+    assert run.check_values(path, {"profile": "smoke", "epsilon": 0, "n_steps": 3}) == {
         "epsilon": 0.0,
         "n_steps": 3,
     }
@@ -170,7 +170,7 @@ def test_what_is_not_a_parameterized_notebook_is_refused(tmp_path, capsys, conte
 def test_two_parameters_cells_are_refused(tmp_path):
     cells = [code("a = 1", "parameters"), code("b = 1", "parameters")]
     with pytest.raises(ValueError, match="got 2"):
-        run.run(write(tmp_path / "a.ipynb", *cells), tmp_path / "out.ipynb")
+        run.run_notebook(write(tmp_path / "a.ipynb", *cells), tmp_path / "out.ipynb")
 
 
 @pytest.mark.usefixtures("no_kernel")
@@ -178,13 +178,13 @@ def test_two_parameters_cells_are_refused(tmp_path):
 def test_an_unfit_output_is_refused(tmp_path, output):
     path = demo(tmp_path / "a.ipynb")
     with pytest.raises(ValueError, match="another file ending in .ipynb"):
-        run.run(path, tmp_path / output)
+        run.run_notebook(path, tmp_path / output)
 
 
 def test_parameters_reach_the_notebook(tmp_path):
     path = demo(tmp_path / "a.ipynb", "print(profile, epsilon, n_steps, methods, verbose)")
     values = {"epsilon": 1e-05, "methods": ["smug"], "verbose": True}
-    output = run.run(path, tmp_path / "deep" / "out.ipynb", values, progress=False)
+    output = run.run_notebook(path, tmp_path / "deep" / "out.ipynb", values, progress=False)
     assert printed(output) == "smoke 1e-05 None ['smug'] True\n"
     assert [path.name for path in output.parent.iterdir()] == ["out.ipynb"]
 
@@ -212,7 +212,7 @@ def test_a_failing_notebook_leaves_no_output(tmp_path, monkeypatch, capsys, sour
 def test_a_missing_kernel_is_named(tmp_path):
     path = demo(tmp_path / "a.ipynb")
     with pytest.raises(run.NotebookError, match="no-such-kernel"):
-        run.run(path, tmp_path / "out.ipynb", kernel="no-such-kernel", progress=False)
+        run.run_notebook(path, tmp_path / "out.ipynb", kernel="no-such-kernel", progress=False)
 
 
 def test_list_prints_the_parameters(tmp_path, capsys):
@@ -335,7 +335,7 @@ def test_a_kernel_that_does_not_start_is_started_again(tmp_path, monkeypatch, tr
         shutil.copyfile(source, executed)
 
     monkeypatch.setattr("papermill.execute_notebook", hangs_once)
-    assert run.run(path, output) == output and output.is_file()
+    assert run.run_notebook(path, output) == output and output.is_file()
     assert len(starts) == 2
 
 
@@ -345,11 +345,13 @@ def test_a_kernel_that_never_starts_is_an_error(tmp_path, monkeypatch):
 
     monkeypatch.setattr("papermill.execute_notebook", hangs)
     with pytest.raises(run.NotebookError, match="didn't respond"):
-        run.run(demo(tmp_path / "demo.ipynb"), tmp_path / "out.ipynb")
+        run.run_notebook(demo(tmp_path / "demo.ipynb"), tmp_path / "out.ipynb")
     assert not (tmp_path / "out.ipynb").exists()
 
 
 @pytest.mark.parametrize("path", contents.by_name(ROOT).values(), ids=lambda path: path.stem)
 def test_papermill_s_own_parser_is_not_led_astray_by_a_comment(path):
-    cell = next(c for c in run.read(path)["cells"] if "parameters" in c["metadata"].get("tags", []))
+    cell = next(
+        c for c in run.read_notebook(path)["cells"] if "parameters" in c["metadata"].get("tags", [])
+    )
     assert not [line for line in run.source(cell).splitlines() if "=" in line.partition("  # ")[2]]

@@ -16,7 +16,7 @@ import torch
 
 from smugbook import cli
 from smugbook.notebooks import combinations, contents, key_numbers, processes, run, sweep
-from smugbook.pages import sweep as pages_sweep
+from smugbook.pages.sweep import sweep_markdown
 from tests.notebook_files import demo, prose, write
 
 ROOT = Path(__file__).parents[3]
@@ -73,7 +73,7 @@ def test_what_was_recorded_is_read(tmp_path, shown):
         key_numbers.record(f"v{value}", value)
     contents = [tuple(content[key_numbers.MIME].values()) for content in shown]
     path = executed(tmp_path / "a.ipynb", ("PSNR", 1.5, "dB"), ("PSNR", 2.5, "dB"), *contents)
-    found = key_numbers.read(path)
+    found = key_numbers.read_key_numbers(path)
     assert list(found) == ["PSNR (dB)", "vinf", "vnan"]
     assert found["PSNR (dB)"] == 2.5 and found["vinf"] == math.inf and math.isnan(found["vnan"])
 
@@ -111,7 +111,7 @@ def test_an_option_is_read_as_the_value_it_was_made_of(value, tmp_path):
     path = demo(tmp_path / "a.ipynb", parameters=f"{line}  # any\n")
     parsed = run.parameters(path)["v"].parsed(combinations.option(value))
     assert parsed == value and type(parsed) is type(value)
-    label = combinations.label({"v": value})
+    label = combinations.combination_name({"v": value})
     assert "/" not in label and " " not in label
 
 
@@ -143,7 +143,7 @@ def test_a_failed_combination_leaves_a_row_with_its_error(tmp_path):
     assert list(table.columns) == ["a", "PSNR (dB)", "minutes", "error"]
     assert table.loc["a=1", ["PSNR (dB)", "minutes"]].to_list() == [30.0, 1.5]
     assert table["error"].to_list()[1:] == ["a|b must be 1", "not executed"]
-    lines = pages_sweep.markdown(table, {"a=1": "run-0"}).splitlines()
+    lines = sweep_markdown(table, {"a=1": "run-0"}).splitlines()
     assert lines[2] == "| [a=1](run-0) | `1` | 30 | 1.5 | – |"
     assert lines[3] == "| a=2 | `2` | – | – | `a\\|b must be 1` |"
 
@@ -161,7 +161,9 @@ def project(tmp_path, monkeypatch):
     demo(tmp_path / "book" / "01_demo.ipynb", lines, parameters=parameters)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join((str(ROOT), str(ROOT / "book"))))
-    monkeypatch.setattr("smugbook.pages.standalone.build", lambda root, output, pages, **k: output)
+    monkeypatch.setattr(
+        "smugbook.pages.standalone.build_pages", lambda root, output, pages, **k: output
+    )
     return tmp_path
 
 
@@ -180,14 +182,14 @@ def test_a_sweep_keeps_what_succeeded_and_runs_nothing_twice(project, capsys):
 
 def test_no_notebook_of_other_code_counts_and_none_that_was_damaged(project):
     path, planned = project / "book" / "01_demo.ipynb", {"index=1": {"index": 1}}
-    done = sweep.run(project, path, planned, code="a", n_jobs=1)
+    done = sweep.run_sweep(project, path, planned, code="a", n_jobs=1)
     assert sweep.ERROR not in sweep.gather(done, planned)
     other = sweep.Sweep(path, done.folder, "b")
     assert sweep.gather(other, planned)[sweep.ERROR].notna().all()
     with open(done.notebook("index=1"), "a") as file:
         file.write("damage")
     assert sweep.gather(done, planned)[sweep.ERROR].notna().all()
-    sweep.run(project, path, planned, code="a", n_jobs=1)
+    sweep.run_sweep(project, path, planned, code="a", n_jobs=1)
     assert sweep.ERROR not in sweep.gather(done, planned)
 
 

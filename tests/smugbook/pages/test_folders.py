@@ -27,7 +27,7 @@ def test_what_others_made_is_refused_and_stays(tmp_path, kind):
     taken = {"folder": own, "file": own / "thesis", "link": tmp_path / "link"}[kind]
     if kind == "link":
         taken.symlink_to(own)
-    for use in (folders.check, folders.renew):
+    for use in (folders.check_folder, folders.renew):
         with pytest.raises(ValueError, match="was not made by this program"):
             use(taken)
     assert (own / "thesis").read_text() == "years"
@@ -39,7 +39,7 @@ def project(tmp_path, monkeypatch):
     demo(tmp_path / "book" / "01_a.ipynb")
     demo(tmp_path / "book" / "02_b.ipynb")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(cli.run, "run", lambda *a, **k: pytest.fail("it was executed"))
+    monkeypatch.setattr(cli.run, "run_notebook", lambda *a, **k: pytest.fail("it was executed"))
     return tmp_path
 
 

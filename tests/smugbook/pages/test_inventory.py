@@ -39,7 +39,7 @@ def store(tmp_path):
 
 
 def test_a_training_is_told_by_its_log(store):
-    table = inventory.trainings(store)
+    table = inventory.list_trainings(store)
     assert table.index.to_list() == ["modl_s0.05"]
     assert table.iloc[0].to_dict() == {
         "updates": 9,
@@ -53,7 +53,7 @@ def test_a_training_is_told_by_its_log(store):
 
 
 def test_records_that_changed_are_noticed(store):
-    table = inventory.evaluations(store)
+    table = inventory.list_evaluations(store)
     assert table["unchanged"].to_dict() == {
         "modl_s0.05": True,
         "variants/jitter=0.1/modl_s0.05": False,
@@ -62,46 +62,46 @@ def test_records_that_changed_are_noticed(store):
 
 
 def test_weights_are_told_by_size_and_hash(store):
-    table = inventory.weights(store)
+    table = inventory.list_weights(store)
     digest = sha256(store / "weights" / "modl_s0.05.safetensors")
     assert table.loc["modl_s0.05"].to_list() == [0.02, digest[:16]]
 
 
 def test_files_are_told_in_words(store):
-    told = inventory.in_words(inventory.evaluations(store))
+    told = inventory.label_table(inventory.list_evaluations(store))
     assert told["run"].to_list() == ["MoDL", "MoDL"]
     assert told["training_sigma"].to_list() == [0.05, 0.05]
     assert told["differs by"].to_list() == ["–", "jitter\u00a00.1"]
     names = ["variants/pretrained=False,updates=600,reference=denoised/other"]
-    (row,) = inventory.in_words(pd.DataFrame({"MB": [1]}, index=names)).itertuples(index=False)
+    (row,) = inventory.label_table(pd.DataFrame({"MB": [1]}, index=names)).itertuples(index=False)
     assert row[0] == "other" and math.isnan(row[1])
     assert row[2].replace("\u00a0", " ") == "no pre-training, 600 updates, reference D(t)"
 
 
 def test_the_torture_is_told_with_its_sums(tmp_path):
     path = tmp_path / "torture.csv"
-    table, told = inventory.torture(path)
+    table, told = inventory.summarize_torture(path)
     assert table.empty and told == "No torture is on record here."
     outcomes = [Outcome("kill", "1", "survived", ""), Outcome("race", "2", "lost", "a row")]
     report.write(path, report.tolls(outcomes), outcomes[1:], {"seed": 3})
-    table, told = inventory.torture(path)
+    table, told = inventory.summarize_torture(path)
     assert table.loc["race"].to_dict() == {"tried": 1, "survived": 0, "lost": 1}
     assert told.startswith("2 attempts, 1 lost (seed 3, ")
 
 
 def test_an_empty_store_has_empty_tables(tmp_path):
-    for read in (inventory.trainings, inventory.evaluations, inventory.weights):
-        assert inventory.in_words(read(tmp_path)).empty
-    assert inventory.evaluations(tmp_path)["unchanged"].sum() == 0
+    for read in (inventory.list_trainings, inventory.list_evaluations, inventory.list_weights):
+        assert inventory.label_table(read(tmp_path)).empty
+    assert inventory.list_evaluations(tmp_path)["unchanged"].sum() == 0
 
 
 def test_columns_that_agree_are_told_once():
     table = pd.DataFrame({"device": ["a", "a"], "commit": ["1", "2"], "rows": [3, 3]})
-    left, told = inventory.shared(table)
+    left, told = inventory.split_shared_columns(table)
     assert left.columns.to_list() == ["commit", "rows"] and told == "In every row: device a."
-    assert inventory.shared(left)[1] == ""
+    assert inventory.split_shared_columns(left)[1] == ""
     dated = pd.DataFrame({"unchanged": [True, True], "date": ["2026-01-10", "2026-01-02"]})
-    left, told = inventory.shared(dated)
+    left, told = inventory.split_shared_columns(dated)
     assert (
         told.replace("\u00a0", " ") == "In every row: unchanged. Dates: 2 Jan 2026 to 10 Jan 2026."
     )
@@ -115,18 +115,18 @@ def test_one_thread_is_one():
 
 def test_times_of_chapters_come_from_their_execution(tmp_path):
     timed = executed(tmp_path / "a.ipynb", duration=90)
-    content = run.read(timed)
+    content = run.read_notebook(timed)
     content["metadata"]["papermill"]["start_time"] = "2026-01-02T03:04:05.678"
     timed.write_text(json.dumps(content))
-    table = inventory.executions([timed])
+    table = inventory.list_executions([timed])
     assert table.loc["Demo"].to_list() == [1.5, "2\u00a0Jan\u00a02026", "03:04"]
-    assert inventory.executions([executed(tmp_path / "b.ipynb")])["minutes"].isna().all()
-    assert inventory.executions([]).empty
+    assert inventory.list_executions([executed(tmp_path / "b.ipynb")])["minutes"].isna().all()
+    assert inventory.list_executions([]).empty
 
 
 def test_nothing_shipped_has_changed_since_it_was_written():
     folder = Store.open("default").folder
-    assert inventory.evaluations(folder)["unchanged"].all()
-    assert len(inventory.trainings(folder)) >= 10
-    assert not inventory.versions().eq("not installed").any()
-    assert str(project_root()) not in inventory.trainings(folder).to_csv()
+    assert inventory.list_evaluations(folder)["unchanged"].all()
+    assert len(inventory.list_trainings(folder)) >= 10
+    assert not inventory.list_versions().eq("not installed").any()
+    assert str(project_root()) not in inventory.list_trainings(folder).to_csv()

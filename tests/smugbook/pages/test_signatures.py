@@ -42,14 +42,14 @@ def test_defaults_of_a_dataclass_are_those_of_its_code():
 
 @pytest.mark.parametrize("value", ["fixed", 3, 0.05, (1, "a"), [0.1], 1e-6])
 def test_short_values_are_shown(value):
-    assert signatures.shown(value)
+    assert signatures.is_short_value(value)
 
 
 @pytest.mark.parametrize(
     "value", [SHIPPED, {"a": 1}, (), 1 / 255, "a" * 80, tuple(range(40)), None]
 )
 def test_paths_tables_and_long_values_are_not(value):
-    assert not signatures.shown(value)
+    assert not signatures.is_short_value(value)
 
 
 def test_types_of_arrays_are_short():

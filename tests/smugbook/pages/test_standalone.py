@@ -42,7 +42,7 @@ def source(monkeypatch):
 
     def collect(folder):
         for path in folder.glob("*.ipynb"):
-            found[path.stem] = run.read(path)
+            found[path.stem] = run.read_notebook(path)
         found["toc"] = (folder / "_toc.yml").read_text()
         return folder
 
@@ -52,7 +52,7 @@ def source(monkeypatch):
 
 def build(project, *names, **options):
     pages = dict.fromkeys(names, project / "book" / "01_page.ipynb")
-    return standalone.build(project, project / "build" / "page", pages, **options)
+    return standalone.build_pages(project, project / "build" / "page", pages, **options)
 
 
 def test_references_to_other_chapters_become_words(project, source):

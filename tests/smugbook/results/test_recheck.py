@@ -10,8 +10,7 @@ import torch
 
 from smugbook import profiles, results
 from smugbook.results import Store
-from smugbook.results import recheck as results_recheck
-from smugbook.results.recheck import recheck
+from smugbook.results.recheck import recheck, score_recomputer
 from smuglib import evaluation
 from smuglib.evaluation import Scenario, evaluate, scenarios, scores, table_scenarios
 from smuglib.methods import METHODS
@@ -44,7 +43,7 @@ def rows(store, method, scenarios=SCENARIOS, n_slices=2):
         training_sigma=0.05 if method in METHODS else 0.0,
         weights_sha256=results.weights_hash(store, method, 0.05),
         progress=False,
-        rescan=results.rescanned(TINY),
+        rescan=results.rescanner(TINY),
     )
 
 
@@ -55,7 +54,7 @@ def block(store):
 
 def test_every_row_is_recomputed_to_the_last_digit(store, block):
     draws = generator(0)
-    again = results_recheck.again(store, TINY)
+    again = score_recomputer(store, TINY)
     found = recheck(block, again, n_drawn=len(block), tolerance=1e-9, generator=draws)
     assert len(found) == len(NAMES) * len(SCENARIOS) * 2
     assert set(found["scenario"]) == {scenario.name for scenario in SCENARIOS}
@@ -69,7 +68,7 @@ def test_every_row_of_a_sweep_is_recomputed(store, sweep):
     else:
         chosen = scenarios.scenarios(sweep, attack_steps=1, attack_samples=1)
     own = pd.DataFrame([asdict(row) for row in rows(store, "smug", chosen, n_slices=1)])
-    again = results_recheck.again(store, TINY)
+    again = score_recomputer(store, TINY)
     found = recheck(own, again, n_drawn=99, tolerance=1e-9, generator=generator(0))
     assert len(found) == len(chosen)
     axis = scenarios.AXES[sweep]
@@ -80,7 +79,7 @@ def test_every_row_of_a_sweep_is_recomputed(store, sweep):
 
 
 def test_the_handful_is_random_but_seeded(store, block):
-    clean, again = evaluation.select(block, Scenario("clean")), results_recheck.again(store, TINY)
+    clean, again = evaluation.select(block, Scenario("clean")), score_recomputer(store, TINY)
 
     def drawn(seed):
         found = recheck(clean, again, n_drawn=2, generator=generator(seed))
@@ -92,7 +91,7 @@ def test_the_handful_is_random_but_seeded(store, block):
 
 
 def test_a_record_that_disagrees_is_found(store, block):
-    clean, again = evaluation.select(block, Scenario("clean")), results_recheck.again(store, TINY)
+    clean, again = evaluation.select(block, Scenario("clean")), score_recomputer(store, TINY)
     for shift, passes in ((0.04, True), (-0.06, False)):
         edited = clean.assign(psnr=clean["psnr"] + shift)
         if passes:
@@ -105,13 +104,13 @@ def test_a_record_that_disagrees_is_found(store, block):
 def test_records_of_other_weights_are_found(store, block):
     own = block[block["method"] == "smug"].assign(weights_sha256="0" * 64)
     with pytest.raises(RuntimeError, match="smug were not made with the weights .*smug_s0.05"):
-        recheck(own, results_recheck.again(store, TINY), generator=generator(0))
+        recheck(own, score_recomputer(store, TINY), generator=generator(0))
 
 
 @pytest.mark.parametrize("options", [{"n_drawn": 0}, {"tolerance": 0}, {"tolerance": float("nan")}])
 def test_impossible_checks_are_refused(store, block, options):
     with pytest.raises(ValueError, match=next(iter(options))):
-        recheck(block, results_recheck.again(store, TINY), generator=generator(0), **options)
+        recheck(block, score_recomputer(store, TINY), generator=generator(0), **options)
 
 
 def test_missing_scenarios_are_computed_for_every_method(store, block):

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from smugbook import cli
-from smugbook.results.reproduction import differences
+from smugbook.results.reproduction import compare_records
 from smuglib.files import UnreadableFileError, sha256, write_json
 
 
@@ -33,7 +33,7 @@ def test_rows_are_matched_and_measures_compared(tmp_path):
     fresh, shipped = tmp_path / "fresh", tmp_path / "shipped"
     write(shipped, "smug.csv")
     write(fresh, "smug.csv", psnr=[30.5, 30.5], commit="def", slice=[0, 2])
-    table = differences(fresh, shipped).set_index("measure")
+    table = compare_records(fresh, shipped).set_index("measure")
     psnr = table.loc["psnr"]
     assert (psnr["rows"], psnr["only_fresh"], psnr["only_shipped"]) == (1, 1, 1)
     assert psnr["mean_difference"] == psnr["largest_difference"] == 0.5
@@ -46,7 +46,7 @@ def test_measurements_are_compared_by_quantity(tmp_path):
         folder.mkdir()
         lines = {"method": "smug", "scenario": "image", "quantity": ["norm", "change"]}
         keep(pd.DataFrame({**lines, "index": 0, "value": [norm, 7.0]}), folder / "smug.csv")
-    table = differences(fresh, shipped).set_index("quantity")
+    table = compare_records(fresh, shipped).set_index("quantity")
     assert table["measure"].tolist() == ["value", "value"]
     assert table["largest_difference"].to_dict() == {"norm": 0.5, "change": 0.0}
 
@@ -55,7 +55,7 @@ def test_other_columns_and_missing_records_are_refused(tmp_path, capsys):
     fresh, shipped = tmp_path / "fresh", tmp_path / "shipped"
     write(fresh, "a.csv", extra=1)
     with pytest.raises(FileNotFoundError, match="holds no records"):
-        differences(fresh, shipped)
+        compare_records(fresh, shipped)
     write(shipped, "a.csv")
     assert cli.main(["compare", str(fresh), str(shipped)]) == 2
     assert "same columns: ['extra']" in capsys.readouterr().err
@@ -67,11 +67,11 @@ def test_a_damaged_file_is_refused_and_a_hidden_one_passed_over(tmp_path):
     for folder in (fresh, shipped):
         write(folder, "smug.csv")
     (fresh / ".smug.0123.csv").write_text("method,scen")
-    assert (differences(fresh, shipped)["largest_difference"] == 0).all()
+    assert (compare_records(fresh, shipped)["largest_difference"] == 0).all()
     path = fresh / "smug.csv"
     path.write_text(path.read_text().replace("30.0", "90.0"))
     with pytest.raises(UnreadableFileError, match="truncated or edited"):
-        differences(fresh, shipped)
+        compare_records(fresh, shipped)
 
 
 def test_the_command_prints_the_table(tmp_path, capsys):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from smugbook.tables.html import render_narrow
-from smugbook.tables.studies import against, by_method, side_by_side
+from smugbook.tables.studies import by_method, format_differences, stack_tables
 from smugbook.words.numbers import NO_BREAK
 
 
@@ -29,9 +29,9 @@ def test_tables_known_answer():
     assert table.to_dict("index") == {
         "no attack": {"SMUG": "3.0 [2.5, 4.0]", "MoDL": "2.0 [1.5, 3.0]"}
     }
-    change = against(frame, "q", names, methods)
+    change = format_differences(frame, "q", names, methods)
     assert change.to_dict("index") == {"no attack": {"SMUG": "+1.00"}}
-    quotient = against(frame, "q", names, methods, ratio=True)
+    quotient = format_differences(frame, "q", names, methods, ratio=True)
     assert quotient.loc["no attack", "SMUG"].startswith("1.61 [1.33")
     alone = by_method(frame[frame.subject == 1], "q", {**names, "kspace": "attack"}, methods)
     assert alone.loc["no attack"].tolist() == ["4.00", "3.00"]
@@ -41,8 +41,8 @@ def test_tables_known_answer():
 def test_tables_for_narrow_pages_known_answer():
     frame = measurements()
     first = by_method(frame, "q", {"clean": "no attack", "kspace": "attack"}, ["modl", "smug"])
-    both = side_by_side({"mean": first, "minus <MoDL>": against(frame, "q", {"clean": "no attack"},
-                                                                ["modl", "smug"])})  # fmt: skip
+    minus = format_differences(frame, "q", {"clean": "no attack"}, ["modl", "smug"])
+    both = stack_tables({"mean": first, "minus <MoDL>": minus})
     assert both.loc[("no attack", "SMUG")].tolist() == ["3.00 [2.50, 4.00]", "+1.00"]
     assert both.loc[("no attack", "MoDL")].tolist() == ["2.00 [1.50, 3.00]", ""]
     assert both.index.get_level_values(0).unique().tolist() == ["no attack", "attack"]

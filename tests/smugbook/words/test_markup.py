@@ -72,40 +72,42 @@ def rendered(text):
 
 def of_sweep(text):
     index = pd.Index([text], name="combination")
-    return sweep.markdown(pd.DataFrame({text: [1.5], "error": [text]}, index), {text: "run-0"})
+    return sweep.sweep_markdown(
+        pd.DataFrame({text: [1.5], "error": [text]}, index), {text: "run-0"}
+    )
 
 
 def of_solves(text):
     frame = records()
     fastest = {"deepinv CG, looped": f"deepinv {text}"}
     frame["implementation"] = frame["implementation"].replace(fastest)
-    return cost.answer(frame, peers.targets(frame))
+    return cost.answer_cost(frame, peers.check_targets(frame))
 
 
 def of_scaling(text):
     frame = records().assign(section="scaling", work=f"{text}, n_steps varied", implementation=text)
     frame["seconds_median"] = frame["steps"] = range(1, len(frame) + 1)
-    return cost_tables.growth(frame)
+    return cost_tables.describe_growth(frame)
 
 
 def of_memory(text):
     columns = [peers.OWN, f"{peers.OWN}, checkpointed", peers.PEER_LOOP, f"a, {text}"]
-    return cost_tables.memory(pd.DataFrame([[9.0, 8.0, 1.0, 5.0]], [text], columns))
+    return cost_tables.describe_memory(pd.DataFrame([[9.0, 8.0, 1.0, 5.0]], [text], columns))
 
 
 def of_departure(text):
     name = f"jitter=0.02,updates={text}"
     row = {"mean": 1.0, "low": 0.5, "high": 2.0, "training_sigma": 0.05, "departure": name}
-    return gain.told(pd.Series(row))
+    return gain.describe_change(pd.Series(row))
 
 
 def of_point(text):
     row = {"scenario": text, "setting": "–", "rung": "x"}
-    return points.called(pd.Series(row))
+    return points.name_point(pd.Series(row))
 
 
 def of_inventory(text):
-    return inventory.shared(pd.DataFrame({"device": [text], "commit": [text]}))[1]
+    return inventory.split_shared_columns(pd.DataFrame({"device": [text], "commit": [text]}))[1]
 
 
 MARKDOWN = {
@@ -115,7 +117,7 @@ MARKDOWN = {
     ),
     "emphasized": lambda text: f"*All: {markup.in_markdown(text)}.* **{markup.in_markdown(text)}**",
     "sweep": of_sweep,
-    "jitter": lambda text: controls.jitter({"clean": Interval(1.0, 0.5, 2.0)}, {}, text),
+    "jitter": lambda text: controls.conclude_jitter({"clean": Interval(1.0, 0.5, 2.0)}, {}, text),
     "solves": of_solves,
     "scaling": of_scaling,
     "memory": of_memory,
@@ -134,7 +136,7 @@ HTML = {
     "in_html": markup.in_html,
     "table": lambda text: render_table(of_table(text)),
     "narrow table": lambda text: render_narrow(of_table(text)),
-    "panel": lambda text: pictures.panel(text, pictures.columns(MASK, 2), alt=text, note=text),
+    "panel": lambda text: pictures.panel(text, pictures.mask_pixels(MASK, 2), alt=text, note=text),
     "scale": lambda text: pictures.scale(text, text),
 }
 """What writes a text from outside in HTML."""

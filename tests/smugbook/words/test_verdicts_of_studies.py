@@ -7,7 +7,14 @@ import math
 import pandas as pd
 import pytest
 
-from smugbook.words.verdicts import about, extremes, intervals, quoted, sorting, which
+from smugbook.words.verdicts import (
+    extreme_methods,
+    format_intervals,
+    intervals,
+    quantify_names,
+    shift_intervals,
+    sort_methods,
+)
 from smuglib.evaluation import Interval
 
 WORDS = {"above": "up for", "below": "down for", "between": "open for", "every": "every method"}
@@ -19,23 +26,23 @@ FOUND = {
 
 
 def test_names_are_listed():
-    assert which(["MoDL"], FOUND) == "MoDL"
-    assert which([], FOUND) == "no method"
-    assert which(list(FOUND), FOUND, noun="network") == "every network"
+    assert quantify_names(["MoDL"], FOUND) == "MoDL"
+    assert quantify_names([], FOUND) == "no method"
+    assert quantify_names(list(FOUND), FOUND, noun="network") == "every network"
 
 
 def test_methods_are_sorted_by_their_intervals():
-    assert sorting(FOUND, **WORDS) == "up for MoDL and SMUGv0, down for SMUG"
-    assert sorting(about(FOUND, 3), **WORDS) == "down for every method"
+    assert sort_methods(FOUND, **WORDS) == "up for MoDL and SMUGv0, down for SMUG"
+    assert sort_methods(shift_intervals(FOUND, 3), **WORDS) == "down for every method"
     alone = {"MoDL": Interval(1.0, math.nan, math.nan)}
-    assert sorting(alone, **WORDS) == "open for every method"
+    assert sort_methods(alone, **WORDS) == "open for every method"
 
 
 def test_the_outermost_are_quoted():
-    assert extremes(FOUND) == ["MoDL", "SMUG"]
-    assert extremes(FOUND, also="SMUGv0") == ["MoDL", "SMUGv0", "SMUG"]
-    assert extremes(FOUND, also="RS-E2E") == ["MoDL", "SMUG"]
-    assert quoted(FOUND, ["SMUGv0", "SMUG"], digits=1, sign=True) == (
+    assert extreme_methods(FOUND) == ["MoDL", "SMUG"]
+    assert extreme_methods(FOUND, also="SMUGv0") == ["MoDL", "SMUGv0", "SMUG"]
+    assert extreme_methods(FOUND, also="RS-E2E") == ["MoDL", "SMUG"]
+    assert format_intervals(FOUND, ["SMUGv0", "SMUG"], digits=1, sign=True) == (
         "SMUGv0 +0.5 [+0.2, +1.0], SMUG −1.0 [−1.5, −0.5]"
     )
 

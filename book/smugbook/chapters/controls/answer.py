@@ -23,7 +23,7 @@ _WHERE = f"under the {SCENARIO_LABELS[ATTACK]}"
 Seeds = Mapping[str, float]
 
 
-def yardstick(seeds: Seeds, reference: Changes) -> str:
+def describe_seed_change(seeds: Seeds, reference: Changes) -> str:
     """Say what the training's seed changes."""
     if not seeds:
         return "*No second seed was evaluated here: intervals over subjects decide alone.*"
@@ -36,7 +36,7 @@ def yardstick(seeds: Seeds, reference: Changes) -> str:
     )
 
 
-def smoothing(added: Changes, seeds: Seeds) -> str:
+def conclude_smoothing(added: Changes, seeds: Seeds) -> str:
     """Conclude what smoothing at test time adds."""
     helps = [name for name in added if _counts(added, name, seeds) > 0]
     lead = "Smoothing at test time adds nothing."
@@ -45,7 +45,7 @@ def smoothing(added: Changes, seeds: Seeds) -> str:
     return f"- **{lead}** With it, the PSNR of SMUG's weights changes by {_spelled(added)}."
 
 
-def weights(off: Changes, on: Changes, seeds: Seeds) -> str:
+def conclude_weights(off: Changes, on: Changes, seeds: Seeds) -> str:
     """Conclude whether trained weights or smoothing at test time carry the gain."""
     lead = {
         (True, False): "The weights carry the gain.",
@@ -60,7 +60,7 @@ def weights(off: Changes, on: Changes, seeds: Seeds) -> str:
     )
 
 
-def jitter(gaps: Changes, seeds: Seeds, name: str) -> str:
+def conclude_jitter(gaps: Changes, seeds: Seeds, name: str) -> str:
     """Conclude whether noise in training alone does as well as SMUG."""
     sides = {key: _counts(gaps, key, seeds) for key in gaps}
     verdict = {
@@ -80,7 +80,7 @@ def jitter(gaps: Changes, seeds: Seeds, name: str) -> str:
     )
 
 
-def start(budgets: Mapping[str, tuple[Interval, Interval]]) -> str:
+def conclude_pretraining(budgets: Mapping[str, tuple[Interval, Interval]]) -> str:
     """Conclude how much of the poster's gap is the pre-training that its MoDL lacks."""
     gaps = {words: gap for words, (gap, _) in budgets.items()}
     shares = {w: 1 - both.mean / gap.mean for w, (gap, both) in budgets.items() if gap.low > 0}
@@ -100,7 +100,7 @@ def start(budgets: Mapping[str, tuple[Interval, Interval]]) -> str:
     )
 
 
-def length(added: Changes, seeds: Seeds) -> str:
+def conclude_length(added: Changes, seeds: Seeds) -> str:
     """Conclude what longer training does to MoDL."""
     lead = {
         -1: "Longer training makes MoDL more fragile.",
@@ -110,7 +110,7 @@ def length(added: Changes, seeds: Seeds) -> str:
     return f"- **{lead}** Twice the updates change it by {_spelled(added)}."
 
 
-def settings(groups: Mapping[str, Iterable[Changes]], seeds: Seeds) -> str:
+def conclude_settings(groups: Mapping[str, Iterable[Changes]], seeds: Seeds) -> str:
     """Conclude which of SMUG's settings matter under attack."""
     matters = {
         words: any(_counts(one, ATTACK, seeds) for one in found) for words, found in groups.items()

@@ -11,7 +11,13 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from smugbook.experiments.seeds import Changes, changes, counts, differences, seed_changes
+from smugbook.experiments.seeds import (
+    Changes,
+    counts,
+    method_differences,
+    scenario_changes,
+    seed_changes,
+)
 from smugbook.words.labels import SCENARIO_LABELS
 from smugbook.words.numbers import number, signed
 from smugbook.words.verdicts import format_interval
@@ -19,7 +25,7 @@ from smuglib import evaluation
 from smuglib.evaluation import Scenario
 
 
-def compared(
+def tabulate_means(
     frames: Mapping[str, pd.DataFrame],
     scenarios: Sequence[Scenario],
     references: str | Mapping[str, str] = "",
@@ -31,7 +37,7 @@ def compared(
     for name, frame in frames.items():
         reference = wanted.get(name, "")
         differ = reference in frames and reference != name
-        change = changes(frame, frames[reference], scenarios) if differ else {}
+        change = scenario_changes(frame, frames[reference], scenarios) if differ else {}
         lines[name] = {}
         for scenario in scenarios:
             rows = evaluation.select(frame, scenario)
@@ -42,7 +48,7 @@ def compared(
     return pd.DataFrame.from_dict(lines, orient="index").rename_axis("PSNR (dB)")
 
 
-def listed(pairs: Mapping[str, Changes]) -> pd.DataFrame:
+def tabulate_differences(pairs: Mapping[str, Changes]) -> pd.DataFrame:
     """Tabulate differences with their intervals."""
     lines = {
         name: {SCENARIO_LABELS[key]: format_interval(value, "") for key, value in found.items()}
@@ -52,13 +58,13 @@ def listed(pairs: Mapping[str, Changes]) -> pd.DataFrame:
     return frame.fillna("–").rename_axis("difference of PSNR (dB)")
 
 
-def seeds(
+def tabulate_seeds(
     first: Mapping[str, pd.DataFrame],
     second: Mapping[str, pd.DataFrame],
     scenarios: Sequence[Scenario],
 ) -> pd.DataFrame:
     """Tabulate each method's mean difference to the reference with both seeds."""
-    one, other = (differences(frames, scenarios) for frames in (first, second))
+    one, other = (method_differences(frames, scenarios) for frames in (first, second))
     lines = {
         title: {
             SCENARIO_LABELS[name]: f"{signed(change.mean)} → {signed(other[title][name].mean)}"

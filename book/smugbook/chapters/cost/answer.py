@@ -5,13 +5,13 @@ from __future__ import annotations
 import pandas as pd
 
 from smugbook.chapters.cost import peers
-from smugbook.chapters.cost.tables import significant
+from smugbook.chapters.cost.tables import format_significant
 from smugbook.words.markup import in_markdown
 
 TEN = "solve, 10 right-hand sides"
 
 
-def answer(frame: pd.DataFrame, targets: pd.DataFrame) -> str:
+def answer_cost(frame: pd.DataFrame, targets: pd.DataFrame) -> str:
     """Answer what it all costs."""
     met = int(targets.met.sum())
     counted = "All targets are met" if met == len(targets) else "Not every target is met"
@@ -41,7 +41,7 @@ def _solves(frame: pd.DataFrame) -> str:
     return (
         f"**With the factors at hand, a solve is {verdict} than every peer's.** For ten noise "
         f"samples of 128 × 128 pixels, the fastest Python peer ({in_markdown(name)}) takes "
-        f"{significant(python)} times as long, BART {significant(bart)} times."
+        f"{format_significant(python)} times as long, BART {format_significant(bart)} times."
     )
 
 

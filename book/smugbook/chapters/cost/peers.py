@@ -20,9 +20,11 @@ LARGEST_OVERHEAD = 1.15
 """Cost of a step that counts as on the floor, in units of its bare denoiser calls."""
 
 
-def against(frame: pd.DataFrame, section: str, work: str, width: int) -> pd.DataFrame:
+def compare_implementations(
+    frame: pd.DataFrame, section: str, work: str, width: int
+) -> pd.DataFrame:
     """Return the cost of one work in all implementations."""
-    rows = select(frame, section=section, work=work, width=width)
+    rows = select_rows(frame, section=section, work=work, width=width)
     return pd.DataFrame(
         {
             "milliseconds": 1e3 * rows.seconds_median,
@@ -34,7 +36,7 @@ def against(frame: pd.DataFrame, section: str, work: str, width: int) -> pd.Data
     ).set_index(rows.implementation)
 
 
-def select(frame: pd.DataFrame, **values: object) -> pd.DataFrame:
+def select_rows(frame: pd.DataFrame, **values: object) -> pd.DataFrame:
     """Return the rows with given values."""
     for column, value in values.items():
         frame = frame[frame[column] == value]
@@ -48,7 +50,7 @@ def fastest(
     frame: pd.DataFrame, work: str, width: int, peers: tuple[str, ...]
 ) -> tuple[str, float]:
     """Find the fastest peer at a solve."""
-    rows = select(frame, section="solves", work=work, width=width)
+    rows = select_rows(frame, section="solves", work=work, width=width)
     rows = rows[rows.implementation.str.startswith(peers)]
     if rows.empty:
         raise ValueError(f"the benchmark's records hold none of the peers {', '.join(peers)}")
@@ -59,8 +61,11 @@ def fastest(
 def break_even(frame: pd.DataFrame, width: int) -> pd.DataFrame:
     """Return the time to solve for a number of right-hand sides, ten at a time."""
     work = "solve, 10 right-hand sides"
-    one = against(frame, "solves", "solve, 1 right-hand side", width).milliseconds / 1e3
-    ten = against(frame, "solves", work, width).milliseconds / 1e3
+    one = (
+        compare_implementations(frame, "solves", "solve, 1 right-hand side", width).milliseconds
+        / 1e3
+    )
+    ten = compare_implementations(frame, "solves", work, width).milliseconds / 1e3
     peers = [name for name in PEERS if ten.index.str.startswith(name).any()]
     names = [CG, *(fastest(frame, work, width, (peer,))[0] for peer in peers)]
     groups = [1, 2, 4, 8, 16]
@@ -74,11 +79,11 @@ def break_even(frame: pd.DataFrame, width: int) -> pd.DataFrame:
 def product_rate(frame: pd.DataFrame, width: int, samples: int) -> float:
     """Return how fast the line-wise solver multiplies, in 1e9 real operations a second."""
     found = {"section": "solves", "width": width, "samples": samples, "implementation": LINEWISE}
-    row = select(frame, **found)
+    row = select_rows(frame, **found)
     return (8e-9 * row.height * row.width**2 * row.samples / row.seconds_median).item()
 
 
-def curves(rows: pd.DataFrame, column: str) -> Iterator[tuple[str, pd.Series]]:
+def split_curves(rows: pd.DataFrame, column: str) -> Iterator[tuple[str, pd.Series]]:
     """Split rows of the section on scaling into lines."""
     for (work, implementation), line in rows.groupby(["work", "implementation"], sort=False):
         what = str(work).partition(",")[0]
@@ -87,7 +92,7 @@ def curves(rows: pd.DataFrame, column: str) -> Iterator[tuple[str, pd.Series]]:
         yield name, line.set_index(column).seconds_median
 
 
-def targets(frame: pd.DataFrame) -> pd.DataFrame:
+def check_targets(frame: pd.DataFrame) -> pd.DataFrame:
     """Compare the records with what the library set out to reach."""
     rows = [*_overheads(frame), *_factorization(frame), *_solves(frame), *_attack(frame)]
     table = pd.DataFrame(rows, columns=["cost", "compared with", "target", "measured"])
@@ -102,7 +107,7 @@ Target = tuple[str, str, str, float]
 
 def _overheads(frame: pd.DataFrame) -> list[Target]:
     works = "SMUG forward", "SMUG training step", "SMUG training step, few samples"
-    rows = [select(frame, section="floor", work=work, implementation=OWN) for work in works]
+    rows = [select_rows(frame, section="floor", work=work, implementation=OWN) for work in works]
     return [
         (work, "bare denoiser", f"≤{LARGEST_OVERHEAD}", row.ratio.item())
         for work, row in zip(works, rows, strict=True)
@@ -111,7 +116,7 @@ def _overheads(frame: pd.DataFrame) -> list[Target]:
 
 def _factorization(frame: pd.DataFrame) -> list[Target]:
     name = "smuglib, formed and inverted"
-    row = select(frame, work="factorization", implementation=name, width=128)
+    row = select_rows(frame, work="factorization", implementation=name, width=128)
     return [("factorization, 128 x 128", "torch's Cholesky inverse", "≤1.2", row.ratio.item())]
 
 
@@ -123,7 +128,7 @@ def _solves(frame: pd.DataFrame) -> list[Target]:
             name, ratio = fastest(frame, ten, width, peers)
             found.append((f"10 solves, {width} x {width}", name, target, ratio))
         name, ratio = fastest(frame, many, width, PEERS)
-        own = select(frame, section="solves", work=many, width=width, implementation=COUNTED)
+        own = select_rows(frame, section="solves", work=many, width=width, implementation=COUNTED)
         label = f"32 solves and the factorization, {width} x {width}"
         found.append((label, name, "≥1", ratio / own.ratio.item()))
     return found
@@ -133,10 +138,10 @@ def _attack(frame: pd.DataFrame) -> list[Target]:
     found: list[Target] = []
     for method, variant in (("SMUG", OWN), ("SMUG", BFLOAT16), ("SMUGv0", OWN), ("RS-E2E", OWN)):
         work = f"{method} adaptive attack step"
-        rows = select(frame, section="networks", work=work).set_index("implementation").ratio
+        rows = select_rows(frame, section="networks", work=work).set_index("implementation").ratio
         label = f"{work}, {variant.partition(', ')[2] or 'float32'}"
         found.append((label, PEER_LOOP, "≥3", float(rows[PEER_LOOP] / rows[variant])))
     work = "SMUG adaptive attack step"
-    rows = select(frame, section="memory", work=work).set_index("implementation").peak_bytes
+    rows = select_rows(frame, section="memory", work=work).set_index("implementation").peak_bytes
     ratio = float(rows[OWN] / rows[PEER_LOOP])
     return [*found, (f"{work}, peak memory", PEER_LOOP, "≤1", ratio)]

@@ -27,7 +27,7 @@ GROWTH = (
 """Words for slopes of a cost on logarithmic axes, each with the end of its range."""
 
 
-def significant(value: float, digits: int = 2) -> str:
+def format_significant(value: float, digits: int = 2) -> str:
     """Write a number with so many significant digits and no exponent."""
     if math.isnan(value) or value == 0:
         return "–" if value else "0"
@@ -36,33 +36,33 @@ def significant(value: float, digits: int = 2) -> str:
     return number(rounded, decimals)
 
 
-def times(rows: pd.DataFrame, reference: str) -> pd.DataFrame:
-    """Return the cost of one work as text, a number a cell."""
-    ratios = [number(r) if r < 2 else significant(r) for r in rows["ratio"]]
+def format_times(rows: pd.DataFrame, reference: str) -> pd.DataFrame:
+    """Return the cost of one work as text, one number per cell."""
+    ratios = [number(r) if r < 2 else format_significant(r) for r in rows["ratio"]]
     ranges = [
-        f"{significant(low)} to {significant(high)}"
+        f"{format_significant(low)} to {format_significant(high)}"
         for low, high in zip(rows["fastest"], rows["slowest"], strict=True)
     ]
     columns = {
-        "time (ms)": rows["milliseconds"].map(significant),
+        "time (ms)": rows["milliseconds"].map(format_significant),
         "range (ms)": pd.Series(ranges, index=rows.index, dtype=object),
         f"× {reference}": pd.Series(ratios, index=rows.index, dtype=object),
     }
     return pd.DataFrame(columns).rename_axis(None)
 
 
-def side_by_side(
+def format_works(
     frame: pd.DataFrame, section: str, works: Mapping[str, str], width: int, reference: str
 ) -> pd.DataFrame:
     """Return works beside one another, as text."""
     parts = {
-        name: times(peers.against(frame, section, work, width), reference)
+        name: format_times(peers.compare_implementations(frame, section, work, width), reference)
         for name, work in works.items()
     }
     return pd.concat(parts, axis=1).fillna("–")
 
 
-def targets(table: pd.DataFrame) -> pd.DataFrame:
+def format_targets(table: pd.DataFrame) -> pd.DataFrame:
     """Write the targets in words."""
     at_most = table["target"].str.startswith("≤")
     memory = table["cost"].str.contains("memory")
@@ -74,27 +74,27 @@ def targets(table: pd.DataFrame) -> pd.DataFrame:
             "compared with": table["compared with"],
             "what is compared": [measure or "their time ÷ ours" for measure in measures],
             "target": np.where(at_most, "at most " + bounds, "at least " + bounds),
-            "measured": [number(v) if v < 2 else significant(v) for v in table["measured"]],
+            "measured": [number(v) if v < 2 else format_significant(v) for v in table["measured"]],
             "met": table["met"].map({True: "yes", False: "no"}),
         }
     )
 
 
-def slopes(frame: pd.DataFrame) -> pd.DataFrame:
+def fit_slopes(frame: pd.DataFrame) -> pd.DataFrame:
     """Return how cost grows: slopes of straight lines through logarithms of both."""
     found: dict[str, dict[str, float]] = {}
     for name, column in AXES.items():
         rows = frame[(frame.section == "scaling") & frame.work.str.endswith(f"{name} varied")]
-        for kind, line in peers.curves(rows, column):
+        for kind, line in peers.split_curves(rows, column):
             slope = np.polyfit(np.log(line.index.to_numpy(float)), np.log(line), 1)[0]
             found.setdefault(kind, {})[column] = float(slope)
     return pd.DataFrame(found).T
 
 
-def growth(frame: pd.DataFrame) -> str:
+def describe_growth(frame: pd.DataFrame) -> str:
     """Say which cost is flat, linear or quadratic in what."""
     sentences = []
-    for kind, row in slopes(frame).iterrows():
+    for kind, row in fit_slopes(frame).iterrows():
         words: dict[str, list[str]] = {}
         for column, slope in row.dropna().items():
             word = next(word for end, word in GROWTH if slope < end)
@@ -105,7 +105,7 @@ def growth(frame: pd.DataFrame) -> str:
     return " ".join(sentences)
 
 
-def memory(peaks: pd.DataFrame) -> str:
+def describe_memory(peaks: pd.DataFrame) -> str:
     """Say what checkpointing saves, and where the library uses more than the plain loop."""
     own, kept = peaks[peers.OWN], peaks[f"{peers.OWN}, checkpointed"]
     saved = [

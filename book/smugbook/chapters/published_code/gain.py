@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import pandas as pd
 
-from smugbook.chapters.published_code import names as published_code_names
+from smugbook.chapters.published_code.names import (
+    departure_kind,
+    departure_labels,
+    departure_phrase,
+    parse_settings,
+)
 from smugbook.experiments.effects import SUMMARY
 from smugbook.words.labels import METHOD_LABELS
 from smugbook.words.markup import in_markdown
@@ -18,26 +23,9 @@ PARTNERS = {"smug": 1, "modl": -1}
 
 
 def gain_change(changed: pd.DataFrame, plain: pd.DataFrame, departure: str) -> pd.DataFrame:
-    """Return the change of PSNR of SMUG minus that of MoDL, slice by slice.
+    """Return the change of PSNR of SMUG minus that of MoDL, as `psnr_change`, per training noise.
 
-    Parameters
-    ----------
-    changed, plain
-        Records with and without a departure, each of one scenario and one row a slice. A method
-        that ``changed`` lacks is one that the departure leaves as it is.
-    departure
-        What to call the difference.
-
-    Returns
-    -------
-    pandas.DataFrame
-        As `smugbook.experiments.effects.psnr_change`, one row per training noise; ``method`` is the
-        one that the departure changes, or ``"both"``. Empty if it changes neither.
-
-    Raises
-    ------
-    ValueError
-        If slices differ, or one has several rows.
+    A method that ``changed`` lacks is one that the departure leaves as it is.
     """
     lines = []
     for sigma, rows in changed.groupby("training_sigma", sort=False):
@@ -62,21 +50,10 @@ def gain_change(changed: pd.DataFrame, plain: pd.DataFrame, departure: str) -> p
     return pd.DataFrame(lines, columns=SUMMARY)
 
 
-def worded(found: pd.DataFrame) -> pd.DataFrame:
-    """Write changes of the gain as text, the largest first.
-
-    Parameters
-    ----------
-    found
-        What `gain_change` returned, joined.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row a change: the departure, whose training it changes, its attack, and dB.
-    """
+def format_gain_changes(found: pd.DataFrame) -> pd.DataFrame:
+    """Write changes of the gain as text, the largest first."""
     ranked = found.sort_values("mean", key=lambda column: column.abs(), ascending=False)
-    called = published_code_names.labels(found["departure"])
+    called = departure_labels(found["departure"])
     ends = ranked[["mean", "low", "high"]].itertuples(index=False)
     return pd.DataFrame(
         {
@@ -89,22 +66,10 @@ def worded(found: pd.DataFrame) -> pd.DataFrame:
     ).reset_index(drop=True)
 
 
-def judged(found: pd.DataFrame, matters: float) -> dict[str, list[str]]:
-    """Sort departures by whether they move the gain.
+def sort_departures(found: pd.DataFrame, matters: float) -> dict[str, list[str]]:
+    """Sort kinds of departures by whether they move the gain: ``moves``, ``keeps`` or ``open``.
 
-    Parameters
-    ----------
-    found
-        What `gain_change` returned, joined.
-    matters
-        Smallest change that moves it, in dB.
-
-    Returns
-    -------
-    dict of str to list of str
-        Kinds of departures, the largest change first: under ``"moves"`` those with a change of
-        at least ``matters`` whose interval is on one side of zero, under ``"keeps"`` those whose
-        intervals all lie within ``matters`` of zero, and under ``"open"`` the others.
+    One that keeps it has all intervals within ``matters`` dB of zero.
     """
     sorted_out: dict[str, list[str]] = {"moves": [], "keeps": [], "open": []}
     for what, rows in by_kind(found).items():
@@ -123,23 +88,12 @@ def large(found: pd.DataFrame, matters: float) -> pd.DataFrame:
 
 
 def by_kind(found: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Return changes by kind of departure, that of the largest first.
-
-    Parameters
-    ----------
-    found
-        What `gain_change` or `smugbook.experiments.effects.psnr_change` returned, joined.
-
-    Returns
-    -------
-    dict of str to pandas.DataFrame
-        Rows of each kind: full trainings before shorter ones, then the largest first.
-    """
+    """Return changes by kind of departure: the largest first, full trainings before shorter."""
     names = found["departure"]
     ranked = found.assign(
         size=found["mean"].abs(),
-        kind=names.map(published_code_names.kind),
-        n_settings=names.map(lambda name: len(published_code_names.settings(name))),
+        kind=names.map(departure_kind),
+        n_settings=names.map(lambda name: len(parse_settings(name))),
     ).sort_values("size", ascending=False, kind="stable")
     return {
         str(what): rows.sort_values("n_settings", kind="stable")[found.columns]
@@ -147,19 +101,8 @@ def by_kind(found: pd.DataFrame) -> dict[str, pd.DataFrame]:
     }
 
 
-def told(row: pd.Series) -> str:
-    """Say by how much one departure changes a number, and at which noise of the training.
-
-    Parameters
-    ----------
-    row
-        A row of what `gain_change` or `smugbook.experiments.effects.psnr_change` returned.
-
-    Returns
-    -------
-    str
-        Such as ``"a MoDL that was not pre-trained: +2.95 dB [+2.72, +3.17] at σ = 0.05"``.
-    """
+def describe_change(row: pd.Series) -> str:
+    """Say by how much one departure changes a number, and at which noise of the training."""
     numbers = format_interval(row[["mean", "low", "high"]])
     where = f"σ = {row['training_sigma']:g}".replace(" ", NO_BREAK)
-    return f"{in_markdown(published_code_names.phrase(row['departure']))}: {numbers} at {where}"
+    return f"{in_markdown(departure_phrase(row['departure']))}: {numbers} at {where}"

@@ -18,7 +18,7 @@ LABELS = {
     "beyond": "beyond a measurement",
     "pretrained": "from scratch",
 }
-"""Departures that are there or not, in tables; those with a value have a rule in `label`."""
+"""Departures that are there or not, in tables; `departure_label` has rules for the others."""
 
 REFERENCES = {
     "target": "label",
@@ -46,33 +46,33 @@ PHRASES = {
 """Kinds of departures, in sentences."""
 
 
-def settings(name: str) -> dict[str, str]:
+def parse_settings(name: str) -> dict[str, str]:
     """Take a departure's name apart."""
     parts = (part.partition("=") for part in name.split(","))
     return {key: value for key, _, value in parts}
 
 
-def kind(name: str) -> str:
+def departure_kind(name: str) -> str:
     """Return what a departure changes, whatever to."""
-    found = [key for key in settings(name) if key in PHRASES]
+    found = [key for key in parse_settings(name) if key in PHRASES]
     return found[0] if found else checks.one_of("departure", name, PHRASES)
 
 
-def phrase(name: str) -> str:
+def departure_phrase(name: str) -> str:
     """Return what sentences call a departure."""
-    what, values = kind(name), settings(name)
+    what, values = departure_kind(name), parse_settings(name)
     words = (
-        f"the {label(name)}, as reference instead of the label"
+        f"the {departure_label(name)}, as reference instead of the label"
         if what == "reference"
         else PHRASES[what]
     )
     return f"{words} ({values['updates']} updates)" if "updates" in values else words
 
 
-def label(name: str) -> str:
+def departure_label(name: str) -> str:
     """Return what tables call a departure."""
-    what = kind(name)
-    value = settings(name)[what]
+    what = departure_kind(name)
+    value = parse_settings(name)[what]
     if what == "mask":
         return f"old mask, scan at {1 / float(value):g}x"
     if what == "steps":
@@ -84,9 +84,9 @@ def label(name: str) -> str:
     return REFERENCES[value] if what == "reference" else LABELS[what]
 
 
-def labels(names: Iterable[str]) -> dict[str, str]:
+def departure_labels(names: Iterable[str]) -> dict[str, str]:
     """Return what one table calls its departures, no two alike."""
-    called = {name: label(name) for name in names}
+    called = {name: departure_label(name) for name in names}
     counts = Counter(called.values())
     return {
         name: _told_apart(name, text) if counts[text] > 1 else text for name, text in called.items()
@@ -94,6 +94,8 @@ def labels(names: Iterable[str]) -> dict[str, str]:
 
 
 def _told_apart(name: str, text: str) -> str:
-    rest = {key: value for key, value in settings(name).items() if key != kind(name)}
+    rest = {
+        key: value for key, value in parse_settings(name).items() if key != departure_kind(name)
+    }
     words = {"updates": "{} updates", "learning_rate": "rate {}"}
     return ", ".join([text, *(words.get(k, k + " {}").format(v) for k, v in rest.items())])

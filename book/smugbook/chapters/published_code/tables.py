@@ -11,8 +11,8 @@ from smugbook.words.numbers import number, percent
 from smugbook.words.verdicts import format_interval
 
 
-def worded(found: pd.DataFrame) -> pd.DataFrame:
-    """Write effects as text, a row a departure, noise level and scenario, a column a method."""
+def format_effects(found: pd.DataFrame) -> pd.DataFrame:
+    """Write effects as text: one row per departure, noise level and scenario."""
     index = ["departure", "training_sigma", "scenario"]
     ends = found[["mean", "low", "high"]].astype(float).to_numpy().tolist()
     rows = found.assign(effect=[format_interval(row, "") for row in ends])
@@ -20,12 +20,12 @@ def worded(found: pd.DataFrame) -> pd.DataFrame:
     wide = rows.pivot_table(index=index, columns="method", values="effect", aggfunc="first")
     methods = [name for name in labels.METHOD_LABELS if name in wide]
     wide = wide.reindex(index=pd.MultiIndex.from_tuples(order, names=index), columns=methods)
-    called = names.labels(found["departure"])
+    called = names.departure_labels(found["departure"])
     wide = wide.rename(index=called, level="departure").rename(columns=labels.METHOD_LABELS)
     return wide.rename_axis(columns=None).fillna("–")
 
 
-def spectra(measured: pd.DataFrame) -> pd.DataFrame:
+def format_spectra(measured: pd.DataFrame) -> pd.DataFrame:
     """Lay out where perturbations lie along the eigenvalues, and what their parts do."""
     shares = {name: f"g < {edge:g}" for name, edge in EDGES.items()}
     scores = {"psnr_clean": "clean", "psnr": "with δ", "psnr_within_reach": "rest of δ"}

@@ -20,7 +20,7 @@ def late_change(log: pd.DataFrame) -> float:
     return float(values.iloc[-1] - (before.iloc[-1] if len(before) else values.iloc[0]))
 
 
-def ended(change: float, limit: float) -> str:
+def describe_end(change: float, limit: float) -> str:
     """Answer whether a training has been to the end."""
     if math.isnan(change):
         return "not known"
@@ -29,18 +29,18 @@ def ended(change: float, limit: float) -> str:
     return "no, still rising" if change > 0 else "no, falling"
 
 
-def trainings(logs: Mapping[str, pd.DataFrame], limit: float) -> pd.DataFrame:
+def summarize_trainings(logs: Mapping[str, pd.DataFrame], limit: float) -> pd.DataFrame:
     """Summarize the validations of trainings."""
     lines = {}
     for name, log in logs.items():
         values, change = log["validation_psnr"].dropna(), late_change(log)
         numbers = values.iloc[0], values.max(), values.iloc[-1], change
-        lines[name] = [*numbers, ended(change, limit)]
+        lines[name] = [*numbers, describe_end(change, limit)]
     columns = ["first", "best", "last", "change", "ended"]
     return pd.DataFrame.from_dict(lines, orient="index", columns=columns).rename_axis("method")
 
 
-def verdict(table: pd.DataFrame, limit: float) -> str:
+def describe_trainings(table: pd.DataFrame, limit: float) -> str:
     """Say whether all trainings have been to the end, and what they added."""
     kinds = {kind: table[table["ended"] == kind] for kind in dict.fromkeys(table["ended"])}
     said = {kind: "done" if kind == "yes" else kind.removeprefix("no, ") for kind in kinds}

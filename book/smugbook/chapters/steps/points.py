@@ -39,7 +39,7 @@ def toy_note(settings: Profile, results: str) -> str:
     )
 
 
-def points(records: pd.DataFrame, chosen: pd.DataFrame) -> pd.DataFrame:
+def summarize_points(records: pd.DataFrame, chosen: pd.DataFrame) -> pd.DataFrame:
     """Summarize records point by point: one method, scenario and setting each.
 
     The paired ``loss`` is to clean records of the same settings, which are looked up in
@@ -60,8 +60,8 @@ def points(records: pd.DataFrame, chosen: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(lines, columns=[*names, "loss", "low", "high"])
 
 
-def written(found: pd.DataFrame) -> pd.DataFrame:
-    """Lay out `points` for `smugbook.tables.html.render_table`."""
+def format_points(found: pd.DataFrame) -> pd.DataFrame:
+    """Lay out `summarize_points` for `smugbook.tables.html.render_table`."""
     shown = pd.DataFrame({"scenario": found["scenario"]})
     if found["method"].nunique() > 1:
         shown["method"] = found["method"]
@@ -73,25 +73,25 @@ def written(found: pd.DataFrame) -> pd.DataFrame:
     return shown
 
 
-def dearest(found: pd.DataFrame, among: str) -> str:
+def describe_dearest(found: pd.DataFrame, among: str) -> str:
     """Say which point of one method costs most."""
     ranked = found.dropna(subset="loss").sort_values("loss", ascending=False, kind="stable")
     if ranked.empty:
         return ""
     top = ranked.iloc[0]
     loss = Interval(top["loss"], top["low"], top["high"])
-    name = called(top)
+    name = name_point(top)
     if loss.mean <= 0:
         return f"**{among}, none costs anything in the mean**"
     hedge = choose_word(loss, above="", below="", between=" in the mean, not told from nothing")
-    close = [called(row) for _, row in ranked.iloc[1:].iterrows() if row["high"] >= top["low"]]
+    close = [name_point(row) for _, row in ranked.iloc[1:].iterrows() if row["high"] >= top["low"]]
     near = f"; close behind, with overlapping intervals: {join_names(close)}" if close else ""
     return f"**{among}, the {name} costs most**{hedge}: {format_interval(loss, sign=False)}{near}"
 
 
-def called(point: pd.Series) -> str:
-    """Name a row of `points` in a sentence."""
-    name = in_markdown(VALUE_LABELS["scenario"].get(point["scenario"], point["scenario"]))
+def name_point(point: pd.Series) -> str:
+    """Name a row of `summarize_points` in a sentence."""
+    name = in_markdown(VALUE_LABELS["scenario"].get(str(point["scenario"]), str(point["scenario"])))
     if point["setting"] == "–":
         return name
     if point["rung"] == "clean":
@@ -100,7 +100,7 @@ def called(point: pd.Series) -> str:
     return f"{name} ({point['setting']})"
 
 
-def costs(subject: str, found: pd.DataFrame, scenario: str) -> str:
+def describe_costs(subject: str, found: pd.DataFrame, scenario: str) -> str:
     """Say what a scenario costs at its first and last setting."""
     rows = found[(found["scenario"] == scenario) & found["loss"].notna()]
     if rows.empty:
@@ -114,7 +114,7 @@ def costs(subject: str, found: pd.DataFrame, scenario: str) -> str:
 
 
 def _clean(records: pd.DataFrame, one: pd.Series) -> pd.DataFrame:
-    """Return the clean records that one row is compared with, one a slice."""
+    """Return the clean records that one row is compared with, one per slice."""
     same = records[(records["method"] == one["method"]) & (records["rung"] == "clean")]
     if one["rung"] == "clean":
         same = same[same["scenario"] == "clean"]

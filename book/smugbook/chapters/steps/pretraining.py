@@ -48,7 +48,7 @@ def by_level(
     return pd.DataFrame.from_dict(lines, orient="index", columns=columns).rename_axis("noise")
 
 
-def verdict(table: pd.DataFrame, name: str) -> str:
+def describe_denoiser(table: pd.DataFrame, name: str) -> str:
     """Say where a denoiser helps, and where it does harm."""
     lines = table.to_dict("index")
     own, first = lines[TRAINED], next(iter(lines.values()))

@@ -30,7 +30,7 @@ QUANTITIES = {
 """Rows of the page's table."""
 
 
-def quantities(frame: pd.DataFrame) -> pd.DataFrame:
+def format_quantities(frame: pd.DataFrame) -> pd.DataFrame:
     """Lay out what was measured."""
     means = _means(frame)
     columns = {
@@ -43,7 +43,7 @@ def quantities(frame: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def verdict(frame: pd.DataFrame, n_steps: int) -> str:
+def describe_stability(frame: pd.DataFrame, n_steps: int) -> str:
     """Say how far small changes move the image, where the worst lie, and what the bound allows."""
     means = _means(frame)
     image, kspace = (means["norm", domain].mean for domain in INPUTS)

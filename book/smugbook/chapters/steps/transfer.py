@@ -18,7 +18,7 @@ from smuglib.methods import METHODS
 
 
 def scores(measured: pd.DataFrame) -> pd.DataFrame:
-    """Turn measurements of the study into one row a method and slice."""
+    """Turn measurements of the study into one row per method and slice."""
     names = list(METHODS)
     rows = measured[measured["quantity"] == "psnr"]
     methods = [names[index] for index in rows["index"]]
@@ -41,7 +41,7 @@ def own_attacks(
     return found
 
 
-def losses(
+def compare_losses(
     clean: pd.DataFrame,
     attacked: pd.DataFrame,
     source: str,
@@ -76,8 +76,8 @@ def losses(
     return pd.DataFrame.from_dict(lines, orient="index").rename_axis("method")
 
 
-def written(table: pd.DataFrame) -> pd.DataFrame:
-    """Lay out `losses` for `smugbook.tables.html`; own attacks have a column where known."""
+def format_losses(table: pd.DataFrame) -> pd.DataFrame:
+    """Lay out `compare_losses` as text; own attacks have a column where known."""
     shown = pd.DataFrame(index=table.index)
     shown["clean (dB)"] = [number(value) for value in table["clean"]]
     if table["beyond"].notna().any():
@@ -87,7 +87,7 @@ def written(table: pd.DataFrame) -> pd.DataFrame:
     return shown
 
 
-def answer(table: pd.DataFrame, source: str) -> str:
+def describe_transfer(table: pd.DataFrame, source: str) -> str:
     """Say whom the perturbation harms, and how much, in words that the intervals choose."""
     others, named = table.drop(index=source), METHOD_LABELS[source]
     words = {"above": "harmed", "below": "helped", "between": "not told"}

@@ -18,7 +18,7 @@ from smuglib.methods import METHODS
 EVERY = "all smoothed methods"
 
 
-def answer(blocks: Blocks, scenarios: Sequence[Scenario]) -> str:
+def answer_table1(blocks: Blocks, scenarios: Sequence[Scenario]) -> str:
     """Answer the chapter's question, each verdict worded from intervals alone."""
     clean = next(scenario for scenario in scenarios if scenario.name == "clean")
     attacks = [s for s in scenarios if s.attack is not None and s.attack.kind == "pgd"]
@@ -168,7 +168,7 @@ def _label(name: str) -> str:
     return SCENARIO_LABELS.get(name, name)
 
 
-def runaway(summary: pd.DataFrame) -> str:
+def describe_runaway(summary: pd.DataFrame) -> str:
     """Say where total variation runs away, and why."""
     rows = summary[(summary["method"] == "tv") & (summary["metric"] == "psnr")]
     under = list(dict.fromkeys(rows.loc[rows["mean"] < 0, "scenario"]))

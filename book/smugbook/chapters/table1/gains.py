@@ -19,42 +19,13 @@ Blocks = Mapping[float, pd.DataFrame]
 
 
 def gain(block: pd.DataFrame, scenario: Scenario, method: str, other: str = "modl") -> Interval:
-    """Return by how much one method is ahead of another in a scenario, PSNR in dB.
-
-    Parameters
-    ----------
-    block
-        Records of one block.
-    scenario
-        The scenario.
-    method, other
-        The methods: the result is the first minus the second.
-
-    Returns
-    -------
-    Interval
-        See `smuglib.evaluation.compare`.
-    """
+    """Return by how much one method is ahead of another in a scenario, PSNR in dB."""
     rows = select(block, scenario)
     return compare(rows[rows["method"] == method], rows[rows["method"] == other])
 
 
-def gains(blocks: Blocks, scenarios: Sequence[Scenario]) -> pd.DataFrame:
-    """Return all gains over MoDL as text.
-
-    Parameters
-    ----------
-    blocks
-        Records by the noise level of the block.
-    scenarios
-        Columns of the table.
-
-    Returns
-    -------
-    pandas.DataFrame
-        A row a noise level and method, a column a scenario: gain of PSNR in dB with its interval,
-        and `NOT_TOLD_APART` where that holds zero.
-    """
+def format_gains(blocks: Blocks, scenarios: Sequence[Scenario]) -> pd.DataFrame:
+    """Return all gains over MoDL as text: one row per noise level and method."""
     marks = {"above": "", "below": "", "between": NOT_TOLD_APART}
     lines = {}
     for sigma, block in blocks.items():
@@ -75,23 +46,10 @@ def _placed(text: str, mark: str) -> str:
     return f"{mean}{mark} {interval}".rstrip()
 
 
-def rungs(blocks: Blocks, epsilon: float, epsilon_kspace: float) -> pd.DataFrame:
+def format_rungs(blocks: Blocks, epsilon: float, epsilon_kspace: float) -> pd.DataFrame:
     """Return the mean PSNR on every rung of the ladder at one strength, as text.
 
-    Parameters
-    ----------
-    blocks
-        Records by the noise level of the block.
-    epsilon
-        Strength in the image.
-    epsilon_kspace
-        Strength on the samples, relative to ``||y||_2``.
-
-    Returns
-    -------
-    pandas.DataFrame
-        A row a noise level and rung, a column a method: mean in dB, and for smoothed methods the
-        difference to MoDL with its interval. A dash where nothing was computed.
+    ``epsilon_kspace``, the strength on the samples, is relative to ``||y||_2``.
     """
     lines: dict[str, dict[tuple[float, str], str]] = {}
     for sigma, block in blocks.items():

@@ -29,7 +29,7 @@ NOT_TOLD_APART = "†"
 def render_table1(
     summary: pd.DataFrame, scenarios: Sequence[Scenario], *, metric: str, label: str
 ) -> str:
-    """Lay the ``"psnr"`` or ``"ssim"`` of `smugbook.chapters.table1.summary.table` out for a page.
+    """Lay the ``"psnr"`` or ``"ssim"`` of a `table1_summary` out for a page.
 
     A column per scenario, a row per method: first the baselines, then a block per noise level, then
     the poster's numbers. Readers aloud hear ``label``; a page has its caption above the table.

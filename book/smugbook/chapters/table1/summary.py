@@ -25,27 +25,10 @@ METRICS = ("psnr", "ssim")
 """Columns of results that the table shows."""
 
 
-def table(blocks: Mapping[float, pd.DataFrame], scenarios: Sequence[Scenario]) -> pd.DataFrame:
-    """Summarize records: mean, spread, and the paired difference to MoDL of the same block.
-
-    Parameters
-    ----------
-    blocks
-        Records by the noise level of the block, as `read_block` gives them.
-    scenarios
-        Columns of the table.
-
-    Returns
-    -------
-    pandas.DataFrame
-        A row a block, metric, scenario and method: ``block``, ``metric`` and the columns of
-        `smuglib.evaluation.compare_methods`.
-
-    Raises
-    ------
-    ValueError
-        If a scenario has no records, or methods cover different slices.
-    """
+def table1_summary(
+    blocks: Mapping[float, pd.DataFrame], scenarios: Sequence[Scenario]
+) -> pd.DataFrame:
+    """Summarize records: mean, spread, and the paired difference to MoDL of the same block."""
     parts = []
     for sigma, block in blocks.items():
         lacking = missing(block, scenarios)
@@ -63,19 +46,8 @@ def table(blocks: Mapping[float, pd.DataFrame], scenarios: Sequence[Scenario]) -
     return pd.concat(parts, ignore_index=True)
 
 
-def settings(blocks: Mapping[float, pd.DataFrame], scenarios: Sequence[Scenario]) -> str:
-    """Say in words what a table rests on: slices, subjects, seeds, attacks, weights.
-
-    Parameters
-    ----------
-    blocks, scenarios
-        As for `table`.
-
-    Returns
-    -------
-    str
-        A paragraph of Markdown.
-    """
+def table1_settings(blocks: Mapping[float, pd.DataFrame], scenarios: Sequence[Scenario]) -> str:
+    """Say in words what a table rests on: slices, subjects, seeds, attacks, weights."""
     chosen = pd.concat([select(b, s) for b in blocks.values() for s in scenarios])
     own = chosen[chosen["method"].isin(METHODS)]
     ascents = own[own["attack_steps"] > 0]
@@ -107,21 +79,9 @@ def _values(values: Iterable[float]) -> str:
     return ", ".join(f"{value:g}" for value in sorted(set(values))) or "no"
 
 
-def markdown(blocks: Mapping[float, pd.DataFrame], scenarios: Sequence[Scenario]) -> str:
-    """Write the PSNR of Table 1 as a Markdown table, for the README.
-
-    Parameters
-    ----------
-    blocks, scenarios
-        As for `table`.
-
-    Returns
-    -------
-    str
-        A row a method and noise level, a column a scenario: mean in dB, and the difference to
-        MoDL of the same block with its interval.
-    """
-    summary = table(blocks, scenarios)
+def table1_markdown(blocks: Mapping[float, pd.DataFrame], scenarios: Sequence[Scenario]) -> str:
+    """Write the PSNR of Table 1 as a Markdown table, for the README."""
+    summary = table1_summary(blocks, scenarios)
     summary = summary[summary["metric"] == "psnr"]
     names = [scenario.name for scenario in scenarios]
     lines = [

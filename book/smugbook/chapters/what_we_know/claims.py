@@ -41,7 +41,7 @@ def poster_claims(
     ranked = [
         item
         for better, worse in zip(RANKING, RANKING[1:], strict=False)
-        for item in evidence.gains(blocks, robust, better, worse)
+        for item in evidence.compare_gains(blocks, robust, better, worse)
     ]
     table, sweep, chain = "Table 1, robust accuracy", "Figure 7", "SMUG > SMUGv0 > RS-E2E > MoDL"
     everywhere = "SMUG is ahead of MoDL at every strength of an attack."
@@ -49,32 +49,32 @@ def poster_claims(
         (
             "MoDL loses accuracy under perturbations that nobody would see.",
             "Lack of robustness",
-            evidence.losses(blocks, [known["noise"], *attacks]),
+            evidence.compare_with_clean(blocks, [known["noise"], *attacks]),
         ),
         (
             "MoDL becomes worse if more is sampled than in training.",
             "Lack of robustness",
-            evidence.drop(blocks, "rate_clean"),
+            evidence.compare_ends(blocks, "rate_clean"),
         ),
         (
             "MoDL does so where data consistency keeps the old mask: the published test.",
             "Lack of robustness",
-            evidence.drop(blocks, "mask_clean"),
+            evidence.compare_ends(blocks, "mask_clean"),
         ),
         (
             "MoDL becomes worse if it is unrolled further than in training.",
             "Lack of robustness",
-            evidence.drop(blocks, "steps_clean"),
+            evidence.compare_ends(blocks, "steps_clean"),
         ),
         (
             "SMUG is more robust than MoDL of the same pre-training.",
             table,
-            evidence.gains(blocks, robust, "smug", "modl"),
+            evidence.compare_gains(blocks, robust, "smug", "modl"),
         ),
         (
             "SMUG, pre-trained, is more robust than MoDL from scratch: the poster's comparison.",
             table,
-            evidence.controlled(
+            evidence.compare_controls(
                 _member(groups, "budget", "smug"),
                 _member(groups, "pretraining", "modl"),
                 "SMUG pre-trained − MoDL not",
@@ -84,18 +84,18 @@ def poster_claims(
         (
             f"SMUG gives up no more than the poster's {-price:.2f} dB of clean PSNR.",
             "Table 1, standard accuracy",
-            evidence.gains(blocks, clean, "smug", "modl", threshold=price),
+            evidence.compare_gains(blocks, clean, "smug", "modl", threshold=price),
         ),
         (f"{chain} in robust accuracy, under every attack.", table, ranked),
         (
             "Smoothing the denoiser at every step protects better than smoothing end to end.",
             "Q1",
-            evidence.gains(blocks, robust, "smug", "rs_e2e"),
+            evidence.compare_gains(blocks, robust, "smug", "rs_e2e"),
         ),
         (
             "Pre-training on noise makes SMUG better.",
             "Q2",
-            evidence.controlled(
+            evidence.compare_controls(
                 _member(groups, "budget", "smug"),
                 _member(groups, "pretraining", "smug"),
                 "SMUG pre-trained − not",
@@ -105,28 +105,28 @@ def poster_claims(
         (
             "The unrolled stability loss makes SMUG more robust than SMUGv0, which lacks it.",
             "Q2",
-            evidence.gains(blocks, robust, "smug", "smug_v0"),
+            evidence.compare_gains(blocks, robust, "smug", "smug_v0"),
         ),
         (
             everywhere,
             "Figure 6",
-            evidence.along(blocks, "strength_adaptive", "strong_image", "kspace_adaptive"),
+            evidence.compare_curves(blocks, "strength_adaptive", "strong_image", "kspace_adaptive"),
         ),
         (
             "SMUG is ahead of MoDL under attack at other sampling rates.",
             sweep,
-            evidence.along(blocks, "rate_adaptive", others=True),
+            evidence.compare_curves(blocks, "rate_adaptive", others=True),
         ),
         (
             "SMUG is ahead of MoDL under attack at other numbers of unrolling steps.",
             sweep,
-            evidence.along(blocks, "steps_adaptive", others=True),
+            evidence.compare_curves(blocks, "steps_adaptive", others=True),
         ),
         (
             "What protects is the smoothing at test time: without it, SMUG is nearer to MoDL.",
             "the method's name",
-            evidence.controlled(
-                evidence.halfway(blocks),
+            evidence.compare_controls(
+                evidence.halfway_records(blocks),
                 _member(groups, "smoothing", SWITCHED_OFF),
                 "half-way from SMUG to MoDL − SMUG with its smoothing off",
                 controlled[1:],
@@ -135,7 +135,7 @@ def poster_claims(
         (
             "Smoothing protects better than noise in training alone.",
             "asked by this book",
-            evidence.controlled(
+            evidence.compare_controls(
                 _member(groups, "budget", "smug"),
                 _member(groups, "budget", JITTERED),
                 "SMUG − MoDL trained with jitter",

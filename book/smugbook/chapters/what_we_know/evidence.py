@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import pandas as pd
 
 from smugbook.experiments import controls, curves
-from smugbook.experiments.seeds import changes
+from smugbook.experiments.seeds import scenario_changes
 from smugbook.words.labels import METHOD_LABELS, SCENARIO_LABELS, SWEEP_LABELS
 from smugbook.words.numbers import strength
 from smuglib.evaluation import PAIR, Interval, Scenario, compare, scenarios, select
@@ -18,7 +18,7 @@ TABLE, SWEEPS, CONTROLS = "13_table1", "16_sweeps", "21_controls"
 """Chapters that show the evidence."""
 
 
-def halfway(blocks: Mapping[float, pd.DataFrame]) -> pd.DataFrame | None:
+def halfway_records(blocks: Mapping[float, pd.DataFrame]) -> pd.DataFrame | None:
     """Return records half-way between SMUG and MoDL, where both have them."""
     block = blocks.get(controls.BASE_SIGMA)
     if block is None:
@@ -29,7 +29,7 @@ def halfway(blocks: Mapping[float, pd.DataFrame]) -> pd.DataFrame | None:
     return pairs.assign(psnr=(pairs["psnr"] + pairs["psnr_modl"]) / 2)
 
 
-def gains(
+def compare_gains(
     blocks: Mapping[float, pd.DataFrame],
     points: Iterable[tuple[float, Scenario]],
     better: str,
@@ -47,7 +47,7 @@ def gains(
             yield Evidence(what, compare(one, other), TABLE, threshold)
 
 
-def losses(
+def compare_with_clean(
     blocks: Mapping[float, pd.DataFrame], scenarios: Sequence[Scenario]
 ) -> Iterable[Evidence]:
     """Compare MoDL on clean scans with MoDL in other scenarios, where there are records."""
@@ -58,10 +58,10 @@ def losses(
             yield Evidence(what, interval, TABLE)
 
 
-def drop(blocks: Mapping[float, pd.DataFrame], name: str) -> Iterable[Evidence]:
+def compare_ends(blocks: Mapping[float, pd.DataFrame], name: str) -> Iterable[Evidence]:
     """Compare MoDL at the settings of its training with the far end of a curve."""
     for sigma, block in blocks.items():
-        rows = curves.points(block, name)
+        rows = curves.curve_points(block, name)
         rows = rows[rows["method"] == "modl"]
         own, far = rows.loc[rows["scenario"] == "clean", "value"], rows["value"].max()
         if len(own) and far > own.iloc[0]:
@@ -71,16 +71,16 @@ def drop(blocks: Mapping[float, pd.DataFrame], name: str) -> Iterable[Evidence]:
             yield Evidence(what, change, SWEEPS)
 
 
-def along(
+def compare_curves(
     blocks: Mapping[float, pd.DataFrame], *names: str, others: bool = False
 ) -> Iterable[Evidence]:
     """Compare SMUG with MoDL along curves, at every value but an ε of zero."""
     for sigma, block in blocks.items():
         for name in names:
-            rows = curves.curve(block, name).dropna(subset=["difference"])
+            rows = curves.summarize_curve(block, name).dropna(subset=["difference"])
             rows = rows[(rows["method"] == "smug") & (rows["value"] > 0)]
             if others:
-                points = curves.points(block, name)
+                points = curves.curve_points(block, name)
                 rows = rows[~rows["value"].isin(points.loc[points["scenario"] != name, "value"])]
             columns = ["value", "difference", "difference_low", "difference_high"]
             for value, *ends in rows[columns].to_numpy(dtype=float).tolist():
@@ -98,7 +98,7 @@ def _setting(name: str, value: float) -> str:
     return f"{value:g} unrolling {steps}" if axis == "n_steps" else f"sampling rate {value:g}"
 
 
-def controlled(
+def compare_controls(
     first: pd.DataFrame | None,
     second: pd.DataFrame | None,
     what: str,
@@ -107,5 +107,5 @@ def controlled(
     """Compare two sets of records in all scenarios that both hold."""
     if first is None or second is None:
         return
-    for name, interval in changes(first, second, scenarios).items():
+    for name, interval in scenario_changes(first, second, scenarios).items():
         yield Evidence(f"{what}, {SCENARIO_LABELS[name]}", interval, CONTROLS)

@@ -53,27 +53,27 @@ class ForwardExplorer(LiveExplorer[ForwardRequest, ForwardResult]):
         peak = result.target.abs().max().item()
         loudest = result.kspace_full.abs().max().item()
         images = [
-            ("target", pictures.grey(result.target, peak), ""),
-            (f"sensitivity of {coil}", pictures.grey(result.coil_map, 1.0), "white: 1"),
-            (f"{coil} sees", pictures.grey(result.coil_image, peak), ""),
+            ("target", pictures.grey_pixels(result.target, peak), ""),
+            (f"sensitivity of {coil}", pictures.grey_pixels(result.coil_map, 1.0), "white: 1"),
+            (f"{coil} sees", pictures.grey_pixels(result.coil_image, peak), ""),
             (
                 "its k-space, complete",
-                pictures.logarithmic(result.kspace_full, loudest, DECADES),
+                pictures.log_pixels(result.kspace_full, loudest, DECADES),
                 "log magnitude",
             ),
             (
                 "mask",
-                pictures.columns(result.mask, len(result.target)),
+                pictures.mask_pixels(result.mask, len(result.target)),
                 f"{int(result.mask.sum())} of {len(result.mask)} columns",
             ),
             (
                 "its k-space, measured",
-                pictures.logarithmic(result.kspace, loudest, DECADES),
+                pictures.log_pixels(result.kspace, loudest, DECADES),
                 "log magnitude, with noise",
             ),
             (
                 "zero-filled, all coils",
-                pictures.grey(result.zero_filled, peak),
+                pictures.grey_pixels(result.zero_filled, peak),
                 f"PSNR {result.psnr:.2f} dB\nSSIM {result.ssim:.3f}",
             ),
         ]

@@ -31,30 +31,7 @@ RESOLVED = 1e-5
 
 @dataclass(frozen=True)
 class ForwardRequest:
-    """Settings of one acquisition.
-
-    Parameters
-    ----------
-    sampling_rate
-        Fraction of sampled columns, in (0, 1].
-    center_fraction
-        Fraction of columns in the fully sampled centre, in [0, 1].
-    density
-        ``"variable"`` or ``"uniform"``.
-    coil
-        Index of the coil that is looked at, >= 0.
-    index
-        Index of the test slice, >= 0.
-    mask_seed
-        Seed of the mask.
-    with_spectrum
-        Whether to compute the eigenvalues, which takes longer than all the rest.
-
-    Raises
-    ------
-    ValueError
-        If a value is unknown or out of range, whatever the profile.
-    """
+    """Settings of one acquisition; its eigenvalues take longer than all the rest."""
 
     sampling_rate: float = 0.25
     center_fraction: float = 0.08
@@ -74,15 +51,7 @@ class ForwardRequest:
 
 @dataclass(frozen=True)
 class Eigenvalues:
-    """Eigenvalues of ``A^H A``, in short.
-
-    Parameters
-    ----------
-    smallest, largest
-        The extremes.
-    weak
-        Share of eigenvalues below 0.01: directions in which hardly anything was measured.
-    """
+    """Extreme eigenvalues of ``A^H A``, and the share below 0.01, hardly measured at all."""
 
     smallest: float
     largest: float
@@ -91,30 +60,10 @@ class Eigenvalues:
 
 @dataclass(frozen=True, eq=False)
 class ForwardResult:
-    """Images and numbers of one acquisition.
+    """Images ``[height, width]`` in units of the scan's scale, and numbers of one acquisition.
 
-    Parameters
-    ----------
-    request
-        What was computed.
-    target, zero_filled
-        Complex, ``[height, width]``, in units of the scan's scale.
-    coil_map, coil_image
-        The coil's sensitivity, and the image that it sees, complex, ``[height, width]``.
-    kspace_full, kspace
-        The coil's k-space without noise before sampling, and as measured, complex,
-        ``[height, width]``.
-    mask
-        Sampled columns, boolean, ``[width]``.
-    spread_one, spread_all
-        Point-spread function along the phase-encoding axis for a pixel in the centre, relative to
-        that pixel: of a single uniform coil, and of all coils together, real, ``[width]``.
-    psnr, ssim
-        Of the zero-filled image; PSNR in dB.
-    eigenvalues
-        None where they were not asked for.
-    seconds
-        Time that it took.
+    ``kspace_full`` is without noise and before sampling. Spreads are point-spread functions along
+    the phase-encoding axis, relative to the pixel: of a single uniform coil, and of all coils.
     """
 
     request: ForwardRequest

@@ -32,26 +32,26 @@ _COLOURS: Pixels = np.round(matplotlib.colormaps["inferno"](np.arange(256))[:, :
 )
 
 
-def grey(values: Tensor, peak: float) -> Pixels:
+def grey_pixels(values: Tensor, peak: float) -> Pixels:
     """Return magnitudes as grey levels."""
     levels: Pixels = (values.abs() / peak * 255).round().clamp(0, 255).byte().numpy()
     return levels
 
 
-def coloured(values: Tensor, limit: float) -> Pixels:
+def error_pixels(values: Tensor, limit: float) -> Pixels:
     """Return magnitudes in the colours of `smugbook.figures.images.show_error`."""
-    return _COLOURS[grey(values, limit)]
+    return _COLOURS[grey_pixels(values, limit)]
 
 
-def logarithmic(kspace: Tensor, peak: float, decades: float = 4.0) -> Pixels:
+def log_pixels(kspace: Tensor, peak: float, decades: float = 4.0) -> Pixels:
     """Return the logarithm of magnitudes as grey levels."""
     relative = (kspace.abs() / peak).clamp_min(10.0**-decades)
-    return grey((relative.log10() / decades + 1).clamp(0, 1), 1.0)
+    return grey_pixels((relative.log10() / decades + 1).clamp(0, 1), 1.0)
 
 
-def columns(mask: Tensor, height: int) -> Pixels:
+def mask_pixels(mask: Tensor, height: int) -> Pixels:
     """Return a mask of columns as it lies in k-space, sampled columns white."""
-    return grey(mask.float().expand(height, -1), 1.0)
+    return grey_pixels(mask.float().expand(height, -1), 1.0)
 
 
 def magnification(largest: float, peak: float) -> int:

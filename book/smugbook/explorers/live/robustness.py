@@ -105,20 +105,20 @@ class RobustnessExplorer(LiveExplorer[Request, Result]):
         return pictures.row(
             *(
                 pictures.panel(
-                    title, pictures.grey(image, peak), alt=f"magnitude, {title}", note=note
+                    title, pictures.grey_pixels(image, peak), alt=f"magnitude, {title}", note=note
                 )
                 for title, image, note in images
             ),
             pictures.panel(
                 f"error of {name}",
-                pictures.coloured(error, limit),
+                pictures.error_pixels(error, limit),
                 alt=f"magnitude of the error of {name}",
                 note=f"largest {error.abs().max().item():.3f}",
             ),
             _perturbation(result, peak),
             pictures.panel(
                 "k-space mask",
-                pictures.columns(result.mask, len(target)),
+                pictures.mask_pixels(result.mask, len(target)),
                 alt="sampled columns of k-space, white",
                 note=f"{int(result.mask.sum())} of {len(result.mask)} columns",
             ),
@@ -169,7 +169,7 @@ def _perturbation(result: Result, peak: float) -> str:
     factor = pictures.magnification(largest, peak) if largest else 1
     return pictures.panel(
         f"perturbation × {factor}" if largest else "perturbation: none",
-        pictures.grey(factor * result.perturbation, peak),
+        pictures.grey_pixels(factor * result.perturbation, peak),
         alt=f"magnitude of the perturbation, magnified {factor} times",
         note=f"largest {largest:.4f}",
     )

@@ -17,9 +17,8 @@ from torch import Tensor
 
 from smugbook.explorers.live.worker import Watch, following
 from smugbook.profiles import Profile
-from smugbook.results import store as results_store
 from smugbook.results.scans import scan_of
-from smugbook.results.store import BASELINES, Store
+from smugbook.results.store import BASELINES, Method, Store, network
 from smugbook.words.labels import SCENARIO_LABELS
 from smuglib import checks, metrics
 from smuglib.data import Scan
@@ -45,34 +44,9 @@ KEPT_BYTES = 512 * 2**20
 
 @dataclass(frozen=True)
 class Request:
-    """Settings of one picture.
+    """Settings of one picture; None is the network's own.
 
-    Parameters
-    ----------
-    method
-        A name of `smuglib.methods.METHODS` or `smugbook.results.store.BASELINES`.
-    view
-        One of `VIEWS`.
-    epsilon
-        Strength of the perturbation, 0 for ``"clean"``: in units of the scan's scale, or relative
-        to ``||y||_2`` for `RELATIVE`.
-    sampling_rate
-        Fraction of sampled columns, in (0, 1].
-    index
-        Index of the test slice, >= 0.
-    sigma
-        Noise of the method's training and smoothing, one of `smuglib.methods.SIGMAS`.
-    n_steps, n_samples
-        Unrolling steps and noise samples; None: the network's own.
-    attack_steps
-        Steps of gradient ascent.
-    seed
-        Seed of attack and noise.
-
-    Raises
-    ------
-    ValueError
-        If a value is unknown or out of range, whatever the profile.
+    ``epsilon`` is in units of the scan's scale, or relative to ``||y||_2`` for `RELATIVE`.
     """
 
     method: str = "smug"
@@ -114,25 +88,9 @@ class Request:
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """Images and numbers of one request.
+    """Images ``[height, width]`` in units of the scan's scale, and numbers of one request.
 
-    Parameters
-    ----------
-    request
-        What was computed.
-    target, zero_filled, reconstruction, perturbation
-        Complex, ``[height, width]``, in units of the scan's scale. The perturbation is part of
-        the zero-filled image, which is what the method was given.
-    mask
-        Sampled columns, boolean, ``[width]``.
-    psnr, ssim
-        Of the reconstruction; PSNR in dB.
-    psnr_zero_filled, ssim_zero_filled
-        Of the zero-filled image.
-    n_steps, n_samples
-        Unrolling steps, and noise samples (0: no smoothing), that were used.
-    seconds
-        Time that it took.
+    The perturbation is part of the zero-filled image, which is what the method was given.
     """
 
     request: Request
@@ -155,7 +113,7 @@ class RobustnessEngine:
 
     def __init__(self, store: Store, profile: Profile) -> None:
         self.store, self.profile = store, profile
-        self._networks: dict[tuple[str, float], results_store.Method] = {}
+        self._networks: dict[tuple[str, float], Method] = {}
         scans: LRUCache[Any, Scan] = LRUCache(KEPT_BYTES, getsizeof=_scan_bytes)
         self._scan = cached(scans)(lambda index, rate: scan_of(profile, index, rate))
         results: LRUCache[Any, Result] = LRUCache(64 * 2**20, getsizeof=_result_bytes)
@@ -203,11 +161,11 @@ class RobustnessEngine:
             seconds=time.perf_counter() - begun,
         )
 
-    def _network(self, method: str, sigma: float) -> results_store.Method:
+    def _network(self, method: str, sigma: float) -> Method:
         # A baseline is the same at every noise level.
         key = method, sigma if method in METHODS else 0.0
         if key not in self._networks:
-            self._networks[key] = results_store.network(self.store, method, sigma)
+            self._networks[key] = network(self.store, method, sigma)
         return self._networks[key]
 
 

@@ -53,7 +53,7 @@ def _panel(ax: Axes, image: Sheet, title: str, note: str) -> None:
     ax.text(0.5, -0.1, note, color=_TEXT, fontsize=18, ha="center", transform=ax.transAxes)
 
 
-def write(explorer: Explorer, path: Path | str) -> None:
+def write_card(explorer: Explorer, path: Path | str) -> None:
     """Write the picture as a PNG file, whole or not at all."""
     with replacing(path) as temporary:
         draw(explorer).savefig(temporary, format="png", facecolor=_BEHIND)

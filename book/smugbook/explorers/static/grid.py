@@ -1,9 +1,10 @@
 """Data of the book's static explorer: one test slice, every method, over ε and sampling rate.
 
 A page without a kernel can only show what was computed before. `compute` puts one slice through
-every combination of a `Grid`; `write` keeps the numbers as records, and the reconstructions and
-error maps as sheets of small images, one row per sampling rate and one column per state of the
-input: clean, then random noise and then the attack, each in the order of the strengths.
+every combination of a `Grid`; `write_explorer` keeps the numbers as records, and the
+reconstructions and error maps as sheets of small images, one row per sampling rate and one column
+per state of the input: clean, then random noise and then the attack, each in the order of the
+strengths.
 """
 
 from __future__ import annotations
@@ -39,24 +40,10 @@ KINDS = ("image", "error")
 
 @dataclass(frozen=True)
 class Grid:
-    """What the explorer can be asked for.
+    """What the explorer can be asked for: strengths and rates ascend.
 
-    Parameters
-    ----------
-    epsilons
-        Strengths of noise and attack above zero, in units of the scan's scale, ascending. The
-        poster's by default.
-    sampling_rates
-        Fractions of sampled columns, ascending.
-    methods
-        ``"zero_filled"`` and names of `smuglib.methods.METHODS`.
-    error_limit
-        The error drawn brightest, in units of ``max |t|``.
-
-    Raises
-    ------
-    ValueError
-        If a list is empty, not ascending or holds an unknown or impossible value.
+    ``epsilons`` are in units of the scan's scale; ``error_limit``, in units of ``max |t|``, is the
+    error drawn brightest.
     """
 
     epsilons: tuple[float, ...] = (0.2 / 255, 0.5 / 255, 1 / 255, 2 / 255)
@@ -94,18 +81,10 @@ class Grid:
 
 @dataclass(frozen=True)
 class Explorer:
-    """Numbers and images of every combination.
+    """Numbers and images of every combination, one row of ``frame`` each.
 
-    Parameters
-    ----------
-    grid
-        The combinations.
-    frame
-        Records, one row per combination.
-    sheets
-        Levels, uint8, ``[rate * height, state * width]``, by ``"<method>_<kind>"``; and
-        ``"target"``, ``[height, width]``. Image levels are relative to ``max |t|``, error levels
-        to ``error_limit * max |t|``.
+    Sheets are ``[rate * height, state * width]``, by ``"<method>_<kind>"``, and ``"target"``. Image
+    levels are relative to ``max |t|``, error levels to ``error_limit * max |t|``.
     """
 
     grid: Grid
@@ -160,7 +139,7 @@ def compute(
         rows += evaluate(
             networks[method],
             scans,
-            [scenario_of(*state)],
+            [state_scenario(*state)],
             method=method,
             training_sigma=sigma if method in METHODS else 0.0,
             weights_sha256=weights_hash(store, method, sigma),
@@ -180,7 +159,7 @@ def _collect(images: list[Tensor], _: Score, x: Tensor) -> None:
     images.append(x.cpu())
 
 
-def scenario_of(view: str, epsilon: float) -> Scenario:
+def state_scenario(view: str, epsilon: float) -> Scenario:
     """Return the scenario of a state of a `Grid`."""
     # The ascents are nearly all of the time, and what they find is scored in float32.
     known = table_scenarios(epsilon, precision="bfloat16") if epsilon else (Scenario("clean"),)
@@ -194,12 +173,12 @@ def _levels(x: Tensor, target: Tensor, error_limit: float) -> tuple[Sheet, Sheet
     return sprites.levels(image, peak), sprites.levels(error, error_limit * peak)
 
 
-def write(explorer: Explorer, path: Path | str, described: Mapping[str, Any]) -> None:
+def write_explorer(explorer: Explorer, path: Path | str, described: Mapping[str, Any]) -> None:
     """Write the records, their provenance and the sheets of an explorer."""
     path = Path(path)
     images = {name: path.with_name(f"{name}.webp") for name in explorer.sheets}
     for name, file in images.items():
-        sprites.write(file, explorer.sheets[name], coloured=name.endswith("_error"))
+        sprites.write_sheet(file, explorer.sheets[name], coloured=name.endswith("_error"))
     written = {
         "grid": asdict(explorer.grid),
         "images": {file.name: files.sha256(file) for file in images.values()},
@@ -209,8 +188,8 @@ def write(explorer: Explorer, path: Path | str, described: Mapping[str, Any]) ->
     scores.write(path, rows, {**described, **written})
 
 
-def read(path: Path | str) -> Explorer:
-    """Read what `write` wrote."""
+def read_explorer(path: Path | str) -> Explorer:
+    """Read what `write_explorer` wrote."""
     path = Path(path)
     frame = scores.read(path)
     written = records.read_provenance(path)
@@ -222,7 +201,7 @@ def read(path: Path | str) -> Explorer:
                     path.with_name(name), f"it is not the image written with {path}"
                 )
         sheets = {
-            Path(name).stem: sprites.read(
+            Path(name).stem: sprites.read_sheet(
                 path.with_name(name), coloured=name.endswith("_error.webp")
             )
             for name in written["images"]

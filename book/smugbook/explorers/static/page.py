@@ -82,9 +82,7 @@ def to_html(
 def content(explorer: Explorer, folder: str = FOLDER) -> dict[str, Any]:
     """Return labels, addresses and numbers, as the script reads them.
 
-    ``methods``, ``views``, ``kinds``: labels by name; ``epsilons``, ``rates``: labels by position
-    of the slider; ``sheets``: address by method and kind; ``scores``: PSNR in dB and SSIM, as
-    shown, by method, position of the rate, and column of a sheet.
+    Labels are by name or by a slider's position, scores by method, rate and column of a sheet.
     """
     grid = explorer.grid
     return {

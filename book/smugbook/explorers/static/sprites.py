@@ -37,15 +37,15 @@ def levels(values: np.ndarray[Any, Any], limit: float) -> Sheet:
     return scaled
 
 
-def write(path: Path | str, sheet: Sheet, *, coloured: bool) -> None:
+def write_sheet(path: Path | str, sheet: Sheet, *, coloured: bool) -> None:
     """Write levels to an image file, whole or not at all."""
     pixels = COLOURS[sheet] if coloured else np.repeat(sheet[..., None], 3, axis=-1)
     with replacing(path) as temporary:
         Image.fromarray(pixels).save(temporary, lossless=True, quality=80, method=4)
 
 
-def read(path: Path | str, *, coloured: bool) -> Sheet:
-    """Read the levels that `write` wrote."""
+def read_sheet(path: Path | str, *, coloured: bool) -> Sheet:
+    """Read the levels that `write_sheet` wrote."""
     with reading(path, "an image of the explorer"):
         pixels = _pixels(path)
     if not coloured:

@@ -20,10 +20,10 @@ def both(clean, attacked):
 
 
 def test_the_yardstick_names_every_scenario():
-    said = answer.yardstick(SEEDS, both(-0.6, -1.8))
+    said = answer.describe_seed_change(SEEDS, both(-0.6, -1.8))
     assert "0.20 dB (clean) and 1.50 dB (adaptive attack)" in said
     assert "MoDL itself changes by −0.60 dB and −1.80 dB" in said
-    assert "No second seed" in answer.yardstick({}, {})
+    assert "No second seed" in answer.describe_seed_change({}, {})
 
 
 @pytest.mark.parametrize(
@@ -36,13 +36,13 @@ def test_the_yardstick_names_every_scenario():
     ],
 )
 def test_smoothing(added, lead):
-    said = answer.smoothing(added, SEEDS)
+    said = answer.conclude_smoothing(added, SEEDS)
     assert said.startswith(f"- **Smoothing at test time {lead}**")
     assert "−0.18\u00a0dB [−0.23, −0.13] (clean)" in said or "+0.30" in said
 
 
 def test_without_a_second_seed_the_interval_decides():
-    assert "helps (adaptive attack)" in answer.smoothing(both(-0.18, 0.1), {})
+    assert "helps (adaptive attack)" in answer.conclude_smoothing(both(-0.18, 0.1), {})
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_without_a_second_seed_the_interval_decides():
     ],
 )
 def test_weights(off, on, lead):
-    assert f"**{lead}**" in answer.weights(both(0, off), both(0, on), SEEDS)
+    assert f"**{lead}**" in answer.conclude_weights(both(0, off), both(0, on), SEEDS)
 
 
 @pytest.mark.parametrize(
@@ -69,9 +69,9 @@ def test_weights(off, on, lead):
     ],
 )
 def test_jitter(gaps, lead, end):
-    said = answer.jitter(gaps, SEEDS, "MoDL, jitter 0.02")
+    said = answer.conclude_jitter(gaps, SEEDS, "MoDL, jitter 0.02")
     assert f"{lead}**" in said and said.endswith(end) and "MoDL, jitter 0.02" in said
-    assert "seed" not in answer.jitter(gaps, {}, "MoDL, jitter 0.02")
+    assert "seed" not in answer.conclude_jitter(gaps, {}, "MoDL, jitter 0.02")
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_start(gaps, lead):
     budgets = {
         f"with {n} updates": (near(one), near(other)) for n, (one, other) in enumerate(gaps, 1)
     }
-    said = answer.start(budgets)
+    said = answer.conclude_pretraining(budgets)
     assert lead in said.split("**")[1]
     if lead == "explains most of":
         assert f"54{NO_BREAK}% less with 1 updates and 83{NO_BREAK}% less with 2 updates." in said
@@ -95,13 +95,15 @@ def test_start(gaps, lead):
 
 @pytest.mark.parametrize(("change", "word"), [(-3, "more"), (-1, "no more"), (3, "less")])
 def test_length(change, word):
-    said = answer.length(both(1.0, change), SEEDS)
+    said = answer.conclude_length(both(1.0, change), SEEDS)
     assert word in said.split("**")[1] and "+1.00\u00a0dB [+0.95, +1.05] (clean)" in said
 
 
 def test_settings():
     found = {"σ": [both(0, 1.0), both(0, -6.0)], "one": [both(2, 1.0)], "two": [both(0, 0.1)]}
-    assert "**Of SMUG's settings, σ counts; one and two do not count**" in answer.settings(
+    assert "**Of SMUG's settings, σ counts; one and two do not count**" in answer.conclude_settings(
         found, SEEDS
     )
-    assert "settings, one does not count**" in answer.settings({"one": found["one"]}, SEEDS)
+    assert "settings, one does not count**" in answer.conclude_settings(
+        {"one": found["one"]}, SEEDS
+    )

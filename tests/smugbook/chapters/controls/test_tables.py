@@ -24,37 +24,37 @@ def moved(frame, **gains):
 
 
 def test_changes_are_paired_differences_by_scenario():
-    found = seeds.changes(FRAMES["SMUG"], FRAMES["MoDL"], SCENARIOS)
+    found = seeds.scenario_changes(FRAMES["SMUG"], FRAMES["MoDL"], SCENARIOS)
     assert list(found) == ["clean", "noise", "transfer"]
     assert found["transfer"] == pytest.approx((3, 3, 3))
     fewer = FRAMES["MoDL"][FRAMES["MoDL"]["scenario"] == "clean"]
-    assert list(seeds.changes(FRAMES["SMUG"], fewer, SCENARIOS)) == ["clean"]
+    assert list(seeds.scenario_changes(FRAMES["SMUG"], fewer, SCENARIOS)) == ["clean"]
     other = FRAMES["MoDL"].assign(slice=lambda rows: rows["slice"] + 1)
     with pytest.raises(ValueError, match="same slices"):
-        seeds.changes(FRAMES["SMUG"], other, SCENARIOS)
+        seeds.scenario_changes(FRAMES["SMUG"], other, SCENARIOS)
 
 
 def test_means_stand_with_the_difference_to_their_reference():
-    shown = tables.compared(FRAMES, SCENARIOS, "MoDL")
+    shown = tables.tabulate_means(FRAMES, SCENARIOS, "MoDL")
     assert shown.loc["SMUG", "transfer attack"] == "25.25 (+3.00 [+3.00, +3.00])"
     assert shown.loc["MoDL", "transfer attack"] == "22.25"
-    own = tables.compared(FRAMES, SCENARIOS, {"SMUG": "SMUGv0", "MoDL": "absent"})
+    own = tables.tabulate_means(FRAMES, SCENARIOS, {"SMUG": "SMUGv0", "MoDL": "absent"})
     assert own["transfer attack"].tolist() == ["22.25", "24.25", "25.25 (+1.00 [+1.00, +1.00])"]
     few = {"SMUG": FRAMES["SMUG"][FRAMES["SMUG"]["scenario"] == "clean"]}
-    assert tables.compared(few, [TRANSFER]).iloc[0, 0] == "–"
-    assert tables.compared({}, SCENARIOS).empty
+    assert tables.tabulate_means(few, [TRANSFER]).iloc[0, 0] == "–"
+    assert tables.tabulate_means({}, SCENARIOS).empty
 
 
 def test_differences_are_named_and_listed():
-    found = seeds.differences(FRAMES, [TRANSFER], "SMUGv0")
+    found = seeds.method_differences(FRAMES, [TRANSFER], "SMUGv0")
     assert list(found) == ["MoDL − SMUGv0", "SMUG − SMUGv0"]
-    shown = tables.listed({**found, "none": {}})
+    shown = tables.tabulate_differences({**found, "none": {}})
     assert shown["transfer attack"].tolist() == [
         "−2.00 [−2.00, −2.00]",
         "+1.00 [+1.00, +1.00]",
         "–",
     ]
-    assert seeds.differences(FRAMES, SCENARIOS, "absent") == {}
+    assert seeds.method_differences(FRAMES, SCENARIOS, "absent") == {}
 
 
 def test_the_seed_changes_the_difference_to_modl_and_the_largest_counts():
@@ -66,7 +66,7 @@ def test_the_seed_changes_the_difference_to_modl_and_the_largest_counts():
     found = seeds.seed_changes(FRAMES, again, SCENARIOS)
     assert list(found) == ["clean", "noise", "transfer"]
     assert found == pytest.approx({"clean": 1.0, "noise": 0.0, "transfer": 1.5})
-    shown = tables.seeds(FRAMES, again, SCENARIOS)
+    shown = tables.tabulate_seeds(FRAMES, again, SCENARIOS)
     assert shown.loc["SMUG − MoDL", "transfer attack"] == "+3.00 → +4.50"
     assert shown.loc["largest change"].tolist() == ["1.00", "0.00", "1.50"]
 
@@ -74,7 +74,7 @@ def test_the_seed_changes_the_difference_to_modl_and_the_largest_counts():
 @pytest.mark.parametrize("again", [{}, {"SMUG": FRAMES["SMUG"]}, {"MoDL": FRAMES["MoDL"]}])
 def test_without_a_second_seed_nothing_is_known(again):
     assert seeds.seed_changes(FRAMES, again, SCENARIOS) == {}
-    assert tables.seeds(FRAMES, again, SCENARIOS).empty
+    assert tables.tabulate_seeds(FRAMES, again, SCENARIOS).empty
     assert tables.against_seed({"a": {"clean": Interval(1, 1, 1)}}, {}).empty
 
 

@@ -64,7 +64,7 @@ def records(*, overhead=1.1, attack=3.5, memory=0.5, factorization=0.7, deepinv=
 
 
 def test_targets_are_read_from_the_rows_they_name():
-    table = peers.targets(records()).set_index("cost")
+    table = peers.check_targets(records()).set_index("cost")
     assert table.met.all()
     measured = table.measured.round(6).to_dict()
     assert measured == {
@@ -82,7 +82,7 @@ def test_targets_are_read_from_the_rows_they_name():
         "RS-E2E adaptive attack step, float32": 10.5,
         "SMUG adaptive attack step, peak memory": 0.5,
     }
-    python = peers.targets(records())
+    python = peers.check_targets(records())
     python = python[python["compared with"] == "deepinv CG, looped"]
     assert python.measured.tolist() == pytest.approx([100.0, 100.0])
 
@@ -100,7 +100,7 @@ def test_targets_are_read_from_the_rows_they_name():
     ],
 )
 def test_a_target_can_be_missed(worse, missed):
-    assert (~peers.targets(records(**worse)).met).sum() == missed
+    assert (~peers.check_targets(records(**worse)).met).sum() == missed
 
 
 def test_fastest_peer_is_the_fastest_and_none_is_an_error():
@@ -113,7 +113,7 @@ def test_fastest_peer_is_the_fastest_and_none_is_an_error():
 def test_missing_rows_are_an_error_that_names_them():
     frame = records()
     with pytest.raises(ValueError, match="hold no row with section floor, work SMUG forward"):
-        peers.targets(frame[frame.section != "floor"])
+        peers.check_targets(frame[frame.section != "floor"])
 
 
 def test_break_even_counts_the_factorization_once():
@@ -136,6 +136,6 @@ def test_curves_are_named_by_what_was_timed():
         for work, name in (("SMUG forward", "smuglib"), ("solve", "smuglib, CG"))
         for steps in (2, 4)
     ]
-    lines = dict(peers.curves(pd.DataFrame(rows), "steps"))
+    lines = dict(peers.split_curves(pd.DataFrame(rows), "steps"))
     assert list(lines) == ["SMUG forward", "solve, CG"]
     assert lines["solve, CG"].to_dict() == {2: 2, 4: 4}

@@ -15,14 +15,14 @@ from tests.smugbook.chapters.cost.test_peers import records, row
      (math.nan, "–"), (48000.0, "48000")],
 )  # fmt: skip
 def test_numbers_have_two_significant_digits(value, text):
-    assert tables.significant(value) == text
+    assert tables.format_significant(value) == text
 
 
 def test_works_stand_side_by_side_a_number_a_cell():
     works = {"one": "solve, 1 right-hand side", "many": "solve, 32 right-hand sides"}
     frame = records()
     frame = frame[(frame.work != works["many"]) | (frame.implementation != peers.CG)]
-    table = tables.side_by_side(frame, "solves", works, 128, "line-wise")
+    table = tables.format_works(frame, "solves", works, 128, "line-wise")
     assert table.loc[peers.LINEWISE].tolist() == [
         "10", "10 to 10", "1.00", "320", "320 to 320", "1.00",
     ]  # fmt: skip
@@ -32,7 +32,7 @@ def test_works_stand_side_by_side_a_number_a_cell():
 
 
 def test_targets_say_what_is_compared():
-    table = tables.targets(peers.targets(records(attack=2.9))).set_index("cost")
+    table = tables.format_targets(peers.check_targets(records(attack=2.9))).set_index("cost")
     assert table.loc["SMUG forward"].tolist() == [
         "bare denoiser", "our time ÷ theirs", "at most 1.15", "1.10", "yes",
     ]  # fmt: skip
@@ -56,8 +56,8 @@ def test_growth_is_worded_from_slopes():
         for value in (2, 4, 8)
     ]
     frame = pd.DataFrame(rows)
-    assert tables.slopes(frame).loc["solve, CG", "width"] == pytest.approx(2)
-    assert tables.growth(frame) == (
+    assert tables.fit_slopes(frame).loc["solve, CG", "width"] == pytest.approx(2)
+    assert tables.describe_growth(frame) == (
         "SMUG forward: linear in samples (1.00) and steps (1.00), flat in coils (0.00). "
         "Solve, CG: quadratic in width (2.00)."
     )
@@ -72,12 +72,12 @@ def test_memory_says_where_it_is_more():
         },
         index=["SMUG forward", "SMUG training step"],
     )
-    assert tables.memory(peaks) == (
+    assert tables.describe_memory(peaks) == (
         "Checkpointing shrinks the peak of SMUG training step, 900 to 300 MiB (1/3.0). Compared "
         "with the plain loop, smuglib uses more here: SMUG forward (float32), 62 MiB against 34; "
         "SMUG forward (checkpointed), 70 MiB against 34."
     )
-    assert tables.memory(peaks[1:]).endswith("smuglib uses nowhere more.")
+    assert tables.describe_memory(peaks[1:]).endswith("smuglib uses nowhere more.")
 
 
 @pytest.mark.parametrize(
@@ -101,4 +101,4 @@ def test_memory_says_where_it_is_more():
 )
 def test_the_answer_follows_the_records(changes, said):
     frame = records(**changes)
-    assert said in answer.answer(frame, peers.targets(frame))
+    assert said in answer.answer_cost(frame, peers.check_targets(frame))

@@ -6,7 +6,13 @@ import pandas as pd
 import pytest
 
 from smugbook.chapters.published_code import gain
-from smugbook.chapters.published_code import names as published_code_names
+from smugbook.chapters.published_code.names import (
+    LABELS,
+    PHRASES,
+    departure_label,
+    departure_labels,
+    departure_phrase,
+)
 from smugbook.experiments import departures, effects
 from smugbook.results import Store
 from smuglib.evaluation import scenarios
@@ -52,12 +58,12 @@ def test_slices_that_one_side_lacks_are_refused():
 
 def test_summaries_and_trainings_can_be_of_the_gain(tmp_path):
     second = PLAIN.assign(psnr=PLAIN["psnr"] - 1, scenario="transfer seed=1")
-    (line,) = effects.summary(pd.concat([PLAIN, second]), gain.gain_change).itertuples()
+    (line,) = effects.summarize_effects(pd.concat([PLAIN, second]), gain.gain_change).itertuples()
     assert (line.departure, line.method, line.mean) == ("seed=1", "both", 0)
     leave(tmp_path, 30.0)
     leave(tmp_path / "variants" / "reference=denoised", 28.0, -1.5)
     options = Store(tmp_path), "reference", [CLEAN], None, gain.gain_change
-    (line,) = effects.trainings(*options).itertuples()
+    (line,) = effects.compare_trainings(*options).itertuples()
     assert (line.method, line.mean) == ("smug", pytest.approx(-1.5))
 
 
@@ -74,23 +80,23 @@ FOUND = pd.DataFrame(
 
 
 def test_departures_are_sorted_by_their_intervals():
-    assert gain.judged(FOUND, 0.5) == {
+    assert gain.sort_departures(FOUND, 0.5) == {
         "moves": ["pretrained", "beyond"],
         "keeps": ["cut"],
         "open": ["around", "once", "seed"],
     }
-    assert gain.judged(FOUND.iloc[:0], 0.5) == {"moves": [], "keeps": [], "open": []}
+    assert gain.sort_departures(FOUND.iloc[:0], 0.5) == {"moves": [], "keeps": [], "open": []}
 
 
 def test_full_trainings_are_told_before_shorter_ones():
-    told = gain.told(gain.by_kind(FOUND)["pretrained"].iloc[0])
+    told = gain.describe_change(gain.by_kind(FOUND)["pretrained"].iloc[0])
     assert told == (
         "a MoDL that was not pre-trained: +3.00\u00a0dB [+2.90, +3.10] at σ\u00a0=\u00a00.05"
     )
 
 
 def test_changes_of_the_gain_in_words_start_with_the_largest():
-    text = gain.worded(FOUND)
+    text = gain.format_gain_changes(FOUND)
     assert text["departure"].tolist()[:3] == [
         "from scratch, 600 updates",
         "beyond a measurement",
@@ -116,23 +122,23 @@ def test_changes_of_the_gain_in_words_start_with_the_largest():
     ],
 )
 def test_departures_with_a_value_follow_a_rule(name, text):
-    assert published_code_names.label(name) == text
+    assert departure_label(name) == text
 
 
 def test_every_departure_has_a_short_name_and_a_phrase():
-    names = [*departures.DEPARTURES, *published_code_names.LABELS]
+    names = [*departures.DEPARTURES, *LABELS]
     names += [f"steps={count}" for count in scenarios.UNROLLING_STEPS]
     names += [f"mask={rate}" for rate in scenarios.SAMPLING_RATES]
     for name in names:
-        assert len(published_code_names.label(name)) <= 25
-        assert published_code_names.phrase(name) in published_code_names.PHRASES.values()
+        assert len(departure_label(name)) <= 25
+        assert departure_phrase(name) in PHRASES.values()
     with pytest.raises(ValueError, match="departure must be one of"):
-        published_code_names.label("updates=600")
+        departure_label("updates=600")
 
 
 def test_labels_of_one_table_differ():
     names = ["pretrained=False", "pretrained=False,updates=600", "jitter=0.1,updates=6", "cut"]
-    assert published_code_names.labels([*names, "cut"]) == {
+    assert departure_labels([*names, "cut"]) == {
         "pretrained=False": "from scratch",
         "pretrained=False,updates=600": "from scratch, 600 updates",
         "jitter=0.1,updates=6": "jitter 0.1",
@@ -141,6 +147,6 @@ def test_labels_of_one_table_differ():
 
 
 def test_a_shorter_training_is_named_in_sentences():
-    assert published_code_names.phrase("learning_rate=0.0001,reference=denoised,updates=600") == (
+    assert departure_phrase("learning_rate=0.0001,reference=denoised,updates=600") == (
         "the denoised target, as reference instead of the label (600 updates)"
     )

@@ -16,7 +16,9 @@ def shifted(frame, **shifts):
 
 
 def test_the_answer_says_loss_price_gain_first_and_ranking():
-    text = answer.answer({0.05: shifted(block(), smug=-1, smug_v0=-1, rs_e2e=-0.5)}, SCENARIOS)
+    text = answer.answer_table1(
+        {0.05: shifted(block(), smug=-1, smug_v0=-1, rs_e2e=-0.5)}, SCENARIOS
+    )
     assert (
         "**MoDL is fragile.** What the transfer attack takes from its clean PSNR: 8.00\u00a0dB"
         in text
@@ -39,22 +41,22 @@ def test_the_answer_follows_the_records():
     frame = block()
     is_smug = frame["method"] == "smug"
     mixed = frame.assign(psnr=frame["psnr"] - is_smug * (1 + 3 * (-1.0) ** frame["slice"]))
-    text = answer.answer({0.05: mixed}, SCENARIOS)
+    text = answer.answer_table1({0.05: mixed}, SCENARIOS)
     assert "ranking, SMUG > SMUGv0 > RS-E2E > MoDL, is not decided" in text
     assert "SMUG (not told apart from SMUGv0)" in text or "SMUGv0 (not told apart" in text
-    worse = answer.answer({0.05: mixed, 0.01: shifted(block(0.01), smug=-4)}, SCENARIOS)
+    worse = answer.answer_table1({0.05: mixed, 0.01: shifted(block(0.01), smug=-4)}, SCENARIOS)
     assert "ranking, SMUG > SMUGv0 > RS-E2E > MoDL, is contradicted" in worse
     assert (
         "At σ = 0.01 SMUGv0 and RS-E2E gain and SMUG loses under the transfer attack, and" in worse
     )
     assert "and no smoothed method is told apart from MoDL on clean scans.**" in worse
     calm_block = block().assign(psnr=30.0)
-    calm = answer.answer({0.05: calm_block}, SCENARIOS)
+    calm = answer.answer_table1({0.05: calm_block}, SCENARIOS)
     assert "**Whether MoDL is fragile is not decided.**" in calm
     attacked = calm_block["scenario"] == "transfer"
-    helped = answer.answer({0.05: calm_block.assign(psnr=30.0 + attacked)}, SCENARIOS)
+    helped = answer.answer_table1({0.05: calm_block.assign(psnr=30.0 + attacked)}, SCENARIOS)
     assert "**MoDL does not lose everywhere.**" in helped
-    assert answer.answer({0.05: block()}, SCENARIOS[:1]).count("- **") == 1
+    assert answer.answer_table1({0.05: block()}, SCENARIOS[:1]).count("- **") == 1
 
 
 @pytest.mark.parametrize(
@@ -77,13 +79,15 @@ def test_the_k_space_attack_has_a_verdict_of_its_own(shifts, verdict):
         attack_samples=kspace.attack.n_samples or 0, attack_steps=kspace.attack.n_steps,
     )  # fmt: skip
     clean = block(methods=WHOLE, scenarios=SCENARIOS[:1])
-    text = answer.answer({0.05: pd.concat([clean, moved])}, [SCENARIOS[0], kspace])
+    text = answer.answer_table1({0.05: pd.concat([clean, moved])}, [SCENARIOS[0], kspace])
     assert f"**Under the adaptive k-space attack (ℓ2) {verdict}" in text
 
 
 def test_what_runs_away_is_told():
     tv = block(methods=("modl",)).assign(method="tv")
     tv.loc[tv["scenario"] == "noise", "psnr"] = -14.0
-    text = answer.runaway(summary.table({0.05: pd.concat([block(), tv])}, SCENARIOS))
+    text = answer.describe_runaway(
+        summary.table1_summary({0.05: pd.concat([block(), tv])}, SCENARIOS)
+    )
     assert "Under the random noise, the error of total variation (TV) is larger" in text
-    assert answer.runaway(summary.table({0.05: block()}, SCENARIOS)) == ""
+    assert answer.describe_runaway(summary.table1_summary({0.05: block()}, SCENARIOS)) == ""

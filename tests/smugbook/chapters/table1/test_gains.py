@@ -20,14 +20,17 @@ def uneven(seed=0):
 
 def test_one_difference_has_one_interval_in_table_ladder_and_prose():
     frame, transfer = uneven(), SCENARIOS[-1]
-    row = line(summary.table({0.05: frame}, SCENARIOS), "smug", "transfer")
+    row = line(summary.table1_summary({0.05: frame}, SCENARIOS), "smug", "transfer")
     interval = Interval(*row[["difference", "low", "high"]])
     written = verdicts.format_interval(interval, "")
     assert gains.gain(frame, transfer, "smug") == interval
-    assert gains.gains({0.05: frame}, SCENARIOS).loc[(0.05, "SMUG"), "transfer attack"] == written
-    ladder = gains.rungs({0.05: frame}, transfer.epsilon, 0.02)
+    assert (
+        gains.format_gains({0.05: frame}, SCENARIOS).loc[(0.05, "SMUG"), "transfer attack"]
+        == written
+    )
+    ladder = gains.format_rungs({0.05: frame}, transfer.epsilon, 0.02)
     assert ladder.loc[(0.05, "transfer attack"), "SMUG"] == f"{row['mean']:.2f} ({written})"
-    assert f"{verdicts.format_interval(interval)} under the transfer" in answer.answer(
+    assert f"{verdicts.format_interval(interval)} under the transfer" in answer.answer_table1(
         {0.05: frame}, SCENARIOS
     )
 
@@ -36,7 +39,9 @@ def test_the_ladder_is_of_one_strength_and_has_dashes_where_nothing_was_computed
     frame = block()
     other = block(epsilon=0.008).assign(psnr=0.0)
     lacks = ~((frame["method"] == "smug") & (frame["scenario"] == "noise"))
-    ladder = gains.rungs({0.05: pd.concat([frame[lacks], other])}, SCENARIOS[-1].epsilon, 0.02)
+    ladder = gains.format_rungs(
+        {0.05: pd.concat([frame[lacks], other])}, SCENARIOS[-1].epsilon, 0.02
+    )
     assert ladder.index.get_level_values(1).tolist() == [
         "clean", "random noise, σ = ε", "transfer attack",
     ]  # fmt: skip
@@ -47,6 +52,6 @@ def test_the_ladder_is_of_one_strength_and_has_dashes_where_nothing_was_computed
 
 
 def test_gains_are_marked_where_they_hold_zero():
-    table = gains.gains({0.05: block(), 0.01: block(0.01)}, SCENARIOS)
+    table = gains.format_gains({0.05: block(), 0.01: block(0.01)}, SCENARIOS)
     assert table.loc[(0.01, "SMUGv0"), "transfer attack"] == "+2.00 [+2.00, +2.00]"
     assert table.loc[(0.05, "SMUG"), "clean"] == "0.00† [0.00, 0.00]"

@@ -46,7 +46,9 @@ def page(blocks, columns, metric="psnr"):
     """Return the rows of the page's table, each a list of texts."""
     parser = Cells()
     parser.feed(
-        render_table1(summary.table(blocks, columns), columns, metric=metric, label="Table <1>")
+        render_table1(
+            summary.table1_summary(blocks, columns), columns, metric=metric, label="Table <1>"
+        )
     )
     assert parser.open == []
     return parser.rows
@@ -86,7 +88,7 @@ def test_baselines_stand_once_above_the_blocks():
 
 def test_the_label_is_text_and_no_markup():
     columns = SCENARIOS[:1]
-    table = summary.table({0.05: block(scenarios=columns)}, columns)
+    table = summary.table1_summary({0.05: block(scenarios=columns)}, columns)
     assert 'aria-label="a &lt; b"' in render_table1(table, columns, metric="psnr", label="a < b")
 
 

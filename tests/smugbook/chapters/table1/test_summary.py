@@ -55,11 +55,11 @@ def test_scenarios_that_one_method_lacks_are_missing():
     lacks = frame[~((frame["method"] == "smug") & (frame["scenario"] == "noise"))]
     assert [s.name for s in evaluation.missing(lacks, SCENARIOS)] == ["noise"]
     with pytest.raises(ValueError, match=r"no records of scenario 'noise' at epsilon 0\.00392"):
-        summary.table({0.05: lacks}, SCENARIOS)
+        summary.table1_summary({0.05: lacks}, SCENARIOS)
 
 
 def test_the_table_has_means_spreads_and_paired_differences():
-    table = summary.table({0.05: block(), 0.01: block(0.01)}, SCENARIOS)
+    table = summary.table1_summary({0.05: block(), 0.01: block(0.01)}, SCENARIOS)
     psnr = line(table, "smug", "transfer")
     values = 30 - 8 + 3 + 0.1 * np.arange(6)
     assert psnr["mean"] == pytest.approx(values.mean())
@@ -75,7 +75,7 @@ def test_the_table_has_means_spreads_and_paired_differences():
 
 def test_differences_are_to_modl_of_the_same_block():
     other = block(0.01).assign(psnr=lambda frame: frame["psnr"] + (frame["method"] == "modl"))
-    table = summary.table({0.05: block(), 0.01: other}, SCENARIOS)
+    table = summary.table1_summary({0.05: block(), 0.01: other}, SCENARIOS)
     assert line(table, "smug", "transfer", sigma=0.05)["difference"] == pytest.approx(3)
     assert line(table, "smug", "transfer", sigma=0.01)["difference"] == pytest.approx(2)
 
@@ -84,7 +84,7 @@ def test_methods_of_different_slices_are_refused():
     frame = block()
     uneven = frame[~((frame["method"] == "smug") & (frame["slice"] == 5))]
     with pytest.raises(ValueError, match="must be of the same slices"):
-        summary.table({0.05: uneven}, SCENARIOS)
+        summary.table1_summary({0.05: uneven}, SCENARIOS)
 
 
 def test_the_poster_s_numbers_add_up_to_its_absolute_values():
@@ -105,7 +105,7 @@ def test_the_poster_s_numbers_add_up_to_its_absolute_values():
 
 
 def test_the_settings_are_said():
-    words = summary.settings({0.05: block(attack_samples=2, n_samples=10)}, SCENARIOS)
+    words = summary.table1_settings({0.05: block(attack_samples=2, n_samples=10)}, SCENARIOS)
     for said in (
         "6 slices of 5 test subjects",
         "seed 0",
@@ -120,9 +120,9 @@ def test_the_settings_are_said():
 
 def test_the_iterations_of_total_variation_are_no_unrolling_steps():
     tv = block(methods=("modl",)).assign(method="tv", n_steps=50)
-    words = summary.settings({0.05: pd.concat([block(), tv])}, SCENARIOS)
+    words = summary.table1_settings({0.05: pd.concat([block(), tv])}, SCENARIOS)
     assert "; 8 unrolling steps (TV: 50 iterations); " in words
-    assert "TV" not in summary.settings({0.05: block()}, SCENARIOS)
+    assert "TV" not in summary.table1_settings({0.05: block()}, SCENARIOS)
 
 
 def test_losses_are_clean_minus_attacked_of_the_same_slices():

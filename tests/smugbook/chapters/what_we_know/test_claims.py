@@ -5,8 +5,8 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from smugbook.chapters.what_we_know import claims as what_we_know_claims
 from smugbook.chapters.what_we_know import evidence
+from smugbook.chapters.what_we_know.claims import SWITCHED_OFF, poster_claims
 from smuglib.evaluation import compare, table_scenarios
 from tests.table1 import GAINS, block
 
@@ -19,12 +19,9 @@ def found():
     rows = block(scenarios=[s for s in SCENARIOS if s.name in ("clean", "noise", "transfer")])
     switched = rows[(rows["method"] == "smug") & (rows["scenario"] == "clean")]
     weaker = switched.assign(psnr=switched["psnr"] - 0.5)
-    groups = {"smoothing": {what_we_know_claims.SWITCHED_OFF: weaker}}
+    groups = {"smoothing": {SWITCHED_OFF: weaker}}
     groups |= {"budget": {"smug": switched}, "pretraining": {"smug": weaker}}
-    return {
-        one.statement: one
-        for one in what_we_know_claims.poster_claims({0.05: rows}, SCENARIOS, groups)
-    }
+    return {one.statement: one for one in poster_claims({0.05: rows}, SCENARIOS, groups)}
 
 
 def by_words(found, *words):
@@ -62,11 +59,11 @@ def test_controls_are_compared_where_both_have_records(found):
 
 def test_halfway_lies_between_smug_and_modl():
     rows = block(scenarios=[s for s in SCENARIOS if s.name in ("clean", "transfer")])
-    between = evidence.halfway({0.05: rows})
+    between = evidence.halfway_records({0.05: rows})
     for name, sign in (("smug", 1), ("modl", -1)):
         distance = paired(rows[rows["method"] == name], between, name="transfer")
         assert distance == pytest.approx(sign * (GAINS["smug"] - GAINS["modl"]) / 2)
-    assert evidence.halfway({}) is None
+    assert evidence.halfway_records({}) is None
 
 
 def paired(first, second, *, name):
@@ -91,9 +88,7 @@ def test_the_far_end_of_a_curve_is_compared_with_the_training():
     sparser = own.assign(scenario="rate_clean", sampling_rate=0.125, psnr=own["psnr"] - 5)
     whole = pd.concat([rows, denser, sparser], ignore_index=True)
     (one,) = [
-        c
-        for c in what_we_know_claims.poster_claims({0.05: whole}, SCENARIOS, {})
-        if "sampled than" in c.statement
+        c for c in poster_claims({0.05: whole}, SCENARIOS, {}) if "sampled than" in c.statement
     ]
     (item,) = one.evidence
     assert item.interval.mean == pytest.approx(2.5)
@@ -105,9 +100,7 @@ def test_other_settings_are_not_those_of_the_training():
     attacked = attacked.assign(scenario="strength_adaptive", epsilon=1 / 255)
     fewer = attacked.assign(scenario="steps_adaptive", n_steps=4)
     rows = pd.concat([attacked, fewer], ignore_index=True)
-    found = {
-        one.statement: one for one in what_we_know_claims.poster_claims({0.05: rows}, SCENARIOS, {})
-    }
+    found = {one.statement: one for one in poster_claims({0.05: rows}, SCENARIOS, {})}
     (item,) = by_words(found, "numbers of unrolling steps").evidence
     assert item.what == "SMUG − MoDL at 4 unrolling steps, adaptive attack, σ = 0.05"
     (item,) = by_words(found, "every strength").evidence
