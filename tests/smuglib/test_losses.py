@@ -175,6 +175,13 @@ def test_an_error_to_a_real_target_is_that_to_a_complex_one():
         losses.mean_squared_error(x, TARGET[..., 1:])
 
 
+def test_a_trace_of_one_step_is_enough():
+    trace = Trace(denoised=[TARGET[:, None] + 1])
+    assert unrolled_stability(trace, ToyDenoiser(), TARGET, reference="target").item() == 1
+    with pytest.raises(ValueError, match="^target must have 3 axes"):
+        unrolled_stability(trace, ToyDenoiser(), TARGET[0])
+
+
 def test_what_is_no_denoiser_and_no_trace_is_refused_by_name():
     x, toy, trace = traced()
     calls = [
@@ -187,6 +194,8 @@ def test_what_is_no_denoiser_and_no_trace_is_refused_by_name():
         ),
         ("trace must be a Trace", lambda: finetuning_loss(x, TARGET, trace="t", denoiser=toy)),
         ("trace must be a Trace", lambda: unrolled_stability("t", toy, TARGET)),
+        ("target must be complex", lambda: unrolled_stability(trace, toy, TARGET.real)),
+        ("target must be a torch.Tensor", lambda: losses.mean_squared_error(x, "t")),
     ]
     for message, call in calls:
         with pytest.raises(TypeError, match=f"^{message}"):
