@@ -141,6 +141,11 @@ def test_a_real_dtype_is_refused():
         sense(LINE).to(torch.float32)
 
 
+def test_the_normal_operator_mixes_no_precisions():
+    with pytest.raises(TypeError, match="^x must have the dtype of the maps"):
+        sense(LINE).normal(draw(1, 5, 7, dtype=torch.complex64))
+
+
 def test_an_unknown_device_is_refused_by_name():
     with pytest.raises(ValueError, match="^target must be"):
         sense(LINE).to("abacus")
