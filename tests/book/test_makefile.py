@@ -28,7 +28,9 @@ def project(tmp_path):
 
 
 def make(project, *words, **environment):
-    own = {**os.environ, **environment}
+    # `make test` hands its own settings on, which would make this one talk of its folder.
+    outer = {name: text for name, text in os.environ.items() if not name.startswith("MAKE")}
+    own = {**outer, **environment}
     command = ["make", *words]
     return subprocess.run(command, cwd=project, capture_output=True, text=True, env=own)
 

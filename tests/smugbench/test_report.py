@@ -57,7 +57,9 @@ def test_records_come_back_as_written(written):
 def test_the_provenance_names_versions_and_processor(written):
     provenance = json.loads((written / "benchmark.json").read_text())
     assert provenance["peers"] == {"peer": "1.0"} and provenance["notes"] == ["a note"]
-    assert provenance["versions"]["torch"] == torch.__version__ and provenance["processor"]
+    # A build of another index has a name of its own behind the "+", which its metadata may lack.
+    release = torch.__version__.partition("+")[0]
+    assert provenance["versions"]["torch"].partition("+")[0] == release and provenance["processor"]
     assert provenance["rows"] == 3
 
 
