@@ -145,6 +145,9 @@ $(STAMP): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v < (3, 14) \
 	  else "requirements.lock needs Python 3.11 to 3.13, $(PYTHON) is %d.%d: try PYTHON=python3.11" % v)'
 	[ -x $(BIN)/python ] || $(PYTHON) -m venv "$(VENV)"
+	mkdir -p build && sed -n '/^torch==/,/[^\\]$$/p' requirements.lock > build/torch.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-index \
+	  --no-deps --no-compile --require-hashes -r build/torch.txt 2>/dev/null || true
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
 	  --no-deps --no-compile --require-hashes -r requirements.lock
 	$(BIN)/python -c 'import torch' 2>/dev/null || $(BIN)/python -m pip install --quiet \
