@@ -92,6 +92,9 @@ def test_an_installation_checks_hashes_and_ends_with_a_torch_that_imports(projec
     python.chmod(0o755)
     done = make(project, "VENV=env", "env/.smuglib-installed")
     assert done.returncode == 0, done.stderr
-    first, test, *rest = (project / "said").read_text().splitlines()
+    disk, first, test, *rest = (project / "said").read_text().splitlines()
+    assert "--no-index" in disk and "--require-hashes -r build/torch.txt" in disk
+    pinned = (project / "build" / "torch.txt").read_text().splitlines()
+    assert pinned[0].startswith("torch==") and all("--hash=sha256:" in line for line in pinned[1:])
     assert "--require-hashes -r requirements.lock" in first and test == "-c import torch"
     assert [line.split()[-1] for line in rest] == [*(["torch==2.13.0"] * (not imports)), "."]
