@@ -77,9 +77,13 @@ class _Standby:
 
     def _fork(self) -> None:
         connection, _ = self.listener.accept()
-        size, descriptors, _, _ = socket.recv_fds(connection, 8, 3)
-        with connection.makefile("rb") as stream:
-            request = json.loads(stream.read(int.from_bytes(size, "big")))
+        try:
+            size, descriptors, _, _ = socket.recv_fds(connection, 8, 3)
+            with connection.makefile("rb") as stream:
+                request = json.loads(stream.read(int.from_bytes(size, "big")))
+        except (OSError, ValueError):  # who asked was killed halfway
+            connection.close()
+            return
         pid = os.fork()
         if pid == 0:
             self.selector.close()
@@ -93,10 +97,16 @@ class _Standby:
         self.selector.register(connection, selectors.EVENT_READ, lambda: self._signal(pid))
 
     def _signal(self, pid: int) -> None:
-        received = self.running[pid].recv(1)
+        connection = self.running.get(pid)
+        if connection is None:  # it ended in the same moment
+            return
+        try:
+            received = connection.recv(1)
+        except OSError:
+            received = b""
         os.kill(pid, received[0] if received else signal.SIGKILL)
         if not received:
-            self.selector.unregister(self.running[pid])
+            self.selector.unregister(connection)
 
     def _end(self, pid: int, ended: int) -> None:
         self.selector.unregister(ended)

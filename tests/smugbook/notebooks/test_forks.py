@@ -3,6 +3,7 @@
 import os
 import select
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -91,6 +92,16 @@ def test_a_signal_ends_the_command_and_its_kernel(standby, tmp_path, number):
     assert select.select([kernel], [], [], PATIENCE)[0], "the kernel lives on"
     os.close(kernel)
     assert not (tmp_path / "out.ipynb").exists()
+
+
+def test_who_is_killed_while_asking_takes_nobody_along(standby, tmp_path):
+    for said in (b"", b"\0\0\0", (9).to_bytes(8, "big") + b"{"):
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.connect(standby)
+            connection.sendall(said)
+    process = command(standby, tmp_path, "print(n)")
+    _, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0, err
 
 
 def test_nobody_stands_by(tmp_path):
