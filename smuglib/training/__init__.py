@@ -1,6 +1,7 @@
 """Training: the loop, and checkpoints that no kill and no damage turns into other weights."""
 
 from smuglib.training.checkpoints import Checkpoints
-from smuglib.training.loop import Plan, Training, one_cycle
+from smuglib.training.loop import Training
+from smuglib.training.plan import Budget, BudgetSpentError, Plan, one_cycle
 
-__all__ = ["Checkpoints", "Plan", "Training", "one_cycle"]
+__all__ = ["Budget", "BudgetSpentError", "Checkpoints", "Plan", "Training", "one_cycle"]

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import csv
+import hashlib
+import io
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from smuglib import files
 from smuglib.models.weights import packed, read_tensors
+from smuglib.training.plan import Plan
+
+COLUMNS = ("update", "learning_rate", "loss", "validation_psnr", "seconds")
+"""What a row of the log has, in the order of the file."""
+
+Row = Mapping[str, float]
 
 
 class Checkpoints:
@@ -68,3 +79,64 @@ class Checkpoints:
                 "again from it",
                 stacklevel=4,
             )
+
+
+def best_row(log: Sequence[Row]) -> Row:
+    """Return a log's first row of the highest validation PSNR."""
+    return max(log, key=lambda row: row["validation_psnr"])
+
+
+def results(
+    plan: Plan,
+    log: Sequence[Row],
+    best: Mapping[str, Tensor],
+    last: Mapping[str, Tensor],
+    made: Mapping[str, object],
+) -> dict[str, bytes]:
+    """Return the contents of the files that a training leaves beside its state."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(log)
+    log_content, settings = text.getvalue().encode(), asdict(plan)
+    described = {
+        **settings,
+        **made,
+        "best_psnr": best_row(log)["validation_psnr"],
+        "log_sha256": hashlib.sha256(log_content).hexdigest(),
+    }
+    kept = {"best": (best, best_row(log)), "last": (last, log[-1])}
+    weights = {
+        f"{name}.safetensors": packed(
+            tensors, {**settings, **{key: row[key] for key in ("update", "validation_psnr")}}
+        )
+        for name, (tensors, row) in kept.items()
+    }
+    return {**weights, "log.csv": log_content, "provenance.json": files.sealed_json(described)}
+
+
+def copied(named: Mapping[str, Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    """Return copies on the CPU of several sets of tensors, each name behind its set's and a dot."""
+    return {
+        f"{whose}.{name}": value.detach().cpu().clone()
+        for whose, tensors in named.items()
+        for name, value in tensors.items()
+    }
+
+
+def below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the tensors of one set among `copied` ones."""
+    start = f"{prefix}."
+    return {name.removeprefix(start): t for name, t in tensors.items() if name.startswith(start)}
+
+
+def fill(tensors: Sequence[Tensor], values: Sequence[Tensor]) -> None:
+    """Copy values into tensors, which no graph remembers."""
+    with torch.no_grad():
+        for tensor, value in zip(tensors, values, strict=True):
+            tensor.copy_(value)
+
+
+def first_not_finite(tensors: Mapping[str, Tensor]) -> str | None:
+    """Return the name of the first tensor with a NaN or an infinity."""
+    return next((name for name, value in tensors.items() if not value.isfinite().all()), None)

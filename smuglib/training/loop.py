@@ -3,80 +3,47 @@
 Nothing random lives in the loop: a loss derives its data order and its noise from the update's
 number, so an interrupted and resumed training gives bitwise the weights of one that was not. The
 state holds all that a training leaves, twice: what is damaged is written again from it.
+
+A loss or gradient that is not finite sends the training back to its last state, with half the
+learning rate. On a GPU the numbers are read every `READ_EVERY` updates: it is never waited for in
+between.
 """
 
 from __future__ import annotations
 
-import csv
-import hashlib
-import io
 import math
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
-from smuglib import checks, files, provenance
+from smuglib import provenance
 from smuglib.checks import require
 from smuglib.models import precision
-from smuglib.models.weights import packed
-from smuglib.training.checkpoints import Checkpoints
+from smuglib.training import ranks
+from smuglib.training.checkpoints import (
+    Checkpoints,
+    below,
+    best_row,
+    copied,
+    fill,
+    first_not_finite,
+    results,
+)
+from smuglib.training.plan import Budget, Plan, clip, one_cycle
 
-WARM_UP = 0.1
-"""Fraction of the updates in which the learning rate rises to its peak."""
+MOST_FALLS = 4
+"""Times that a training may go back to an earlier state before it gives up."""
 
-COLUMNS = ("update", "learning_rate", "loss", "validation_psnr", "seconds")
-"""What a row of the log has, in the order of the file."""
-
-NORM_MEMORY = 0.98
-"""Weight of the past in the running mean of gradient norms, about 50 updates."""
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How one network is trained.
-
-    Parameters
-    ----------
-    updates, learning_rate
-        Optimizer updates, and the peak of their one-cycle schedule.
-    clip_factor
-        Largest norm of an update's gradient, in units of its running mean. Relative, because
-        the poster's losses differ in scale by an order of magnitude between methods.
-    n_validations
-        Validations, evenly spread; each also writes a checkpoint.
-    precision
-        Of the convolutions: ``"float32"``, ``"bfloat16"`` (autocast), or ``"tf32"`` (on CUDA).
-    settings
-        Everything else that defines the run: kept with its results, and compared on resume.
-    """
-
-    updates: int
-    learning_rate: float
-    clip_factor: float
-    n_validations: int
-    precision: str = "float32"
-    settings: dict[str, Any] = field(default_factory=dict)
-
-
-def one_cycle(update: int, total: int, peak: float) -> float:
-    """Return an update's learning rate: a linear rise to the peak, then a cosine fall to zero.
-
-    Examples
-    --------
-    >>> [round(one_cycle(update, 20, 1.0), 2) for update in (0, 1, 10, 19)]
-    [0.5, 1.0, 0.54, 0.01]
-    """
-    update, total = checks.integer("update", update, minimum=0), checks.integer("total", total)
-    peak = checks.positive("peak", peak)
-    rise = max(1, round(WARM_UP * total))
-    if update < rise:
-        return peak * (update + 1) / rise
-    return peak * 0.5 * (1 + math.cos(math.pi * (update - rise + 1) / (total - rise + 1)))
+READ_EVERY = 50
+"""Updates after which losses and norms are read from a GPU."""
 
 
 class Training:
@@ -86,7 +53,8 @@ class Training:
     ----------
     loss, validate
         Return the loss of an update from its number alone, and the validation PSNR in dB. A
-        FloatingPointError of ``validate`` says which slice's is not finite.
+        FloatingPointError of ``validate`` says which slice's is not finite. Of several processes
+        (see `smuglib.training.ranks`) each returns the mean loss of its share of the batch.
     folder
         Where ``state.safetensors`` (for resume) and the one before it, ``log.csv``,
         ``best.safetensors`` and ``last.safetensors`` (bare weights) and ``provenance.json`` are
@@ -111,19 +79,22 @@ class Training:
         self._checkpoints = Checkpoints(folder)
         self._loss, self._validate, self._describe = loss, validate, describe
         self._optimizer = torch.optim.Adam(network.parameters(), betas=(0.5, 0.999))
+        self._device = next(network.parameters()).device
+        self._average = [p.detach().clone() for p in network.parameters()] if plan.ema_decay else []
+        self._marks = {
+            round(k * plan.updates / plan.n_validations) for k in range(1, plan.n_validations + 1)
+        }
         self._update = 0
         self._seconds = 0.0
-        self._norm: float | None = None
+        self._norm: Tensor | None = None
+        self._unread: list[tuple[Tensor, Tensor]] = []
         self._losses: list[float] = []
         self._log: list[dict[str, float]] = []
+        self._falls: list[str] = []
         self._best: dict[str, Tensor] = {}
         self._made: dict[str, object] = {}
 
-    @property
-    def _device(self) -> torch.device:
-        return next(self.network.parameters()).device
-
-    def run(self) -> list[dict[str, float]]:
+    def run(self, budget: Budget | None = None) -> list[dict[str, float]]:
         """Train to the end of the plan, from wherever the folder's state stands; return the log.
 
         It has a row per validation: update, learning rate, mean loss since the last row, validation
@@ -132,92 +103,153 @@ class Training:
         Raises
         ------
         RuntimeError
-            If loss, gradient, weights or validation PSNR are no longer finite.
+            If loss, gradient, weights or validation PSNR are no longer finite, at ever lower
+            learning rates.
         ValueError
             If the folder's state is of another plan.
+        BudgetSpentError
+            If the time is up; the next call goes on from the very update.
         """
-        with self._checkpoints.locked():
-            self._resume()
-            self._train()
+        is_first = ranks.place()[0] == 0
+        with self._checkpoints.locked() if is_first else nullcontext():
+            if is_first:
+                self._resume()
+            ranks.wait()
+            if not is_first:
+                self._resume()
+            self._train(Budget() if budget is None else budget)
         return self._log
 
-    def _train(self) -> None:
-        marks = {
-            round(k * self.plan.updates / self.plan.n_validations)
-            for k in range(1, self.plan.n_validations + 1)
-        }
+    def _train(self, budget: Budget) -> None:
         started = time.monotonic() - self._seconds
         tqdm = require("tqdm", extra="evaluation", what="trainings")
         bar = tqdm.tqdm(
             total=self.plan.updates, initial=self._update, desc=self.folder.name, unit="update"
         )
+        self._good = self._state()
         with bar, precision.tf32(self.plan.precision == "tf32"):
             while self._update < self.plan.updates:
-                self._losses.append(self._step(self._update))
-                self._update += 1
-                bar.update()
-                if self._update in marks:
+                is_read = self._is_read(self._update)
+                try:
+                    self._step(self._update, is_read=is_read)
+                    self._update += 1
                     self._seconds = time.monotonic() - started
-                    self._checkpoint()
-                    bar.set_postfix(psnr=f"{self._log[-1]['validation_psnr']:.2f} dB")
+                    if self._update in self._marks:
+                        self._checkpoint()
+                        bar.set_postfix(psnr=f"{self._log[-1]['validation_psnr']:.2f} dB")
+                except FloatingPointError as error:
+                    self._fall(error)
+                bar.update(self._update - bar.n)
+                if is_read and ranks.any_of(budget.is_spent, self._device):
+                    self._pause(budget)
 
-    def _step(self, update: int) -> float:
+    def _is_read(self, update: int) -> bool:
+        """Return whether the numbers of an update are read as soon as they are computed."""
+        every = 1 if self._device.type == "cpu" else READ_EVERY
+        return (update + 1) % every == 0 or update + 1 in self._marks
+
+    def _step(self, update: int, *, is_read: bool) -> None:
         self.network.train()
         rate = one_cycle(update, self.plan.updates, self.plan.learning_rate)
         for group in self._optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * 0.5 ** len(self._falls)
         self._optimizer.zero_grad(set_to_none=True)
         with precision.autocast(self.plan.precision, self._device.type):
             loss = self._loss(update)
-        value = loss.item()
-        if not math.isfinite(value):
-            raise RuntimeError(f"the loss became {value} at {self._named(update)}")
         loss.backward()
-        self._clip(update)
+        value = loss.detach()
+        gradients = {
+            name: p.grad for name, p in self.network.named_parameters() if p.grad is not None
+        }
+        ranks.average([value, *gradients.values()])
+        norm = nn.utils.get_total_norm(list(gradients.values()))
+        self._unread.append((value, norm))
+        if is_read:
+            self._read(gradients)
+        self._norm = clip(gradients.values(), norm, self.plan.clip_factor, self._norm)
         self._optimizer.step()
-        return value
+        if self._average:
+            decay = min(self.plan.ema_decay, (1 + update) / (10 + update))
+            get_ema_multi_avg_fn(decay)(self._average, list(self.network.parameters()), 0)
+
+    def _read(self, gradients: Mapping[str, Tensor]) -> None:
+        """Take note of the losses since the last reading; raise for the first not finite."""
+        unread = torch.stack([torch.stack(pair) for pair in self._unread]).tolist()
+        self._unread.clear()
+        first = self._update + 1 - len(unread)
+        for update, (loss, norm) in enumerate(unread, start=first):
+            if not math.isfinite(loss):
+                raise FloatingPointError(f"the loss became {loss} at {self._named(update)}")
+            if not math.isfinite(norm):
+                name = first_not_finite(gradients) or "all parameters, together,"
+                raise FloatingPointError(
+                    f"the gradient of {name} is not finite at {self._named(update)}"
+                )
+            self._losses.append(loss)
 
     def _named(self, update: int) -> str:
         made_from = f" ({self._describe(update)})" if self._describe else ""
         return f"update {update} of {self.folder.name}{made_from}"
 
-    def _clip(self, update: int) -> None:
-        """Bound the gradient by a multiple of the running mean of its bounded norms."""
-        named = dict(self.network.named_parameters())
-        gradients = {name: p.grad for name, p in named.items() if p.grad is not None}
-        total = nn.utils.get_total_norm(list(gradients.values()))
-        norm = total.item()
-        if not math.isfinite(norm):
-            name = _not_finite(gradients) or "all parameters, together,"
-            raise RuntimeError(f"the gradient of {name} is not finite at {self._named(update)}")
-        bound = math.inf if self._norm is None else self.plan.clip_factor * self._norm
-        nn.utils.clip_grads_with_norm_(named.values(), bound, total)
-        bounded = min(norm, bound)
-        past = bounded if self._norm is None else self._norm
-        self._norm = NORM_MEMORY * past + (1 - NORM_MEMORY) * bounded
+    def _fall(self, error: FloatingPointError) -> None:
+        """Go back to the last state, with half the learning rate; give up after `MOST_FALLS`."""
+        falls = [*self._falls, str(error)]
+        self._restore(*self._good)
+        self._falls = falls
+        if len(falls) > MOST_FALLS:
+            raise RuntimeError(f"{error}, at {0.5**MOST_FALLS:g} of the planned rate") from error
+        warnings.warn(
+            f"{error}: back to update {self._update}, with {0.5 ** len(falls):g} of the planned "
+            "learning rate",
+            stacklevel=4,
+        )
+
+    def _pause(self, budget: Budget) -> None:
+        self._good = self._state()
+        self._save()
+        budget.stop(f"{self.folder.name} stands at update {self._update} of {self.plan.updates}")
 
     def _checkpoint(self) -> None:
-        self.network.eval()
-        state = self.network.state_dict()
-        broken = _not_finite(state)
-        if broken:
-            raise RuntimeError(f"{broken} is not finite after {self._named(self._update - 1)}")
-        with torch.no_grad():
-            psnr = self._validated()
-        row = {
-            "update": self._update,
-            "learning_rate": self._optimizer.param_groups[0]["lr"],
-            "loss": sum(self._losses) / len(self._losses),
-            "validation_psnr": psnr,
-            "seconds": round(self._seconds, 1),
-        }
-        self._losses.clear()
-        self._log.append(row)
-        if self._best_row is row:
-            self._best = {name: value.detach().cpu().clone() for name, value in state.items()}
+        with self._averaged():
+            self.network.eval()
+            state = self.network.state_dict()
+            broken = first_not_finite(state)
+            if broken:
+                update = self._named(self._update - 1)
+                raise FloatingPointError(f"{broken} is not finite after {update}")
+            with torch.no_grad():
+                psnr = self._validated()
+            row = {
+                "update": self._update,
+                "learning_rate": self._optimizer.param_groups[0]["lr"],
+                "loss": sum(self._losses) / len(self._losses),
+                "validation_psnr": psnr,
+                "seconds": round(self._seconds, 1),
+            }
+            self._losses.clear()
+            self._log.append(row)
+            if best_row(self._log) is row:
+                self._best = {name: value.detach().cpu().clone() for name, value in state.items()}
         self._made = provenance.describe(self._device)
-        self._save_state()
-        self._checkpoints.write(self._results())
+        self._good = self._state()
+        self._save()
+
+    def _save(self) -> None:
+        if ranks.place()[0] == 0:
+            self._checkpoints.save(*self._good)
+            if self._log:
+                self._checkpoints.write(self._results())
+
+    @contextmanager
+    def _averaged(self) -> Iterator[None]:
+        """Put the moving average in the weights' place, if the plan has one."""
+        own = list(self.network.parameters()) if self._average else []
+        kept = [parameter.detach().clone() for parameter in own]
+        fill(own, self._average)
+        try:
+            yield
+        finally:
+            fill(own, kept)
 
     def _validated(self) -> float:
         try:
@@ -225,47 +257,35 @@ class Training:
             if not math.isfinite(psnr):
                 raise FloatingPointError(f"the validation PSNR is {psnr}")
         except FloatingPointError as error:
-            raise RuntimeError(f"{error} after {self._named(self._update - 1)}") from error
+            raise FloatingPointError(f"{error} after {self._named(self._update - 1)}") from error
         return psnr
-
-    @property
-    def _best_row(self) -> dict[str, float]:
-        """The log's first row of the highest validation PSNR."""
-        return max(self._log, key=lambda row: row["validation_psnr"])
 
     def _results(self) -> dict[str, bytes]:
         """Return the contents of the files beside the state, which holds all that is in them."""
-        text = io.StringIO()
-        writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(self._log)
-        log = text.getvalue().encode()
-        plan, best = asdict(self.plan), self._best_row
-        best_psnr, log_sha256 = best["validation_psnr"], hashlib.sha256(log).hexdigest()
-        described = {**plan, **self._made, "best_psnr": best_psnr, "log_sha256": log_sha256}
-        kept = {"best": (self._best, best), "last": (self.network.state_dict(), self._log[-1])}
-        weights = {
-            f"{name}.safetensors": packed(
-                tensors, {**plan, **{key: row[key] for key in ("update", "validation_psnr")}}
-            )
-            for name, (tensors, row) in kept.items()
-        }
-        return {**weights, "log.csv": log, "provenance.json": files.sealed_json(described)}
+        last = below("average" if self._average else "network", self._good[0])
+        return results(self.plan, self._log, self._best, last, self._made)
 
-    def _save_state(self) -> None:
-        tensors = {f"network.{name}": value for name, value in self.network.state_dict().items()}
-        tensors.update({f"best.{name}": value for name, value in self._best.items()})
+    def _state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Return a copy of all that the training goes on from, on the CPU."""
+        network = self.network.state_dict()
+        names = (name for name, _ in self.network.named_parameters())
+        average = (
+            {**network, **dict(zip(names, self._average, strict=True))} if self._average else {}
+        )
+        tensors = {"network": network, "average": average, "best": self._best}
         for index, moments in self._optimizer.state_dict()["state"].items():
-            tensors.update({f"adam.{index}.{name}": value for name, value in moments.items()})
+            tensors[f"adam.{index}"] = moments
         header = {
             "plan": asdict(self.plan),
             "update": self._update,
             "seconds": self._seconds,
-            "norm": self._norm,
-            "log": self._log,
+            "norm": None if self._norm is None else self._norm.item(),
+            "losses": list(self._losses),
+            "log": list(self._log),
+            "falls": list(self._falls),
             "made": self._made,
         }
-        self._checkpoints.save(tensors, header)
+        return copied(tensors), header
 
     def _resume(self) -> None:
         state = self._checkpoints.load()
@@ -277,25 +297,27 @@ class Training:
                 f"{self.folder} belongs to a training with other settings, "
                 f"{header['plan']}; remove the folder or ask for {asdict(self.plan)}"
             )
-        self.network.load_state_dict(_below("network", tensors))
-        self._best = _below("best", tensors)
+        self._good = state
+        self._restore(tensors, header)
+        if self._log and ranks.place()[0] == 0:
+            self._checkpoints.heal(self._results())
+
+    def _restore(self, tensors: Mapping[str, Tensor], header: Mapping[str, Any]) -> None:
+        self.network.load_state_dict(below("network", tensors))
+        average = below("average", tensors)
+        if average:
+            names = (name for name, _ in self.network.named_parameters())
+            fill(self._average, [average[name] for name in names])
         moments: dict[int, dict[str, Tensor]] = {}
-        for name, value in _below("adam", tensors).items():
+        for name, value in below("adam", tensors).items():
             index, moment = name.split(".")
-            moments.setdefault(int(index), {})[moment] = value
+            # Adam changes its moments in place, and a state may be gone back to again.
+            moments.setdefault(int(index), {})[moment] = value.clone()
         self._optimizer.load_state_dict({**self._optimizer.state_dict(), "state": moments})
+        norm = header["norm"]
+        self._norm = None if norm is None else torch.tensor(norm).double().to(self._device)
+        self._best, self._made = below("best", tensors), header["made"]
         self._update, self._seconds = header["update"], header["seconds"]
-        self._norm, self._log, self._made = header["norm"], header["log"], header["made"]
-        self._losses.clear()
-        self._checkpoints.heal(self._results())
-
-
-def _below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return the tensors whose names begin with a prefix and a dot, without these."""
-    start = f"{prefix}."
-    return {name.removeprefix(start): t for name, t in tensors.items() if name.startswith(start)}
-
-
-def _not_finite(tensors: Mapping[str, Tensor]) -> str | None:
-    """Return the name of the first tensor with a NaN or an infinity."""
-    return next((name for name, value in tensors.items() if not value.isfinite().all()), None)
+        self._losses, self._log = list(header["losses"]), list(header["log"])
+        self._falls = list(header["falls"])
+        self._unread.clear()
