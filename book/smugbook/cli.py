@@ -14,7 +14,8 @@ from typing import Any
 from smugbook.notebooks import combinations, contents, forks, processes, run
 from smugbook.notebooks.parameters import Parameter
 from smugbook.pages import folders
-from smuglib.files import project_root, write_text
+from smugbook.paths import project_root
+from smuglib.files import write_text
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

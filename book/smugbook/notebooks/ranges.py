@@ -8,9 +8,9 @@ from dataclasses import fields
 from functools import partial
 from pathlib import Path
 
-from smugbook import profiles
+from smugbook import paths, profiles
 from smugbook.words import labels
-from smuglib import checks, files
+from smuglib import checks
 from smuglib.methods import METHODS, PRECISIONS, REFERENCES, SIGMAS
 
 SHIPPED = Path(__file__).parents[2] / "shipped"
@@ -46,7 +46,7 @@ def _inside(name: str, value: object) -> Path:
     path = Path(value) if isinstance(value, str) else Path()
     if not path.parts or path.is_absolute() or ".." in path.parts:
         raise ValueError(f"{name} must be the path of a folder in the project, got {value!r}")
-    return files.project_root() / path
+    return paths.project_root() / path
 
 
 def _benchmark(name: str, value: object) -> object:
@@ -77,7 +77,7 @@ RANGES: dict[str, Callable[[str, object], object]] = {
     "executed": _inside,
     "images": partial(checks.one_of, allowed=("shipped", "build")),
     "index": _COUNT_OR_ZERO,
-    "jitters": files.plain_name,
+    "jitters": paths.plain_name,
     "method": _METHOD,
     "methods": _METHOD,
     "metric": partial(checks.one_of, allowed=("psnr", "ssim", "nmse")),
@@ -104,7 +104,7 @@ RANGES: dict[str, Callable[[str, object], object]] = {
     "sigma": checks.non_negative,
     "sigmas": checks.non_negative,
     "sweeps": partial(checks.one_of, allowed=SWEEPS),
-    "variant": lambda name, value: value and files.plain_name(name, value),
+    "variant": lambda name, value: value and paths.plain_name(name, value),
     "view": _SCENARIO,
 }
 """Check of each name; that of a list's name is for every element."""

@@ -19,9 +19,10 @@ from typing import Any
 import pandas as pd
 
 from smugbook import profiles
+from smugbook.paths import plain_name, project_root
 from smuglib import checks, files
 from smuglib.evaluation import scores
-from smuglib.files import project_root, replacing
+from smuglib.files import replacing
 from smuglib.methods import METHODS
 from smuglib.models import TotalVariation, UnrolledNetwork, ZeroFilled, load_network
 from smuglib.models.weights import SHIPPED as SHIPPED_WEIGHTS
@@ -73,7 +74,7 @@ class Store:
         if not label:
             return self
         folder = self.folder / "variants"
-        files.plain_name("variant", label)
+        plain_name("variant", label)
         known = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
         if label not in known and not missing_ok:
             raise FileNotFoundError(

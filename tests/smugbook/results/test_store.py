@@ -11,7 +11,7 @@ import torch
 from smugbook.results import Store
 from smugbook.results.store import run_name
 from smuglib import models
-from smuglib.files import UnreadableFileError, sha256, write_json
+from smuglib.files import UnreadableFileError, sealed_json, sha256, write_bytes
 from smuglib.methods import METHODS, SIGMAS
 from smuglib.models import UnrolledNetwork, denoisers, weights
 from smuglib.smoothing import Smoothing
@@ -143,7 +143,7 @@ def test_a_damaged_log_is_refused(tmp_path):
     source = trained(kept.checkpoints("smug", 0.05, "code"))
     kept.keep("smug", 0.05, source)
     log = kept.log("smug", 0.05)
-    write_json(log.with_suffix(".json"), {"log_sha256": sha256(log)})
+    write_bytes(log.with_suffix(".json"), sealed_json({"log_sha256": sha256(log)}))
     whole = log.read_bytes()
     kept.read_log("smug", 0.05)
     for content in damaged(whole, n_cuts=20):
