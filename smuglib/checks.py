@@ -109,7 +109,8 @@ def replace_fields(record: object, **checked: object) -> None:
 def instance(name: str, value: object, kind: type[T]) -> T:
     """Return ``value``; refuse anything but an instance of ``kind``."""
     if not isinstance(value, kind):
-        known = "torch." * (kind.__module__ in ("torch", "torch._C")) + kind.__name__
+        owner = "torch." if kind.__module__ in ("torch", "torch._C") else ""
+        known = owner + kind.__name__
         article = "an" if known[0] in "AEIOUaeiou" else "a"
         raise TypeError(f"{name} must be {article} {known}, got {type(value).__name__}")
     return value
@@ -131,10 +132,10 @@ def function(name: str, value: T, n_arguments: int = 0) -> T:
 
 def members(name: str, value: Any, kind: type = object) -> tuple[Any, ...]:  # noqa: ANN401
     """Return the members of an iterable; refuse a string, a mapping, and another kind of member."""
-    try:
-        found = None if isinstance(value, str | bytes | Mapping) else tuple(value)
-    except TypeError:
-        found = None
+    found = None
+    with suppress(TypeError):
+        if not isinstance(value, str | bytes | Mapping):
+            found = tuple(value)
     if found is None:
         raise TypeError(f"{name} must be a sequence, got {shown(value)}")
     for index, member in enumerate(found):
@@ -246,10 +247,9 @@ def device(name: str, value: object) -> torch.device:
 
     if isinstance(value, str) and value == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
+    chosen = None
+    with suppress(RuntimeError, TypeError, ValueError):
         chosen = torch.device(value)  # type: ignore[call-overload]
-    except (RuntimeError, TypeError, ValueError):
-        chosen = None
     if chosen is None or chosen.type not in ("cpu", "cuda"):
         raise ValueError(f"{name} must be 'auto', 'cpu', 'cuda' or 'cuda:N', got {shown(value)}")
     if chosen.type == "cuda" and (chosen.index or 0) >= (there := torch.cuda.device_count()):

@@ -57,9 +57,8 @@ def reading(path: Path | str, what: str) -> Iterator[None]:
 def replacing(path: Path | str) -> Iterator[Path]:
     """Give a temporary path that takes the place of ``path`` when the block ends well.
 
-    If the block raises, ``path`` stays as it was and the temporary file is removed. It lies beside
-    ``path``, in a folder that is created, with the same suffix. Not even a power loss leaves half a
-    file: what was written is on the disk before the name is.
+    If the block raises, ``path`` stays as it was. The temporary file lies beside it, with the same
+    suffix. Not even a power loss leaves half a file: its content is on the disk before its name is.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -108,13 +107,7 @@ def locked(path: Path | str) -> Iterator[None]:
 
 
 def numeral(number: float) -> str:
-    """Write a number for the name of a file: shortly, but no two numbers alike.
-
-    Examples
-    --------
-    >>> numeral(0.10), numeral(0.05000001)
-    ('0.1', '0.05000001')
-    """
+    """Write a number for the name of a file: shortly, but no two numbers alike."""
     short = f"{number:g}"
     return short if float(short) == number else repr(float(number))
 

@@ -15,14 +15,8 @@ METHODS: dict[str, Placement] = {
 }
 """The poster's methods and their placement of the expectation."""
 
-DENOISERS = ("didn", "unet", "dncnn")
-"""Architectures of `smuglib.models.denoisers`."""
-
 REFERENCES = ("denoised", "denoised_detached", "target")
 """References of the unrolled stability loss, D(t) as the poster writes it, held constant, or t."""
-
-PRECISIONS = ("float32", "bfloat16", "tf32")
-"""Arithmetic of convolutions in training."""
 
 SIGMAS = (0.05, 0.01)
 """Noise levels of the shipped weights, ours and the poster's."""

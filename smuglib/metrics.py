@@ -46,9 +46,8 @@ def ssim(x: Tensor, target: Tensor) -> Tensor:
     """Return the structural similarity of magnitudes, with data range ``max |t|``.
 
     Wang et al., IEEE TIP 2004: Gaussian window of 11 pixels and standard deviation 1.5,
-    K = (0.01, 0.03), averaged over the pixels whose window lies inside the image, which has at
-    least 11 pixels a side. It is scikit-image's ``structural_similarity`` with
-    ``gaussian_weights=True`` and ``use_sample_covariance=False``.
+    K = (0.01, 0.03), averaged over the pixels whose window lies inside the image: scikit-image's
+    ``structural_similarity`` with ``gaussian_weights=True, use_sample_covariance=False``.
 
     Examples
     --------
@@ -115,7 +114,6 @@ def _blur(x: Tensor) -> Tensor:
     offsets = torch.arange(_WINDOW, dtype=x.dtype, device=x.device) - _WINDOW // 2
     weights = torch.exp(-0.5 * (offsets / _WINDOW_SIGMA) ** 2)
     weights = weights / weights.sum()
-    rows = x.reshape(-1, 1, *x.shape[-2:])
-    blurred = functional.conv2d(rows, weights.view(1, 1, -1, 1))
+    blurred = functional.conv2d(x.reshape(-1, 1, *x.shape[-2:]), weights.view(1, 1, -1, 1))
     blurred = functional.conv2d(blurred, weights.view(1, 1, 1, -1))
     return blurred.reshape(*x.shape[:-2], *blurred.shape[-2:])

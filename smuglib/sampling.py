@@ -57,7 +57,8 @@ def cartesian_mask(
         )
     columns = torch.arange(width, dtype=torch.float64, device="cpu")
     distance = (columns - width // 2) / width
-    chance = 1 / (1 + ((8 if density == "variable" else 0) * distance) ** 2)
+    decay = 8 if density == "variable" else 0
+    chance = 1 / (1 + (decay * distance) ** 2)
     # Exponential clocks: keeping the columns that ring first is drawing without replacement with
     # these chances, and makes the masks of one seed nested over the sampling rate.
     clocks = torch.empty_like(columns).exponential_(generator=generator) / chance

@@ -33,11 +33,10 @@ class Smoothing:
     share_noise
         Use the same samples at every unrolling step, as the published code does for SMUG.
     antithetic
-        Draw half of the samples, and take each with both signs: odd parts of what is averaged
-        cancel. An estimate of the same expectation, but not the poster's.
+        Take half of the samples with both signs: odd parts cancel. Not the poster's estimate.
     start_only
-        With ``"end_to_end"``: the noise enters ``x_0`` alone, and data consistency sees the clean
-        ``z`` (as in the published code of RS-E2E). Not the poster's ``E[x(z + ν)]``.
+        With ``"end_to_end"``: noise enters ``x_0`` alone, data consistency sees the clean ``z`` (as
+        in the published code of RS-E2E). Not the poster's ``E[x(z + ν)]``.
 
     Examples
     --------
@@ -99,8 +98,7 @@ class NoiseSource:
 
     def _draw(self, x: Tensor) -> Tensor:
         assert self._generator is not None
-        batch, height, width = x.shape
         n_draws = self._smoothing.n_samples // (2 if self._smoothing.antithetic else 1)
-        shape = (batch, n_draws, height, width)
+        shape = (len(x), n_draws, *x.shape[1:])
         noise = complex_normal(shape, self._smoothing.sigma, self._generator, x)
         return torch.cat((noise, -noise), 1) if self._smoothing.antithetic else noise

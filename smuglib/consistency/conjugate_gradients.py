@@ -18,9 +18,6 @@ class ConvergenceWarning(UserWarning):
 class CGSolver:
     """Conjugate gradients for any mask, each image on its own (Hestenes and Stiefel, 1952).
 
-    An image's result does not depend on its batch or on the other noise samples, unless it is
-    ``coupled`` to them.
-
     Parameters
     ----------
     A
@@ -30,8 +27,8 @@ class CGSolver:
     max_iter
         Iteration cap; reaching it raises a `ConvergenceWarning`.
     coupled
-        Take inner products over all images at once, as the poster's published code does: the
-        batch is one large system with one step length and one stopping rule.
+        Take inner products over all images at once, as the poster's published code does: an image
+        shares step lengths and stopping rule with its batch, and its result depends on them.
 
     Examples
     --------

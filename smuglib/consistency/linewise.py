@@ -39,10 +39,8 @@ def line_matrices(A: SenseOperator) -> Tensor:
 def _circulant(A: SenseOperator) -> Tensor:
     """Return ``T = F^H M F`` along the phase-encoding axis, ``[batch or 1, 1, width, width]``."""
     if not A.is_cartesian_1d:
-        raise ValueError(
-            "solver 'linewise' needs a 1-D Cartesian mask, [batch, 1, 1, width], got mask shape "
-            f"{tuple(A.mask.shape)}; use solver='cg'"
-        )
+        shape = tuple(A.mask.shape)
+        raise ValueError(f"'linewise' needs a 1-D Cartesian mask, got {shape}; use solver='cg'")
     identity = torch.eye(A.maps.shape[-1], dtype=A.maps.dtype, device=A.maps.device)
     return ifftc(fftc(identity, -2) * A.mask[:, 0, 0, :, None], -2)[:, None]
 

@@ -16,14 +16,8 @@ from smuglib.operators.sense import SenseOperator
 class RangeSpace:
     """The orthogonal projection to all eigenvectors of ``A^H A`` with ``g >= floor``.
 
-    A change along them costs at most ``1 / √floor`` of its own norm in measurement error.
-
-    Parameters
-    ----------
-    A
-        Operator with a 1-D Cartesian mask; its tensors are not kept.
-    floor
-        Least eigenvalue, in (0, 1]; every scan has at least one such.
+    Such a change costs at most ``1 / √floor`` of its own norm in measurement error. The mask of
+    ``A`` is 1-D Cartesian, and ``floor`` in (0, 1] at most each scan's largest eigenvalue.
 
     Examples
     --------

@@ -25,7 +25,6 @@ from smuglib.consistency.linewise import Solver
 from smuglib.operators.sense import SenseOperator
 
 SolverName = Literal["auto", "linewise", "cg", "cg_coupled"]
-
 SOLVERS: tuple[SolverName, ...] = get_args(SolverName)
 
 ACCURACY = 1e-2
@@ -40,13 +39,10 @@ class PrecisionWarning(UserWarning):
 class Step(Protocol):
     """What an unrolled loop needs of data consistency: wrap a step to change what it does."""
 
-    @property
-    def operator(self) -> SenseOperator:
-        """The operator that measured the data."""
-
-    @property
-    def lam(self) -> Tensor:
-        """Weight λ of the denoised image, a real scalar."""
+    operator: SenseOperator
+    """The operator that measured the data."""
+    lam: Tensor
+    """Weight λ of the denoised image, a real scalar."""
 
     def apply(self, z: Tensor, d: Tensor) -> Tensor:
         """Return `DataConsistency.__call__` of images that are known to fit."""
@@ -92,7 +88,7 @@ class DataConsistency:
     Parameters
     ----------
     A
-        SENSE operator. Its maps want no gradient: there is none for them.
+        SENSE operator, whose maps get no gradient.
     lam
         Weight λ > 0 of the denoised image: a float, or a real scalar tensor, which has a gradient.
     solver

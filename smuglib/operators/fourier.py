@@ -1,7 +1,7 @@
 """Centred, orthonormal discrete Fourier transforms of complex images.
 
-The zero frequency sits at index ``n // 2`` of each transformed axis, and both directions are
-unitary, so that adjoint and inverse coincide. Shape and dtype stay as they are.
+The zero frequency sits at index ``n // 2`` of each transformed axis, and adjoint and inverse are
+the same.
 """
 
 from __future__ import annotations

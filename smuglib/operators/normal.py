@@ -40,11 +40,9 @@ class NormalOperator:
         if x.is_cuda or x.nbytes * self._maps.shape[1] <= PIECE_BYTES:
             return self._piece(x, self._maps[:, None], self._mask[:, None])
         masks = self._mask.expand(len(x), -1, -1, -1, -1)
-        images = [
-            torch.stack([self._image(image, maps, mask) for image in samples])
-            for samples, maps, mask in zip(x, self._maps, masks, strict=True)
-        ]
-        return torch.stack(images)
+        scans = zip(x, self._maps, masks, strict=True)
+        images = [self._image(one, maps, mask) for samples, maps, mask in scans for one in samples]
+        return torch.stack(images).reshape(x.shape)
 
     def _image(self, x: Tensor, maps: Tensor, mask: Tensor) -> Tensor:
         """Apply the operator to one image, by strips of rows where rows decouple."""
@@ -52,11 +50,8 @@ class NormalOperator:
         lines = max(1, PIECE_BYTES // (coils * width * maps.element_size()))
         if len(self._axes) == 2 or lines >= height:
             return self._piece(x, maps, mask)
-        strips = [
-            self._piece(x[top : top + lines], maps[:, top : top + lines], mask)
-            for top in range(0, height, lines)
-        ]
-        return torch.cat(strips)
+        strips = [slice(top, top + lines) for top in range(0, height, lines)]
+        return torch.cat([self._piece(x[strip], maps[:, strip], mask) for strip in strips])
 
     def _piece(self, x: Tensor, maps: Tensor, mask: Tensor) -> Tensor:
         kspace = torch.fft.fftn(maps * x.unsqueeze(-3), dim=self._axes)

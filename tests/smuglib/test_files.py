@@ -189,6 +189,10 @@ def test_json_is_sorted_and_ends_with_a_newline():
     assert json.loads(text) == {"b": 1, "a": [2.5, None], "seal": json.loads(text)["seal"]}
 
 
+def test_no_two_numbers_are_written_alike():
+    assert (files.numeral(0.10), files.numeral(0.05000001)) == ("0.1", "0.05000001")
+
+
 def test_sha256_is_that_of_the_bytes(tmp_path):
     (tmp_path / "a").write_bytes(b"abc")
     assert files.sha256(tmp_path / "a") == hashlib.sha256(b"abc").hexdigest()

@@ -11,7 +11,7 @@ from pathlib import Path
 from smugbook import paths, profiles
 from smugbook.words import labels
 from smuglib import checks
-from smuglib.methods import METHODS, PRECISIONS, REFERENCES, SIGMAS
+from smuglib.methods import METHODS, REFERENCES, SIGMAS
 
 SHIPPED = Path(__file__).parents[2] / "shipped"
 """Folder of the shipped records, a folder per profile."""
@@ -91,7 +91,7 @@ RANGES: dict[str, Callable[[str, object], object]] = {
     "noise_levels": checks.non_negative,
     "pictured": _METHOD,
     "placement": partial(checks.one_of, allowed=("", *METHODS.values())),
-    "precision": partial(checks.one_of, allowed=PRECISIONS),
+    "precision": partial(checks.one_of, allowed=profiles.PRECISIONS),
     "profile": partial(checks.one_of, allowed=profiles.PROFILES),
     "reference": partial(checks.one_of, allowed=REFERENCES),
     "results": partial(checks.one_of, allowed=("shipped", "build")),
