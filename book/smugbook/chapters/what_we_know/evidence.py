@@ -9,10 +9,10 @@ import pandas as pd
 from smugbook.experiments import controls, curves
 from smugbook.experiments.seeds import scenario_changes
 from smugbook.experiments.sweeps import AXES
+from smugbook.words.claims import Evidence
 from smugbook.words.labels import METHOD_LABELS, SCENARIO_LABELS, SWEEP_LABELS
 from smugbook.words.numbers import strength
 from smuglib.evaluation import PAIR, Interval, Scenario, compare, select
-from smuglib.evaluation.claims import Evidence
 from smuglib.evaluation.comparisons import fragility
 
 TABLE, SWEEPS, CONTROLS = "13_table1", "16_sweeps", "21_controls"
