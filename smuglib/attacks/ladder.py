@@ -163,5 +163,5 @@ LADDER: dict[str, Attack] = {
 """The rungs of attack, weakest first.
 
 Whether `adaptive_strong` has reached a plateau is a matter of measurement: the sweep ``plateau`` of
-`smuglib.evaluation.scenarios` gives it twice the steps and a third run.
+the book gives it twice the steps and a third run.
 """

@@ -17,7 +17,7 @@ SHIPPED = Path(__file__).parents[2] / "shipped"
 """Folder of the shipped records, a folder per profile."""
 
 SWEEPS = ("strength", "kspace", "rate", "mask", "steps", "samples", "strong", "plateau", "range")
-"""Names of `smuglib.evaluation.scenarios.AXES`, which only torch's importers know."""
+"""Names of `smugbook.experiments.sweeps.AXES`, which only torch's importers know."""
 
 _COUNT = checks.integer
 

@@ -8,10 +8,11 @@ import pytest
 import torch
 
 from smugbook import profiles
+from smugbook.experiments import sweeps
 from smugbook.notebooks import contents, ranges, run
 from smugbook.words import labels
 from smuglib import sampling
-from smuglib.evaluation import scenarios, table_scenarios
+from smuglib.evaluation import table_scenarios
 
 
 def test_scenarios_are_those_of_the_table():
@@ -85,7 +86,7 @@ def test_what_the_first_cells_refuse_is_refused_before_a_kernel_starts(chapter, 
 
 
 def test_sweeps_are_those_of_the_evaluation():
-    assert ranges.SWEEPS == tuple(scenarios.AXES)
+    assert ranges.SWEEPS == tuple(sweeps.AXES)
 
 
 OUT = ("..", "../x", "x/../../y", "/etc", "/")
