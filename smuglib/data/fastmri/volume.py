@@ -25,7 +25,7 @@ from torch import Tensor
 
 from smuglib import checks
 from smuglib.checks import require
-from smuglib.files import UnreadableFileError
+from smuglib.files import UnreadableFileError, reading
 from smuglib.random import derived_seed
 
 EXPECTED = "expected a fastMRI multicoil volume"
@@ -147,14 +147,11 @@ def _reading(path: Path) -> Iterator[Any]:
     if not path.exists():
         raise FileNotFoundError(f"there is no file {path}: {EXPECTED} (.h5)")
     visit([path])
-    try:
-        with h5py.File(path, "r") as file:
-            yield file
-    except UnreadableFileError:
-        raise
-    # HDF5 reports damage by whichever of these its reader happens to stumble over.
-    except (OSError, RuntimeError, KeyError, TypeError, ValueError, MemoryError) as error:
-        raise UnreadableFileError(path, f"it may be truncated ({error}): {EXPECTED}") from error
+    with (
+        reading(path, "a fastMRI multicoil volume, or it is truncated"),
+        h5py.File(path, "r") as file,
+    ):
+        yield file
 
 
 def _dataset(path: Path, file: Any, key: str) -> Any:  # noqa: ANN401

@@ -41,7 +41,7 @@ def test_file_that_is_not_hdf5(tmp_path):
     path = tmp_path / "text.h5"
     path.write_text("kspace")
     with pytest.raises(
-        ValueError, match=r"text\.h5 cannot be read: it may be truncated.*expected a fastMRI"
+        ValueError, match=r"text\.h5 cannot be read: it is not a fastMRI multicoil volume"
     ):
         Volume.open(path)
 
@@ -49,7 +49,7 @@ def test_file_that_is_not_hdf5(tmp_path):
 def test_truncated_file(path, tmp_path):
     cut = tmp_path / "cut.h5"
     cut.write_bytes(path.read_bytes()[:5000])
-    with pytest.raises(ValueError, match=r"cut\.h5 cannot be read: it may be truncated"):
+    with pytest.raises(ValueError, match=r"cut\.h5 cannot be read: .*or it is truncated"):
         Volume.open(cut)
 
 
@@ -81,6 +81,12 @@ def test_other_contents_that_do_not_fit(tmp_path):
     turned = write(tmp_path / "turned.h5", scanned(0).mT.contiguous())
     with pytest.raises(ValueError, match="phase encoding must run along the last axis"):
         Volume.open(turned)
+    typed = write(tmp_path / "typed.h5", scanned(0))
+    with h5py.File(typed, "r+") as file:
+        del file["kspace"]
+        file["kspace"] = np.dtype("c8")
+    with pytest.raises(UnreadableFileError, match=r"typed\.h5 cannot be read"):
+        Volume.open(typed)
     last = write(tmp_path / "last.h5", scanned(0).movedim(1, -1).contiguous())
     with pytest.raises(UnreadableFileError, match=r"\(1, 128, 60, 4\).*expected \[slice, coil, re"):
         Volume.open(last)
