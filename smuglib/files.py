@@ -20,8 +20,8 @@ from uuid import uuid4
 from filelock import FileLock, Timeout
 from safetensors import SafetensorError
 
-PATIENCE = 1.0
-"""Seconds that `locked` waits before it says so."""
+PATIENCE = 2.0
+"""Seconds after which a lock is another's: children of a killed process end within them."""
 
 SEAL = "seal-sha256-" + "0" * 64
 """Stands in a file where `sealed` puts the hash."""
@@ -94,10 +94,11 @@ def _sync(path: Path, flags: int) -> None:
 
 
 @contextmanager
-def locked(path: Path | str) -> Iterator[None]:
+def locked(path: Path | str, work: str | None = None) -> Iterator[None]:
     """Let one thread of one process at a time into the block; the others wait, with a warning.
 
-    The lock file ``path`` stays: to remove it would let two in. A killed process frees its lock.
+    They are refused if ``work``, the subject of the error's sentence, is what runs. The lock file
+    ``path`` stays: to remove it would let two in. A killed process frees its lock.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -105,6 +106,8 @@ def locked(path: Path | str) -> Iterator[None]:
     try:
         lock.acquire(timeout=PATIENCE)
     except Timeout:
+        if work is not None:
+            raise ValueError(f"{work} is running already: wait for it, or stop it first") from None
         warnings.warn(f"waiting for another process that writes to {path.parent}", stacklevel=3)
         lock.acquire()
     try:

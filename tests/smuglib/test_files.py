@@ -7,6 +7,8 @@ import hashlib
 import json
 import os
 import re
+import subprocess
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -206,3 +208,32 @@ def test_sha256_is_that_of_the_bytes(tmp_path):
 
 def test_without_a_project_the_start_stands_for_its_root(tmp_path):
     assert files.project_root(tmp_path / "nowhere") == tmp_path / "nowhere"
+
+
+HOLD = """
+import sys, time
+from smuglib import files
+with files.locked(sys.argv[1]):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_a_lock_refuses_others_and_is_free_when_its_holder_was_killed(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "PATIENCE", 0)
+    lock = tmp_path / ".lock"
+    command = [sys.executable, "-c", HOLD, lock]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as child:
+        assert child.stdout.readline()
+        with (
+            pytest.raises(ValueError, match="^this is running already"),
+            files.locked(lock, "this"),
+        ):
+            pass
+        child.kill()
+    for _ in range(2):
+        with files.locked(lock, "this"):
+            assert lock.exists()
+    assert lock.exists(), (
+        "whoever removes it lets two in: one waits for the old file, one makes a new"
+    )
