@@ -6,10 +6,12 @@ it is what was written.
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 import os
 import re
+import time
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -22,6 +24,9 @@ from safetensors import SafetensorError
 
 PATIENCE = 2.0
 """Seconds after which a lock is another's: children of a killed process end within them."""
+
+A_DAY = 86400.0
+"""Seconds after which a temporary file has no writer any more."""
 
 SEAL = "seal-sha256-" + "0" * 64
 """Stands in a file where `sealed` puts the hash."""
@@ -67,6 +72,7 @@ def replacing(path: Path | str) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
+    _sweep(path)
     # Unlike a process number, no thread and no other computer on a shared disk has it too.
     temporary = path.with_name(f".{path.stem}.{uuid4().hex}{path.suffix}")
     try:
@@ -83,6 +89,15 @@ def replacing(path: Path | str) -> Iterator[Path]:
         raise
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _sweep(path: Path) -> None:
+    """Remove what killed writers of this file left more than a day ago."""
+    name = f".{glob.escape(path.stem)}.{'[0-9a-f]' * 32}{glob.escape(path.suffix)}"
+    for left in path.parent.glob(name):
+        with suppress(OSError):
+            if time.time() - left.stat().st_mtime > A_DAY:
+                left.unlink()
 
 
 def _sync(path: Path, flags: int) -> None:
