@@ -23,7 +23,7 @@ from filelock import FileLock, Timeout
 from safetensors import SafetensorError
 
 PATIENCE = 2.0
-"""Seconds after which a lock is another's: children of a killed process end within them."""
+"""Seconds that `locked` waits silently; children of a killed process end within them."""
 
 A_DAY = 86400.0
 """Seconds after which a temporary file has no writer any more."""

@@ -212,13 +212,8 @@ def test_without_a_project_the_start_stands_for_its_root(tmp_path):
 
 def test_what_killed_writers_of_a_file_left_is_swept_when_it_is_old_and_ours(tmp_path):
     target, code = tmp_path / "[a].csv", "0123456789abcdef" * 2
-    names = (
-        f".[a].{code}.csv",
-        f".a.{code}.csv",
-        f".[a].{code}.json",
-        f"[a].{code}.csv",
-        ".[a].csv",
-    )
+    others = (f".a.{code}.csv", f".[a].{code}.json", f"[a].{code}.csv", ".[a].csv")
+    names = (f".[a].{code}.csv", *others)
     fresh = tmp_path / f".[a].{code[::-1]}.csv"
     for name in (*names, fresh.name):
         (tmp_path / name).touch()
