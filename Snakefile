@@ -26,6 +26,7 @@ from smugbook.notebooks import run as notebooks
 from smugbook.pages.assembly import NO_PAGES, chapter_names
 from smugbook.results import sources
 from smuglib.evaluation import table_scenarios
+from smuglib.files import locked
 from smuglib.methods import METHODS, SIGMAS
 
 PROFILE = config.get("profile", "default")
@@ -97,7 +98,7 @@ BUILD_BOOK = f"{shlex.quote(str(Path(sys.executable).parent / 'jupyter-book'))} 
 # Snakemake's own lock outlives a process that is killed; this one, and its jobs, do not.
 try:
     LOCK = contextlib.ExitStack()
-    LOCK.enter_context(processes.alone(".snakemake/pipeline", "this folder's pipeline"))
+    LOCK.enter_context(locked(".snakemake/.pipeline.lock", "this folder's pipeline"))
 except ValueError as error:
     sys.exit(f"error: {error}")
 os.environ[processes.PARENT] = str(os.getpid())

@@ -5,10 +5,12 @@ A file with a seal holds the hash of its own content: its reader knows whether i
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 import os
 import re
+import time
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -19,8 +21,11 @@ from uuid import uuid4
 from filelock import FileLock, Timeout
 from safetensors import SafetensorError
 
-PATIENCE = 1.0
-"""Seconds that `locked` waits before it says so."""
+PATIENCE = 2.0
+"""Seconds that `locked` waits silently; children of a killed process end within them."""
+
+A_DAY = 86400.0
+"""Seconds after which a temporary file has no writer any more."""
 
 SEAL = "seal-sha256-" + "0" * 64
 """Stands in a file where `sealed` puts the hash."""
@@ -62,6 +67,7 @@ def replacing(path: Path | str) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
+    _sweep(path)
     # Unlike a process number, no thread and no other computer on a shared disk has it too.
     temporary = path.with_name(f".{path.stem}.{uuid4().hex}{path.suffix}")
     try:
@@ -80,6 +86,15 @@ def replacing(path: Path | str) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def _sweep(path: Path) -> None:
+    """Remove what killed writers of this file left more than a day ago."""
+    name = f".{glob.escape(path.stem)}.{'[0-9a-f]' * 32}{glob.escape(path.suffix)}"
+    for left in path.parent.glob(name):
+        with suppress(OSError):
+            if time.time() - left.stat().st_mtime > A_DAY:
+                left.unlink()
+
+
 def _sync(path: Path, flags: int) -> None:
     handle = os.open(path, flags)
     try:
@@ -89,10 +104,11 @@ def _sync(path: Path, flags: int) -> None:
 
 
 @contextmanager
-def locked(path: Path | str) -> Iterator[None]:
+def locked(path: Path | str, work: str | None = None) -> Iterator[None]:
     """Let one thread of one process at a time into the block; the others wait, with a warning.
 
-    The lock file ``path`` stays: to remove it would let two in. A killed process frees its lock.
+    They are refused if ``work``, the subject of the error's sentence, is what runs. The lock file
+    ``path`` stays: to remove it would let two in. A killed process frees its lock.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -100,6 +116,8 @@ def locked(path: Path | str) -> Iterator[None]:
     try:
         held = lock.acquire(timeout=PATIENCE)
     except Timeout:
+        if work is not None:
+            raise ValueError(f"{work} is running already: wait for it, or stop it first") from None
         warnings.warn(f"waiting for another process that writes to {path.parent}", stacklevel=3)
         held = lock.acquire()
     with held:

@@ -7,6 +7,8 @@ import hashlib
 import json
 import os
 import re
+import subprocess
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -196,3 +198,46 @@ def test_no_two_numbers_are_written_alike():
 def test_sha256_is_that_of_the_bytes(tmp_path):
     (tmp_path / "a").write_bytes(b"abc")
     assert files.sha256(tmp_path / "a") == hashlib.sha256(b"abc").hexdigest()
+
+
+def test_what_killed_writers_of_a_file_left_is_swept_when_it_is_old_and_ours(tmp_path):
+    target, code = tmp_path / "[a].csv", "0123456789abcdef" * 2
+    others = (f".a.{code}.csv", f".[a].{code}.json", f"[a].{code}.csv", ".[a].csv")
+    names = (f".[a].{code}.csv", *others)
+    fresh = tmp_path / f".[a].{code[::-1]}.csv"
+    for name in (*names, fresh.name):
+        (tmp_path / name).touch()
+    for name in names:
+        os.utime(tmp_path / name, (0, 0))
+    files.write_text(target, "new")
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == {*others, fresh.name, target.name}
+
+
+HOLD = """
+import sys, time
+from smuglib import files
+with files.locked(sys.argv[1]):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_a_lock_refuses_others_and_is_free_when_its_holder_was_killed(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "PATIENCE", 0)
+    lock = tmp_path / ".lock"
+    command = [sys.executable, "-c", HOLD, lock]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as child:
+        assert child.stdout.readline()
+        with (
+            pytest.raises(ValueError, match="^this is running already"),
+            files.locked(lock, "this"),
+        ):
+            pass
+        child.kill()
+    for _ in range(2):
+        with files.locked(lock, "this"):
+            assert lock.exists()
+    assert lock.exists(), (
+        "whoever removes it lets two in: one waits for the old file, one makes a new"
+    )

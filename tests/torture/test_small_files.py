@@ -100,9 +100,8 @@ def test_a_small_file_takes_little_memory(make, tmp_path):
     path = tmp_path / "small"
     make(path)
     assert path.stat().st_size < 1_000_000
-    with limits(), pytest.raises(UnreadableFileError, match=r"small cannot be read: .+") as error:
+    with limits(), pytest.raises(UnreadableFileError, match=r"small cannot be read: .+"):
         BOMBS[make](path)
-    assert not isinstance(error.value.__cause__, TimeoutError)
 
 
 def test_a_notebook_of_many_brackets_is_none(tmp_path):

@@ -19,6 +19,9 @@ SHIPPED = Path(__file__).parents[2] / "shipped"
 SWEEPS = ("strength", "kspace", "rate", "mask", "steps", "samples", "strong", "plateau", "range")
 """Names of `smugbook.experiments.sweeps.AXES`, which only torch's importers know."""
 
+DEPARTURES = ("start_only", "share_noise", "target_units", "cg_coupled", "seed=1")
+"""Names of `smugbook.experiments.departures.DEPARTURES`, likewise."""
+
 _COUNT = checks.integer
 
 _COUNT_OR_ZERO = partial(checks.integer, minimum=0)
@@ -71,6 +74,7 @@ RANGES: dict[str, Callable[[str, object], object]] = {
     "center_fraction": checks.fraction,
     "contrast": _contrast,
     "density": partial(checks.one_of, allowed=("variable", "uniform")),
+    "departures": partial(checks.one_of, allowed=DEPARTURES),
     "device": _device,
     "epsilon": checks.non_negative,
     "epsilons": checks.non_negative,
