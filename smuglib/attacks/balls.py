@@ -25,10 +25,8 @@ class Ball:
 
     Parameters
     ----------
-    norm
-        ``"linf"`` or ``"l2"``, over the real and imaginary parts of one sample.
-    radius
-        Radii, real, ``[batch]``, >= 0.
+    norm, radius
+        ``"linf"`` or ``"l2"``, and the radii in it, real, ``[batch]``, >= 0.
     center
         Complex tensor, ``[batch, ...]``: gives perturbations their shape, dtype and device.
     support
@@ -64,20 +62,12 @@ class Ball:
         return direction * self._radius * self.aligned(length)
 
     def gaussian(self, generator: torch.Generator) -> Tensor:
-        """Draw Gaussian noise of the ball's size.
-
-        In ℓ∞ its standard deviation is the radius on the real and on the imaginary part, as for
-        the poster's noise accuracy, so many parts lie outside the ball. In ℓ2 it is scaled to a
-        norm of exactly the radius.
-        """
+        """Draw Gaussian noise: ℓ2, of norm ε; ℓ∞, of standard deviation ε on each part (poster)."""
         noise = self._gaussian(generator)
         return self._radius * (noise if self.norm == "linf" else self.unit(noise))
 
     def ascend(self, delta: Tensor, gradient: Tensor, step: Tensor) -> Tensor:
-        """Take one projected step of steepest ascent.
-
-        The gradient is zero for no sample; ``step`` is a length in the ball's norm, ``[batch]``.
-        """
+        """Take one projected step of steepest ascent, of a length in the ball's norm, ``[batch]``."""
         if self.norm == "linf":
             direction = torch.view_as_complex(torch.view_as_real(gradient.resolve_conj()).sign())
         else:
@@ -161,11 +151,8 @@ class RangeBall(Ball):
         return draw if self.norm == "l2" else self.project(draw)
 
     def ascend(self, delta: Tensor, gradient: Tensor, step: Tensor) -> Tensor:
-        """Take one projected step of steepest ascent; see `Ball.ascend`.
-
-        The gradient is projected first: in most networks it is largest along directions that are
-        out of reach, and its signs would be theirs.
-        """
+        """Take one projected step of steepest ascent; see `Ball.ascend`."""
+        # Most gradients are largest along directions out of reach, and the signs would be theirs.
         return super().ascend(delta, self.reachable(gradient), step)
 
     def project(self, delta: Tensor) -> Tensor:

@@ -52,8 +52,7 @@ def pgd(
 ) -> Tensor:
     """Attack the zero-filled image: the poster's adversary, :eq:`eq-attack` of the book.
 
-    The perturbation of a scan does not depend on the other scans of its batch, random draws
-    apart. Parameters of the network gather no gradient.
+    The perturbation of a scan does not depend on the other scans of its batch, random draws apart.
 
     Parameters
     ----------

@@ -61,13 +61,8 @@ def options(
 ) -> dict[str, Any]:
     """Return the arguments that ask a method for settings, or raise if it does not take them.
 
-    Parameters
-    ----------
-    n_steps, n_samples
-        Unrolling steps and noise samples; None: its own. A method without noise has no samples,
-        whatever their number.
-    around
-        Switch its smoothing off; a method without noise is as it is.
+    Without a number of unrolling steps or noise samples they are its own; ``around`` switches its
+    smoothing off. A method without noise is as it is, whatever is asked of its noise.
     """
     names = _names(net)
     asked: dict[str, Any] = {} if n_steps is None else {"n_steps": n_steps}
@@ -101,10 +96,7 @@ def bind(net: Reconstruction, A: SenseOperator | Step, **settings: Any) -> Bound
 
 @contextmanager
 def frozen(net: Reconstruction) -> Iterator[None]:
-    """Let no parameter gather a gradient: convolutions then keep no input for one.
-
-    Parameters that learned before learn again afterwards.
-    """
+    """Let no parameter gather a gradient for a while: convolutions then keep no input for one."""
     learned = [p for p in module_of(net).parameters() if p.requires_grad]
     for parameter in learned:
         parameter.requires_grad_(False)

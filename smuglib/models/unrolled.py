@@ -54,8 +54,7 @@ class UnrolledNetwork(nn.Module):
         Placement, σ and samples of the expectation; none by default (MoDL).
     checkpoint
         Keep only the denoiser's inputs for the backward pass and compute the rest anew: the
-        memory of one unrolling step instead of N, for one more forward pass. Gradients are the
-        same.
+        memory of one unrolling step instead of N, for one more forward pass.
 
     Examples
     --------
@@ -85,7 +84,8 @@ class UnrolledNetwork(nn.Module):
                 "net(z, DataConsistency(A, lam))"
             )
         self.lam = checks.positive("lam", lam)
-        self.smoothing = Smoothing("none") if smoothing is None else _checked_smoothing(smoothing)
+        smoothing = Smoothing("none") if smoothing is None else smoothing
+        self.smoothing = checks.instance("smoothing", smoothing, Smoothing)
         self.checkpoint = checks.boolean("checkpoint", checkpoint)
 
     def consistency_step(self, A: SenseOperator | Step, solver: SolverName = "auto") -> Step:
@@ -118,7 +118,8 @@ class UnrolledNetwork(nn.Module):
             Collects the iterates and the denoiser's outputs, for the unrolled stability loss.
         """
         steps = self.n_steps if n_steps is None else checks.integer("n_steps", n_steps)
-        smoothing = self.smoothing if smoothing is None else _checked_smoothing(smoothing)
+        smoothing = self.smoothing if smoothing is None else smoothing
+        checks.instance("smoothing", smoothing, Smoothing)
         if n_samples is not None:
             smoothing = replace(smoothing, n_samples=n_samples)
         checks.optional(checks.instance, "trace", trace, kind=Trace)
@@ -147,22 +148,12 @@ class UnrolledNetwork(nn.Module):
             if trace is not None:
                 trace.inputs.append(x)
                 trace.denoised.append(denoised)
-            if placement == "none":
-                x = step.apply(z, denoised)
-            elif placement == "denoiser":
-                x = step.apply(z, denoised.mean(1))
-            else:
-                x = step.apply(z, denoised).mean(1)
+            x = step.apply(z, denoised.mean(1) if placement == "denoiser" else denoised)
+            x = x.mean(1) if placement == "step" else x
         return x
 
     def _denoise(self, x: Tensor) -> Tensor:
-        if not (self.checkpoint and torch.is_grad_enabled()):
-            return self.denoiser(x)
-        # A denoiser draws nothing, so there is no random state to carry over.
-        return checkpoint(self.denoiser, x, use_reentrant=False, preserve_rng_state=False)
-
-
-def _checked_smoothing(smoothing: object) -> Smoothing:
-    if not isinstance(smoothing, Smoothing):
-        raise TypeError(f"smoothing must be a Smoothing, got {smoothing!r}")
-    return smoothing
+        if self.checkpoint and torch.is_grad_enabled():
+            # A denoiser draws nothing, so there is no random state to carry over.
+            return checkpoint(self.denoiser, x, use_reentrant=False, preserve_rng_state=False)
+        return self.denoiser(x)

@@ -23,7 +23,9 @@ from tests.torture.bad_calls import limits
 def huge_network(path):
     claims = {"name": "didn", "channels": 20_000, "blocks": 400}
     tensors = {f"t{number}": torch.zeros(60) for number in range(500)}
-    weights.save_tensors(path, tensors, {"architecture": claims, "n_steps": 8, "lam": 1.0})
+    files.write_bytes(
+        path, weights.packed(tensors, {"architecture": claims, "n_steps": 8, "lam": 1.0})
+    )
 
 
 def long_header(path):
