@@ -3,8 +3,6 @@
 A file with a seal holds the hash of its own content: its reader knows whether it is as written.
 """
 
-from __future__ import annotations
-
 import glob
 import hashlib
 import json

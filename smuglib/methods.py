@@ -1,7 +1,5 @@
 """Names of methods, networks and settings; here because loading torch takes seconds."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 Placement = Literal["none", "end_to_end", "step", "denoiser"]

@@ -5,8 +5,6 @@ Every metric compares a reconstruction ``x`` with the fully sampled image ``t``,
 and data range are ``max |t|`` of the same slice, so a target that is zero everywhere is refused.
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -62,10 +60,9 @@ def ssim(x: Tensor, target: Tensor) -> Tensor:
 def ssim_published(x: Tensor, target: Tensor) -> Tensor:
     """Return SSIM as the published code computes it: over real and imaginary channels.
 
-    To compare with the poster's numbers (its PSNR is `psnr`). Both channels are compared apart,
-    averaged, and measured against a data range of 2, whatever the image: the constants that guard
-    against division by zero are then at least four times larger, and the value comes out higher.
-    Images are in units in which the published code's lie in [-1, 1].
+    To compare with the poster's numbers (its PSNR is `psnr`). The data range is 2 whatever the
+    image: constants that guard against division by zero are then at least four times larger, and
+    the value comes out higher. Images are in units in which the published code's lie in [-1, 1].
     """
     _checked_peak(x, target)
     data_range = torch.tensor(2.0, dtype=torch.float64, device=x.device)

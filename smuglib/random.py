@@ -4,8 +4,6 @@ Draws for different paths of keys are independent, and none depends on what was 
 an interrupted training can resume at any update.
 """
 
-from __future__ import annotations
-
 import hashlib
 import operator
 

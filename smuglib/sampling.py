@@ -1,7 +1,5 @@
 """Undersampling masks: a Cartesian 1-D mask keeps or drops whole columns of k-space."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 
@@ -26,12 +24,8 @@ def cartesian_mask(
 
     Parameters
     ----------
-    width
-        Number of phase-encoding columns.
-    sampling_rate
-        Fraction of sampled columns, in (0, 1]; 0.25 is an acceleration of 4.
-    center_fraction
-        Fraction of columns in the ACS band, in [0, 1], at most ``sampling_rate``.
+    width, sampling_rate, center_fraction
+        Number of columns, and the fractions that are sampled and that are in the ACS band.
     density
         ``"variable"``: the chance of a column falls as ``1 / (1 + (8 d)**2)`` with its distance
         ``d`` from the centre, in units of the width. ``"uniform"``: all columns alike.

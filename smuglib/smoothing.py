@@ -1,7 +1,5 @@
 """Randomized smoothing: where the expectation over Gaussian noise stands, and its samples."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import get_args
 

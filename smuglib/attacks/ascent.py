@@ -17,8 +17,6 @@ drawn anew for every run, which costs a forward pass a step where anything rando
 candidates of all runs under one that no run has seen, or the luckiest draw would win.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import torch
@@ -47,9 +45,9 @@ def climb(
 ) -> Tensor:
     """Look for the perturbation of the largest error in a ball, scan by scan.
 
-    ``errors`` maps a perturbation, complex, ``[batch, ...]``, and a source of smoothing noise to one
-    error a scan, real, ``[batch]``. The first run starts at ``start``, if one is given, projected
-    to the ball. A gradient that is zero or not finite for a scan is a RuntimeError.
+    ``errors`` maps a perturbation, complex, ``[batch, ...]``, and a source of smoothing noise to
+    one error a scan, real, ``[batch]``. The first run starts at ``start``, if one is given,
+    projected to the ball. A gradient that is zero or not finite for a scan is a RuntimeError.
     """
     climb = _adaptive if attack.step_rule == "adaptive" else _fixed
     if attack.n_restarts == 1 and attack.keep == "last":
@@ -193,7 +191,7 @@ class StepLengths:
         self._largest = torch.full_like(length, -torch.inf)
 
     def review(self, n_done: int, error: Tensor, largest: Tensor) -> Tensor:
-        """Take note of an iterate; return which scans are to go back to their best one, ``[batch]``.
+        """Take note of an iterate; return which scans go back to their best one, ``[batch]``.
 
         ``n_done`` steps led to it; ``error`` is its, and ``largest`` the largest so far, this one
         included, all under the same noise.

@@ -4,8 +4,6 @@ A complex perturbation is measured on its real and imaginary parts: the ℓ∞ n
 part, the ℓ2 norm the Euclidean norm of all parts. Every sample of a batch has its own ball.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
@@ -67,7 +65,7 @@ class Ball:
         return self._radius * (noise if self.norm == "linf" else self.unit(noise))
 
     def ascend(self, delta: Tensor, gradient: Tensor, step: Tensor) -> Tensor:
-        """Take one projected step of steepest ascent, of a length in the ball's norm, ``[batch]``."""
+        """Take a projected step of steepest ascent, of lengths in the ball's norm, ``[batch]``."""
         if self.norm == "linf":
             direction = torch.view_as_complex(torch.view_as_real(gradient.resolve_conj()).sign())
         else:
@@ -128,14 +126,7 @@ class RangeBall(Ball):
     Dykstra's algorithm (Boyle and Dykstra, 1986), stopped after `N_ROUNDS`; what still exceeds the
     radius then is scaled back, so that the result always lies in both. On a scan of 128 x 128
     it reaches 97 % of the largest linear gain over the set; projecting to the subspace and scaling
-    alone reaches 53 %.
-
-    Parameters
-    ----------
-    norm, radius, center, support
-        See `Ball`; perturbations are images, ``[batch, height, width]``, and have no support.
-    reachable
-        The projection to the subspace.
+    alone reaches 53 %. Perturbations are images, ``[batch, height, width]``, and have no support.
     """
 
     reachable: RangeSpace = field(kw_only=True)

@@ -15,25 +15,11 @@ rung                    what the attacker differentiates
 ======================  =========================================================================
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Literal, get_args, get_origin, get_type_hints
 
 from smuglib import checks
 from smuglib.attacks.balls import Norm
-
-Kind = Literal["gaussian", "uniform", "pgd"]
-
-Domain = Literal["image", "range", "kspace"]
-
-Keep = Literal["last", "best"]
-
-StepRule = Literal["fixed", "adaptive"]
-
-Gradient = Literal["exact", "cut"]
-
-Through = Literal["smoothing", "around"]
 
 Precision = Literal["float32", "bfloat16"]
 
@@ -95,19 +81,19 @@ class Attack:
     ('smoothing', 'around')
     """
 
-    kind: Kind = "pgd"
-    domain: Domain = "image"
+    kind: Literal["gaussian", "uniform", "pgd"] = "pgd"
+    domain: Literal["image", "range", "kspace"] = "image"
     norm: Norm = "linf"
     n_steps: int = 10
     step_fraction: float = 1 / 3
     random_start: bool = True
     n_restarts: int = 1
-    keep: Keep = "last"
-    gradient: Gradient = "exact"
-    through: Through = "smoothing"
+    keep: Literal["last", "best"] = "last"
+    gradient: Literal["exact", "cut"] = "exact"
+    through: Literal["smoothing", "around"] = "smoothing"
     n_samples: int | None = None
     precision: Precision = "float32"
-    step_rule: StepRule = "fixed"
+    step_rule: Literal["fixed", "adaptive"] = "fixed"
     floor: float = 0.1
     warm_start: bool = False
 

@@ -1,7 +1,5 @@
 """Conjugate gradients for ``(A^H A + λ I) x = r``: any mask."""
 
-from __future__ import annotations
-
 import warnings
 
 import torch
@@ -20,12 +18,9 @@ class CGSolver:
 
     Parameters
     ----------
-    A
-        Any SENSE operator.
-    tol
-        Stop an image when its residual norm falls below ``tol`` times that of its right-hand side.
-    max_iter
-        Iteration cap; reaching it raises a `ConvergenceWarning`.
+    tol, max_iter
+        Stop an image when its residual norm falls below ``tol`` times that of its right-hand side,
+        or, with a `ConvergenceWarning`, after so many iterations.
     coupled
         Take inner products over all images at once, as the poster's published code does: an image
         shares step lengths and stopping rule with its batch, and its result depends on them.

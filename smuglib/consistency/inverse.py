@@ -5,8 +5,6 @@ LAPACK works on one matrix at a time, in columns too short to fill a vector unit
 grow faster with the condition number; where that is large, LAPACK does the work.
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

@@ -1,7 +1,5 @@
 """The exact solution of ``(A^H A + lambda I) x = r``, row by row, and the factors that are kept."""
 
-from __future__ import annotations
-
 from threading import RLock
 from typing import Protocol
 from weakref import WeakKeyDictionary
@@ -29,9 +27,9 @@ class Solver(Protocol):
 def line_matrices(A: SenseOperator) -> Tensor:
     """Return the blocks of ``A^H A`` for a 1-D Cartesian mask, one per image row.
 
-    Each image row ``h`` is an independent system, :eq:`eq-linewise` of the book, Hermitian and
-    positive semi-definite: ``G_h[i, j] = T[i - j] sum_c conj(S_c[h, i]) S_c[h, j]`` with the
-    circulant matrix ``T = F^H M F`` of the mask. All are ``[batch, height, width, width]``.
+    Each image row ``h`` is a system of its own, :eq:`eq-linewise` of the book: ``G_h[i, j] =
+    T[i - j] sum_c conj(S_c[h, i]) S_c[h, j]`` with the circulant matrix ``T = F^H M F`` of the
+    mask. All are ``[batch, height, width, width]``.
     """
     return _gram(A.maps.permute(0, 2, 3, 1), _circulant(A))
 
@@ -54,8 +52,8 @@ class LinewiseSolver:
     """Exact solver for 1-D Cartesian masks: one small dense inverse per image row.
 
     That rows decouple shows :eq:`eq-linewise-proof` of the book. For a fixed lambda the inverses
-    are computed once and every solve is one batched matrix product. For a lambda that is learned,
-    an eigendecomposition serves every value. The solver keeps the tensors of ``A``, not ``A``.
+    are computed once; for one that is learned, an eigendecomposition serves every value. The solver
+    keeps the tensors of ``A``, not ``A``.
 
     Examples
     --------

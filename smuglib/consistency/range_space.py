@@ -4,8 +4,6 @@ Along an eigenvector of ``A^H A`` of eigenvalue g the least measurement error η
 ``A^H η = δ`` has the norm ``||δ|| / √g``, and for g = 0 there is none.
 """
 
-from __future__ import annotations
-
 from torch import Tensor
 
 from smuglib import checks

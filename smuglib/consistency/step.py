@@ -10,8 +10,6 @@ where the bar is the gradient of a real loss. The backward pass solves the same 
 same solver and is itself differentiable.
 """
 
-from __future__ import annotations
-
 import warnings
 from typing import Any, Literal, Protocol, get_args, runtime_checkable
 
@@ -94,10 +92,8 @@ class DataConsistency:
     solver
         ``"linewise"`` (exact, 1-D masks), ``"cg"`` (any mask), ``"cg_coupled"`` (as the published
         code, see `CGSolver`), or ``"auto"``: line-wise where the mask is 1-D, its factors fit
-        `linewise.MEMORY_BUDGET` and ``expected_solves`` repays the factorization. ``solver`` and
-        ``reason`` tell what was chosen and why.
-    expected_solves
-        How many images will be solved for, if known.
+        `linewise.MEMORY_BUDGET` and ``expected_solves``, if known, repay the factorization.
+        ``solver`` and ``reason`` tell what was chosen and why.
     tol, max_iter
         Stopping rule of conjugate gradients.
 
@@ -131,12 +127,11 @@ class DataConsistency:
         self.operator = A
         self.lam = _checked_lam(lam, A)
         self.solver, self.reason = _choose(A, solver, expected_solves)
-        _warn_of_condition(A, self.lam.item(), 0.0 if self.solver == "linewise" else tol)
-        self._solver: Solver = (
-            linewise.linewise(A)
-            if self.solver == "linewise"
-            else CGSolver(A, tol=tol, max_iter=max_iter, coupled=self.solver == "cg_coupled")
-        )
+        is_exact, coupled = self.solver == "linewise", self.solver == "cg_coupled"
+        _warn_of_condition(A, self.lam.item(), 0.0 if is_exact else tol)
+        self._solver: Solver = CGSolver(A, tol=tol, max_iter=max_iter, coupled=coupled)
+        if is_exact:
+            self._solver = linewise.linewise(A)
 
     def __call__(self, z: Tensor, d: Tensor) -> Tensor:
         """Solve ``(A^H A + lam I) x = z + lam d`` for ``z = A^H y`` and denoised images ``d``.

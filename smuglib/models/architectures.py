@@ -3,8 +3,6 @@
 None has batch normalization or dropout: a sample's result must not depend on its batch.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -14,7 +12,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.nn.grad import conv2d_input
 
 _device = ContextVar("device of new weights", default="cpu")
 
@@ -58,7 +55,7 @@ class Conv2d(nn.Conv2d):
     def __init__(self, inputs: int, outputs: int, size: int, **settings: Any) -> None:  # noqa: ANN401
         # Whatever torch's defaults are set to, weights and their draws are the same.
         fixed = {"device": _device.get(), "dtype": torch.float32}
-        super().__init__(inputs, outputs, size, **(fixed | settings))
+        super().__init__(inputs, outputs, size, **{**fixed, **settings})
 
     def forward(self, x: Tensor) -> Tensor:
         """Convolve a real tensor, ``[n, in_channels, height, width]``."""
@@ -93,7 +90,15 @@ class _FrozenConvolution(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
         (weight,) = ctx.saved_tensors
-        grad_x = conv2d_input(ctx.shape, weight.to(grad.dtype), grad, *ctx.settings)
+        stride, padding, dilation, groups = ctx.settings
+        # What torch asks of an input whose values it does not need: shape, and order in memory.
+        x = torch.empty(
+            ctx.shape, dtype=grad.dtype, device=grad.device, memory_format=torch.channels_last
+        )
+        grad_x, _, _ = torch.ops.aten.convolution_backward(
+            *(grad, x, weight.to(grad.dtype), None, stride, padding, dilation),
+            *(False, [0, 0], groups, (True, False, False)),
+        )
         return grad_x.to(ctx.dtype), *(None,) * (2 + len(ctx.settings))
 
 

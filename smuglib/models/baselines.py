@@ -32,8 +32,6 @@ zero-filled image the iterates of a small weight grow with their number, and tha
 answer, not the solver's failure.
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 
@@ -64,11 +62,7 @@ RELAXATION = 1.9
 
 
 def gradient(x: Tensor) -> Tensor:
-    """Return forward differences, zero across the last row and column.
-
-    Of images, ``[..., height, width]``, those to the pixel below and to the right,
-    ``[..., 2, height, width]``.
-    """
+    """Return differences to the pixels below and to the right, ``[..., 2, height, width]``."""
     down = torch.diff(x, dim=-2, append=x[..., -1:, :])
     right = torch.diff(x, dim=-1, append=x[..., :, -1:])
     return torch.stack((down, right), -3)
@@ -85,21 +79,8 @@ def gradient_adjoint(p: Tensor) -> Tensor:
 
 
 def total_variation(x: Tensor) -> Tensor:
-    """Return the isotropic total variation ``sum_i ||(∇ x)_i||_2`` of complex images.
-
-    They are ``[..., height, width]``; it is in their units, real, ``[...]``.
-    """
+    """Return ``sum_i ||(∇ x)_i||_2`` of complex images, ``[..., height, width]``."""
     return _lengths(gradient(x)).sum((-3, -2, -1))
-
-
-def objective(x: Tensor, y: Tensor, A: SenseOperator, weight: float) -> Tensor:
-    """Return what `TotalVariation` minimizes, ``||A x - y||^2 + weight TV(x)``.
-
-    One value an image, ``[batch]``, of images ``[batch, height, width]`` and measured k-space
-    ``[batch, coil, height, width]``; the weight is in units of the scan's scale.
-    """
-    misfit = torch.view_as_real(A.forward(x) - y).square().sum((-4, -3, -2, -1))
-    return misfit + weight * total_variation(x)
 
 
 class TotalVariation(nn.Module):

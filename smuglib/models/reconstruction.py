@@ -1,7 +1,5 @@
 """What can be attacked and evaluated: anything that maps zero-filled images to images."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from inspect import signature
@@ -22,7 +20,6 @@ Bound = Callable[[Tensor, torch.Generator], Tensor]
 class Reconstruction(Protocol):
     """A method: any callable from ``(z, A)`` to complex images, ``[batch, height, width]``.
 
-    A function, a `torch.nn.Module`, or a network of another library in a function around it.
     ``z`` are zero-filled images ``A^H y``, complex, ``[batch, height, width]``; ``A`` is their
     `SenseOperator`. An attack needs the gradient of the result with respect to ``z``.
 
@@ -78,10 +75,7 @@ def options(
 
 
 def bind(net: Reconstruction, A: SenseOperator | Step, **settings: Any) -> Bound:  # noqa: ANN401
-    """Return a method as a function of zero-filled images and of a source of its noise.
-
-    It is called with `operand` of ``A``, and with the settings that `options` takes.
-    """
+    """Return a method as a function of zero-filled images and noise, with settings of `options`."""
     given, draws = options(net, **settings), "generator" in _names(net)
     A = operand(net, A)
 

@@ -10,8 +10,6 @@ placement of E_ν   method    what is averaged
 =================  ========  ==================================================================
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -110,12 +108,11 @@ class UnrolledNetwork(nn.Module):
         z
             Zero-filled images ``A^H y``, complex, ``[batch, height, width]``.
         A
-            The scan's operator (its data-consistency step is factored once and kept), or a
-            data-consistency step.
+            The scan's operator, factored once, or a data-consistency step.
         n_steps, n_samples, smoothing
             Instead of the network's own; ``Smoothing("none")`` switches the smoothing off.
         trace
-            Collects the iterates and the denoiser's outputs, for the unrolled stability loss.
+            Collects what the unrolled stability loss needs.
         """
         steps = self.n_steps if n_steps is None else checks.integer("n_steps", n_steps)
         smoothing = self.smoothing if smoothing is None else smoothing

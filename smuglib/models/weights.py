@@ -1,7 +1,5 @@
 """Trained weights: safetensors files that carry their own architecture and settings."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Mapping
@@ -50,11 +48,8 @@ def read_tensors(
     if whole is False:
         raise UnreadableFileError(path, files.DAMAGED)
     if verify and not whole and not _is_shipped(content):
-        raise UnreadableFileError(
-            path,
-            "it has no seal, so it is damaged, or was not written by this library (if you trust "
-            "it, smuglib.models.weights.read_tensors(path, verify=False) reads it)",
-        )
+        trusted = "smuglib.models.weights.read_tensors(path, verify=False) reads what you trust"
+        raise UnreadableFileError(path, f"it has no seal: it is damaged, or not ours ({trusted})")
     with reading(path, "a safetensors file of ours"):
         tensors = safetensors.load(content)
         # What comes first is the length of the file's JSON header, in 8 bytes.

@@ -4,8 +4,6 @@ The zero frequency sits at index ``n // 2`` of each transformed axis, and adjoin
 the same.
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

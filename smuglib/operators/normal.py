@@ -5,8 +5,6 @@ sampled completely the two transforms cancel. What remains is local to an image,
 mask to an image row. A CPU computes it in pieces that stay in the processor's cache.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 
