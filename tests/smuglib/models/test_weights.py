@@ -136,7 +136,7 @@ def test_equal_weights_make_equal_files():
 def test_a_file_of_another_program_is_refused_and_read_on_request(tmp_path, metadata, reason):
     path = tmp_path / "a.safetensors"
     save_file({"weight": torch.zeros(3)}, path, metadata={"smuglib": '{"a": 1}'})
-    with pytest.raises(UnreadableFileError, match=r"it has no seal, .*\(path, verify="):
+    with pytest.raises(UnreadableFileError, match=r"it has no seal.*.*\(path, verify="):
         weights.read_tensors(path)
     tensors, header = weights.read_tensors(path, verify=False)
     assert torch.equal(tensors["weight"], torch.zeros(3)) and header == {"a": 1}
