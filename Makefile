@@ -140,7 +140,7 @@ clean:
 
 # The lock is complete, so nothing is left to resolve, and Python compiles what it imports: both
 # together more than halve the time. PyPI's torch for Linux, alone, lacks the CUDA libraries that it
-# names in exact versions: they are fetched where it does not import.
+# names in exact versions: they are fetched, without hashes, where it does not import.
 $(STAMP): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v < (3, 14) \
 	  else "requirements.lock needs Python 3.11 to 3.13, $(PYTHON) is %d.%d: try PYTHON=python3.11" % v)'

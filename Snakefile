@@ -20,12 +20,13 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from smugbook import profiles
-from smugbook.experiments import controls
+from smugbook.experiments import controls, sweeps
 from smugbook.notebooks import forks, processes
 from smugbook.notebooks import run as notebooks
 from smugbook.pages.assembly import NO_PAGES, chapter_names
 from smugbook.results import sources
-from smuglib.evaluation import scenarios
+from smuglib.evaluation import table_scenarios
+from smuglib.files import locked
 from smuglib.methods import METHODS, SIGMAS
 
 PROFILE = config.get("profile", "default")
@@ -42,8 +43,8 @@ STUDIED = LEVELS[:1]
 """Noise levels with sweeps and studies, which cost as much as an evaluation each."""
 SHIPPED = "book/shipped/default"
 SHIPPED_WEIGHTS = "smuglib/shipped/default"
-EVERY_SCENARIO = ", ".join(scenario.name for scenario in scenarios.table_scenarios())
-EVERY_SWEEP = ", ".join(scenarios.AXES)
+EVERY_SCENARIO = ", ".join(scenario.name for scenario in table_scenarios())
+EVERY_SWEEP = ", ".join(sweeps.AXES)
 EXPLORER = f"explorer/s{LEVELS[0]}"
 
 # The smoke profile proves that everything runs; it need not find anything. One noise level and a
@@ -97,7 +98,7 @@ BUILD_BOOK = f"{shlex.quote(str(Path(sys.executable).parent / 'jupyter-book'))} 
 # Snakemake's own lock outlives a process that is killed; this one, and its jobs, do not.
 try:
     LOCK = contextlib.ExitStack()
-    LOCK.enter_context(processes.alone(".snakemake/pipeline", "this folder's pipeline"))
+    LOCK.enter_context(locked(".snakemake/.pipeline.lock", "this folder's pipeline"))
 except ValueError as error:
     sys.exit(f"error: {error}")
 os.environ[processes.PARENT] = str(os.getpid())
@@ -307,7 +308,7 @@ rule evaluate:
         manifest="build/{profile}/manifests/records_{method}_s{sigma}.sha256",
     params:
         code=code("04_evaluation"),
-        library=sources.library_hash("smuglib.evaluation"),
+        library=sources.library_hash("smuglib.evaluation", "smugbook.experiments.sweeps"),
         options=lambda wildcards: options(
             "04_evaluation", results="build", scenarios=EVERY_SCENARIO, sweeps=sweeps_of(wildcards),
             baselines=baselines(wildcards), **wildcards,

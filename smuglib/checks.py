@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import importlib
 import inspect
-import math
 import numbers
 import operator
 import os
 import reprlib
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -22,7 +22,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
-
 
 T = TypeVar("T")
 
@@ -33,36 +32,29 @@ LEAST_REAL, LARGEST_REAL = 2.0**-126, (2 - 2.0**-23) * 2.0**127
 """What single precision, in which most is computed, does not round to zero or to infinity."""
 
 
-def _plain(value: object) -> object:
+def _plain(value: object) -> Any:  # noqa: ANN401
     """Return the Python scalar of a NumPy or torch scalar or of an array without axes."""
-    if getattr(value, "shape", None) == () and hasattr(value, "item"):
-        try:
+    with suppress(RuntimeError):  # a tensor on torch's device "meta" has no value
+        if getattr(value, "shape", None) == () and hasattr(value, "item"):
             return value.item()
-        except RuntimeError:  # a tensor on torch's device "meta" has no value
-            return value
     return value
 
 
 def real_number(name: str, value: object) -> float:
     """Return ``value`` as a float; refuse booleans, strings, NaN and infinities."""
     number = _plain(value)
-    if not isinstance(number, bool) and isinstance(number, numbers.Real):
-        try:
-            found = float(number)
-        except OverflowError:
-            found = math.inf
-        if abs(found) <= LARGEST_REAL:
-            return found
-    raise ValueError(f"{name} must be a finite real number, got {shown(value)}")
+    is_real = isinstance(number, numbers.Real) and not isinstance(number, bool)
+    if not (is_real and abs(number) <= LARGEST_REAL):
+        raise ValueError(f"{name} must be a finite real number, got {shown(value)}")
+    return float(number)
 
 
 def positive(name: str, value: object) -> float:
     """Return ``value`` as a float; refuse anything that is not finite and > 0."""
     number = real_number(name, value)
-    if number <= 0:
-        raise ValueError(f"{name} must be > 0, got {value!r}")
     if number < LEAST_REAL:
-        raise ValueError(f"{name} must be >= {LEAST_REAL:.2g}, got {value!r}")
+        least = "> 0" if number <= 0 else f">= {LEAST_REAL:.2g}"
+        raise ValueError(f"{name} must be {least}, got {value!r}")
     return number
 
 
@@ -85,15 +77,13 @@ def fraction(name: str, value: object, *, allow_zero: bool = False) -> float:
 
 def integer(name: str, value: object, *, minimum: int = 1) -> int:
     """Return ``value`` as an int of at least ``minimum``, and one that torch can count to."""
-    number: Any = _plain(value)
-    try:
-        found = minimum - 1 if isinstance(number, bool) else operator.index(number)
-    except TypeError:
-        found = minimum - 1
-    if found < minimum:
-        raise ValueError(f"{name} must be an integer >= {minimum}, got {shown(value)}")
-    if found > LARGEST:
-        raise ValueError(f"{name} must be an integer < 2**63, got {shown(value)}")
+    found, number = minimum - 1, _plain(value)
+    if not isinstance(number, bool):
+        with suppress(TypeError):
+            found = operator.index(number)
+    if not minimum <= found <= LARGEST:
+        bound = f">= {minimum}" if found < minimum else "< 2**63"
+        raise ValueError(f"{name} must be an integer {bound}, got {shown(value)}")
     return found
 
 
@@ -119,8 +109,10 @@ def replace_fields(record: object, **checked: object) -> None:
 def instance(name: str, value: object, kind: type[T]) -> T:
     """Return ``value``; refuse anything but an instance of ``kind``."""
     if not isinstance(value, kind):
-        article = "an" if kind.__name__[0] in "AEIOUaeiou" else "a"
-        raise TypeError(f"{name} must be {article} {kind.__name__}, got {type(value).__name__}")
+        owner = "torch." if kind.__module__ in ("torch", "torch._C") else ""
+        known = owner + kind.__name__
+        article = "an" if known[0] in "AEIOUaeiou" else "a"
+        raise TypeError(f"{name} must be {article} {known}, got {type(value).__name__}")
     return value
 
 
@@ -138,18 +130,16 @@ def function(name: str, value: T, n_arguments: int = 0) -> T:
     return value
 
 
-def members(name: str, value: object, kind: type | None = None) -> tuple[Any, ...]:
+def members(name: str, value: Any, kind: type = object) -> tuple[Any, ...]:  # noqa: ANN401
     """Return the members of an iterable; refuse a string, a mapping, and another kind of member."""
-    iterable: Any = value
-    try:
-        found = tuple(iterable)
-    except TypeError:
-        found = None
-    if found is None or isinstance(value, str | bytes | Mapping):
+    found = None
+    with suppress(TypeError):
+        if not isinstance(value, str | bytes | Mapping):
+            found = tuple(value)
+    if found is None:
         raise TypeError(f"{name} must be a sequence, got {shown(value)}")
     for index, member in enumerate(found):
-        if kind is not None:
-            instance(f"{name}[{index}]", member, kind)
+        instance(f"{name}[{index}]", member, kind)
     return found
 
 
@@ -183,26 +173,23 @@ def generator(name: str, value: object) -> torch.Generator:
     """Return ``value``; refuse anything but a generator: torch takes None for the global one."""
     import torch
 
-    if not isinstance(value, torch.Generator):
-        raise TypeError(f"{name} must be a torch.Generator, got {type(value).__name__}")
-    return value
+    return instance(name, value, torch.Generator)
 
 
 def tensor(name: str, value: object, *, n_axes: tuple[int, ...] = ()) -> Tensor:
     """Return ``value``; refuse anything but a tensor with values and an allowed number of axes."""
-    from torch import Tensor
+    import torch
 
-    if not isinstance(value, Tensor):
-        raise TypeError(f"{name} must be a torch.Tensor, got {type(value).__name__}")
-    if value.is_meta or str(value.layout) != "torch.strided":
-        got = "a tensor on the device 'meta'" if value.is_meta else f"the layout {value.layout}"
+    found = instance(name, value, torch.Tensor)
+    if found.is_meta or found.layout != torch.strided:
+        got = "a tensor on the device 'meta'" if found.is_meta else f"the layout {found.layout}"
         raise ValueError(f"{name} must be dense and hold values, got {got}")
-    if n_axes and value.ndim not in n_axes:
+    if n_axes and found.ndim not in n_axes:
         allowed = " or ".join(map(str, n_axes))
-        raise ValueError(f"{name} must have {allowed} axes, got shape {tuple(value.shape)}")
-    if not value.numel():
-        raise ValueError(f"{name} must not be empty, got shape {tuple(value.shape)}")
-    return value
+        raise ValueError(f"{name} must have {allowed} axes, got shape {tuple(found.shape)}")
+    if not found.numel():
+        raise ValueError(f"{name} must not be empty, got shape {tuple(found.shape)}")
+    return found
 
 
 def complex_tensor(name: str, value: object, *, n_axes: tuple[int, ...] = ()) -> Tensor:
@@ -223,11 +210,7 @@ def real_tensor(name: str, value: object, *, n_axes: tuple[int, ...] = ()) -> Te
 
 def mask(name: str, value: object) -> Tensor:
     """Return a boolean tensor; zeros and ones of any real type are taken for one."""
-    import torch
-
     found = tensor(name, value)
-    if found.dtype == torch.bool:
-        return found
     odd = found[(found != 0) & (found != 1)]
     if found.is_complex() or odd.numel():
         got = f"{found.dtype} with {odd[:3].tolist()}"
@@ -238,19 +221,16 @@ def mask(name: str, value: object) -> Tensor:
 def finite(name: str, value: Tensor) -> Tensor:
     """Return ``value``; refuse a tensor with a NaN or an infinity."""
     if not value.isfinite().all():
-        n_nan, n_inf = int(value.isnan().sum()), int(value.isinf().sum())
-        found = f"{n_nan} NaN and {n_inf} infinite of {value.numel()} values"
-        raise ValueError(f"{name} must be finite, got {found}")
+        found = f"{value.isnan().sum()} NaN and {value.isinf().sum()} infinite"
+        raise ValueError(f"{name} must be finite, got {found} of {value.numel()} values")
     return value
 
 
 def same_shape(name: str, value: Tensor, other_name: str, other: Tensor) -> Tensor:
     """Return ``value``; refuse a shape that differs from that of ``other``."""
-    if value.shape != other.shape:
-        raise ValueError(
-            f"{name} must have the shape of {other_name}, {tuple(other.shape)}, "
-            f"got {tuple(value.shape)}"
-        )
+    got, wanted = tuple(value.shape), tuple(other.shape)
+    if got != wanted:
+        raise ValueError(f"{name} must have the shape of {other_name}, {wanted}, got {got}")
     return value
 
 
@@ -267,33 +247,22 @@ def device(name: str, value: object) -> torch.device:
 
     if isinstance(value, str) and value == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
+    chosen = None
+    with suppress(RuntimeError, TypeError, ValueError):
         chosen = torch.device(value)  # type: ignore[call-overload]
-    except (RuntimeError, TypeError, ValueError):
-        chosen = None
     if chosen is None or chosen.type not in ("cpu", "cuda"):
         raise ValueError(f"{name} must be 'auto', 'cpu', 'cuda' or 'cuda:N', got {shown(value)}")
-    if chosen.type == "cuda" and (chosen.index or 0) >= torch.cuda.device_count():
-        raise ValueError(
-            f"{name} is {value!r}, but this machine has {torch.cuda.device_count()} CUDA devices"
-        )
+    if chosen.type == "cuda" and (chosen.index or 0) >= (there := torch.cuda.device_count()):
+        raise ValueError(f"{name} is {value!r}, but this machine has {there} CUDA devices")
     return chosen
 
 
 def require(module: str, *, extra: str, what: str) -> Any:  # noqa: ANN401
-    """Import a module of an optional package, or say which extra installs it.
-
-    ``what`` needs it, in the plural: the subject of the error's sentence.
-
-    Examples
-    --------
-    >>> require("math", extra="data", what="scans").sqrt(4)
-    2.0
-    """
+    """Import a module that ``what``, a noun in the plural, need, or say which extra installs it."""
     try:
         return importlib.import_module(module)
     except ImportError as error:
         raise ImportError(
-            f"{what} need the package {module.split('.')[0]!r}, which could not be "
-            f"imported ({error}); install it with: pip install 'smuglib[{extra}]'"
+            f"{what} need the package {module.split('.')[0]!r}, which could not be imported "
+            f"({error}); install it with: pip install 'smuglib[{extra}]'"
         ) from error

@@ -1,15 +1,14 @@
 """Files on disk: whole or not at all, one writer at a time, and told from damaged ones.
 
-A file that carries a seal holds the hash of its own content, so that whoever reads it knows whether
-it is what was written.
+A file with a seal holds the hash of its own content: its reader knows whether it is as written.
 """
 
-from __future__ import annotations
-
+import glob
 import hashlib
 import json
 import os
 import re
+import time
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -20,8 +19,11 @@ from uuid import uuid4
 from filelock import FileLock, Timeout
 from safetensors import SafetensorError
 
-PATIENCE = 1.0
-"""Seconds that `locked` waits before it says so."""
+PATIENCE = 2.0
+"""Seconds that `locked` waits silently; children of a killed process end within them."""
+
+A_DAY = 86400.0
+"""Seconds after which a temporary file has no writer any more."""
 
 SEAL = "seal-sha256-" + "0" * 64
 """Stands in a file where `sealed` puts the hash."""
@@ -31,10 +33,7 @@ DAMAGED = "it is damaged: its content is not what its own hash says; fetch it, o
 
 
 class UnreadableFileError(ValueError):
-    """A file is damaged, or is not what it is read as: its path, and the reason.
-
-    It is the one error for whatever a file's content can be wrong in, of every kind of file.
-    """
+    """A file is damaged, or is not what it is read as, whatever its kind: its path, and why."""
 
     def __init__(self, path: Path | str, reason: str) -> None:
         super().__init__(f"{path} cannot be read: {reason}")
@@ -61,12 +60,12 @@ def reading(path: Path | str, what: str) -> Iterator[None]:
 def replacing(path: Path | str) -> Iterator[Path]:
     """Give a temporary path that takes the place of ``path`` when the block ends well.
 
-    If the block raises, ``path`` stays as it was and the temporary file is removed. It lies beside
-    ``path``, in a folder that is created, with the same suffix. Not even a power loss leaves half a
-    file: what was written is on the disk before the name is.
+    If the block raises, ``path`` stays as it was. The temporary file lies beside it, with the same
+    suffix. Not even a power loss leaves half a file: its content is on the disk before its name is.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
+    _sweep(path)
     # Unlike a process number, no thread and no other computer on a shared disk has it too.
     temporary = path.with_name(f".{path.stem}.{uuid4().hex}{path.suffix}")
     try:
@@ -85,6 +84,15 @@ def replacing(path: Path | str) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def _sweep(path: Path) -> None:
+    """Remove what killed writers of this file left more than a day ago."""
+    name = f".{glob.escape(path.stem)}.{'[0-9a-f]' * 32}{glob.escape(path.suffix)}"
+    for left in path.parent.glob(name):
+        with suppress(OSError):
+            if time.time() - left.stat().st_mtime > A_DAY:
+                left.unlink()
+
+
 def _sync(path: Path, flags: int) -> None:
     handle = os.open(path, flags)
     try:
@@ -94,68 +102,44 @@ def _sync(path: Path, flags: int) -> None:
 
 
 @contextmanager
-def locked(path: Path | str) -> Iterator[None]:
+def locked(path: Path | str, work: str | None = None) -> Iterator[None]:
     """Let one thread of one process at a time into the block; the others wait, with a warning.
 
-    The lock file ``path`` stays: to remove it would let two in. A killed process frees its lock.
+    They are refused if ``work``, the subject of the error's sentence, is what runs. The lock file
+    ``path`` stays: to remove it would let two in. A killed process frees its lock.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(path)
     try:
-        lock.acquire(timeout=PATIENCE)
+        held = lock.acquire(timeout=PATIENCE)
     except Timeout:
+        if work is not None:
+            raise ValueError(f"{work} is running already: wait for it, or stop it first") from None
         warnings.warn(f"waiting for another process that writes to {path.parent}", stacklevel=3)
-        lock.acquire()
-    try:
+        held = lock.acquire()
+    with held:
         yield
-    finally:
-        lock.release()
-
-
-def project_root(start: Path | None = None) -> Path:
-    """Return the nearest folder above ``start`` that holds ``_toc.yml``, or ``start`` itself.
-
-    Notebooks run from the project's root or from ``book/``: both must find one ``build`` folder.
-    """
-    start = Path.cwd() if start is None else start
-    folders = (start, *start.parents)
-    return next((folder for folder in folders if (folder / "_toc.yml").is_file()), start)
 
 
 def numeral(number: float) -> str:
-    """Write a number for the name of a file: shortly, but no two numbers alike.
-
-    Examples
-    --------
-    >>> numeral(0.10), numeral(0.05000001)
-    ('0.1', '0.05000001')
-    """
+    """Write a number for the name of a file: shortly, but no two numbers alike."""
     short = f"{number:g}"
     return short if float(short) == number else repr(float(number))
 
 
-def plain_name(name: str, value: object) -> str:
-    """Return the value of ``name`` if it names a file or folder that lies in no other folder."""
-    if not isinstance(value, str) or re.fullmatch(r"\.{0,2}|.*[/\\\x00-\x1f].*", value, re.DOTALL):
-        raise ValueError(f"{name} must be the name of a file or folder alone, got {value!r}")
-    return value
-
-
 def sealed(content: bytes) -> bytes:
     """Put the hash of a file's content into it, in the place of its `SEAL`."""
-    prefix = SEAL.encode()[:-64]
-    digest = hashlib.sha256(content).hexdigest().encode()
-    return content.replace(SEAL.encode(), prefix + digest, 1)
+    seal = SEAL[:-64] + hashlib.sha256(content).hexdigest()
+    return content.replace(SEAL.encode(), seal.encode(), 1)
 
 
 def is_whole(content: bytes) -> bool | None:
     """Return whether a file's content is what `sealed` made of it; None if it carries no seal."""
-    found = re.search(SEAL.encode()[:-64] + b"(.{64})", content, re.DOTALL)
+    found = re.search(SEAL.encode()[:-64] + b".{64}", content, re.DOTALL)
     if found is None:
         return None
-    blank = content[: found.start()] + SEAL.encode() + content[found.end() :]
-    return hashlib.sha256(blank).hexdigest().encode() == found[1]
+    return sealed(content.replace(found[0], SEAL.encode(), 1)) == content
 
 
 def write_bytes(path: Path | str, content: bytes) -> None:
@@ -169,14 +153,10 @@ def write_text(path: Path | str, text: str) -> None:
     write_bytes(path, text.encode())
 
 
-def write_json(path: Path | str, value: object) -> None:
-    """Write a JSON file whole or not at all, keys sorted."""
-    write_bytes(path, _json(value))
-
-
 def sealed_json(value: Mapping[str, Any]) -> bytes:
-    """Return the content of a JSON file as `write_json` writes it, with a seal."""
-    return sealed(_json({**value, "seal": SEAL}))
+    """Return the content of a JSON file of named values, sorted by name, with a seal."""
+    text = json.dumps({**value, "seal": SEAL}, indent=2, sort_keys=True)
+    return sealed(f"{text}\n".encode())
 
 
 def read_json(path: Path | str) -> dict[str, Any]:
@@ -190,10 +170,6 @@ def read_json(path: Path | str) -> dict[str, Any]:
     if whole is False or ("seal" in value and not whole):
         raise UnreadableFileError(path, DAMAGED)
     return {name: kept for name, kept in value.items() if name != "seal"}
-
-
-def _json(value: object) -> bytes:
-    return (json.dumps(value, indent=2, sort_keys=True) + "\n").encode()
 
 
 def read_text_bytes(path: Path | str) -> bytes:

@@ -1,7 +1,5 @@
 """Names of methods, networks and settings; here because loading torch takes seconds."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 Placement = Literal["none", "end_to_end", "step", "denoiser"]
@@ -15,14 +13,8 @@ METHODS: dict[str, Placement] = {
 }
 """The poster's methods and their placement of the expectation."""
 
-DENOISERS = ("didn", "unet", "dncnn")
-"""Architectures of `smuglib.models.denoisers`."""
-
 REFERENCES = ("denoised", "denoised_detached", "target")
 """References of the unrolled stability loss, D(t) as the poster writes it, held constant, or t."""
-
-PRECISIONS = ("float32", "bfloat16", "tf32")
-"""Arithmetic of convolutions in training."""
 
 SIGMAS = (0.05, 0.01)
 """Noise levels of the shipped weights, ours and the poster's."""

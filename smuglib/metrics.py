@@ -1,13 +1,9 @@
 """Image quality: PSNR, SSIM and NMSE of complex reconstructions, one value per sample.
 
 Every metric compares a reconstruction ``x`` with the fully sampled image ``t``, both complex,
-``[batch, height, width]``, in any units that they share, and returns float64, ``[batch]``. Errors
-are complex in PSNR and NMSE, SSIM is that of magnitudes; peak and data range are ``max |t|`` of
-the same slice, so a target that is zero everywhere is refused. The SSIM of the poster's published
-code stands beside them for comparison with the poster's numbers only; its PSNR is `psnr`.
+``[batch, height, width]``, in any units that they share, and returns float64, ``[batch]``. Peak
+and data range are ``max |t|`` of the same slice, so a target that is zero everywhere is refused.
 """
-
-from __future__ import annotations
 
 import torch
 from torch import Tensor
@@ -19,9 +15,7 @@ _WINDOW, _WINDOW_SIGMA = 11, 1.5
 
 
 def psnr(x: Tensor, target: Tensor) -> Tensor:
-    """Return the peak signal-to-noise ratio ``10 log10(max |t|^2 / mean |x - t|^2)`` in dB.
-
-    It is :eq:`eq-psnr` of the book, infinite where ``x`` equals ``target``.
+    """Return PSNR ``10 log10(max |t|^2 / mean |x - t|^2)``, dB: :eq:`eq-psnr` of the book.
 
     Examples
     --------
@@ -34,9 +28,7 @@ def psnr(x: Tensor, target: Tensor) -> Tensor:
 
 
 def nmse(x: Tensor, target: Tensor) -> Tensor:
-    """Return the normalized mean squared error ``||x - t||^2 / ||t||^2``.
-
-    It is :eq:`eq-nmse` of the book.
+    """Return NMSE ``||x - t||^2 / ||t||^2``: :eq:`eq-nmse` of the book.
 
     Examples
     --------
@@ -52,9 +44,8 @@ def ssim(x: Tensor, target: Tensor) -> Tensor:
     """Return the structural similarity of magnitudes, with data range ``max |t|``.
 
     Wang et al., IEEE TIP 2004: Gaussian window of 11 pixels and standard deviation 1.5,
-    K = (0.01, 0.03), averaged over the pixels whose window lies inside the image, which has at
-    least 11 pixels a side. It is scikit-image's ``structural_similarity`` with
-    ``gaussian_weights=True`` and ``use_sample_covariance=False``.
+    K = (0.01, 0.03), averaged over the pixels whose window lies inside the image: scikit-image's
+    ``structural_similarity`` with ``gaussian_weights=True, use_sample_covariance=False``.
 
     Examples
     --------
@@ -69,10 +60,9 @@ def ssim(x: Tensor, target: Tensor) -> Tensor:
 def ssim_published(x: Tensor, target: Tensor) -> Tensor:
     """Return SSIM as the published code computes it: over real and imaginary channels.
 
-    Same window and constants as `ssim`, but the two channels are compared apart, averaged, and
-    measured against a data range of 2, whatever the image: the constants that guard against
-    division by zero are then at least four times larger, and the value comes out higher. Images
-    are in units in which the published code's lie in [-1, 1].
+    To compare with the poster's numbers (its PSNR is `psnr`). The data range is 2 whatever the
+    image: constants that guard against division by zero are then at least four times larger, and
+    the value comes out higher. Images are in units in which the published code's lie in [-1, 1].
     """
     _checked_peak(x, target)
     data_range = torch.tensor(2.0, dtype=torch.float64, device=x.device)
@@ -87,9 +77,7 @@ def _checked_peak(x: Tensor, target: Tensor) -> Tensor:
     checks.finite("target", target)
     peak = target.abs().double().amax((-2, -1))
     if not (peak > 0).all():
-        raise ValueError(
-            "target must not be zero everywhere: PSNR, SSIM and NMSE are relative to it"
-        )
+        raise ValueError("target must not be zero everywhere: metrics are relative to it")
     return peak
 
 
@@ -104,10 +92,8 @@ def _energy(x: Tensor) -> Tensor:
 def _similarity(x: Tensor, target: Tensor, data_range: Tensor) -> Tensor:
     """Return the mean SSIM of real images ``[batch, channel, height, width]``, ``[batch]``."""
     if min(x.shape[-2:]) < _WINDOW:
-        raise ValueError(
-            f"x must be at least {_WINDOW} pixels a side, the window of SSIM, "
-            f"got {tuple(x.shape[-2:])}"
-        )
+        size = tuple(x.shape[-2:])
+        raise ValueError(f"x must be at least {_WINDOW} pixels a side, SSIM's window, got {size}")
     # Variances are differences of large means: float32 would lose their digits in flat regions.
     x, target = x.double(), target.double()
     mean_x, mean_t = _blur(x), _blur(target)
@@ -125,7 +111,6 @@ def _blur(x: Tensor) -> Tensor:
     offsets = torch.arange(_WINDOW, dtype=x.dtype, device=x.device) - _WINDOW // 2
     weights = torch.exp(-0.5 * (offsets / _WINDOW_SIGMA) ** 2)
     weights = weights / weights.sum()
-    rows = x.reshape(-1, 1, *x.shape[-2:])
-    blurred = functional.conv2d(rows, weights.view(1, 1, -1, 1))
+    blurred = functional.conv2d(x.reshape(-1, 1, *x.shape[-2:]), weights.view(1, 1, -1, 1))
     blurred = functional.conv2d(blurred, weights.view(1, 1, 1, -1))
     return blurred.reshape(*x.shape[:-2], *blurred.shape[-2:])

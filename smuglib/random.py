@@ -1,11 +1,8 @@
 """Seeded generators: every random draw of the library comes from one of these.
 
-A generator is derived from a seed and a path of keys, as ``generator(7, "train", 120, "noise")``.
-Draws for different paths are independent, and none depends on what was drawn before it: an
-interrupted training can resume at any update.
+Draws for different paths of keys are independent, and none depends on what was drawn before it:
+an interrupted training can resume at any update.
 """
-
-from __future__ import annotations
 
 import hashlib
 import operator
@@ -17,10 +14,7 @@ from smuglib import checks
 
 
 def derived_seed(seed: int, *keys: int | str) -> int:
-    """Hash a seed >= 0 and a path of keys to an integer in ``[0, 2**63)``.
-
-    It is the same on every machine. A NumPy integer counts as the integer it is.
-    """
+    """Hash a seed >= 0 and a path of keys to an integer in ``[0, 2**63)``, on any machine."""
     seed = checks.integer("seed", seed, minimum=0)
     path = repr((seed, *map(_checked_key, keys))).encode()
     return int.from_bytes(hashlib.sha256(path).digest()[:8], "big") >> 1
@@ -28,12 +22,9 @@ def derived_seed(seed: int, *keys: int | str) -> int:
 
 def _checked_key(key: int | str) -> int | str:
     # Other types print differently from one version to the next, and would change the draw.
-    if isinstance(key, str):
-        return str(key)
-    try:
-        return operator.index(key)
-    except TypeError:
-        raise TypeError(f"keys must be integers or strings, got {key!r}") from None
+    if not isinstance(key, str) and not hasattr(key, "__index__"):
+        raise TypeError(f"keys must be integers or strings, got {key!r}")
+    return str(key) if isinstance(key, str) else operator.index(key)
 
 
 def generator(seed: int, *keys: int | str, device: torch.device | str = "cpu") -> torch.Generator:
@@ -54,9 +45,8 @@ def complex_normal(
 ) -> Tensor:
     """Draw complex Gaussian noise with standard deviation ``sigma`` on each part, in image units.
 
-    The poster's noise is N(0, σ²I) on the two real channels of an image; a complex sample here
-    has that same law, so its expected squared modulus is 2σ². The noise takes the dtype and device
-    of ``like``; the generator may live on the CPU while that is on a GPU.
+    The poster's noise is N(0, σ²I) on the two real channels of an image: the expected squared
+    modulus is 2σ². The noise takes dtype and device of ``like``, wherever the generator lives.
 
     Examples
     --------

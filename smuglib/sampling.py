@@ -1,12 +1,4 @@
-"""Undersampling masks for Cartesian acquisitions.
-
-Phase encoding runs along the last axis of an image, so a Cartesian 1-D mask keeps or drops
-whole columns of k-space.
-"""
-
-from __future__ import annotations
-
-from typing import Any
+"""Undersampling masks: a Cartesian 1-D mask keeps or drops whole columns of k-space."""
 
 import torch
 from torch import Tensor
@@ -26,19 +18,14 @@ def cartesian_mask(
 ) -> Tensor:
     """Draw a 1-D Cartesian mask with a fully sampled centre, boolean, ``[1, 1, 1, width]``.
 
-    The autocalibration band (ACS) holds ``round(center_fraction * width)`` columns around the
-    zero frequency; the others are drawn without replacement until
-    ``round(sampling_rate * width)`` columns are sampled, so the rate is met exactly. For one
-    generator state, the columns of a lower rate are a subset of those of a higher one.
+    ``round(center_fraction * width)`` columns around the zero frequency are the autocalibration
+    band (ACS); others are drawn without replacement until ``round(sampling_rate * width)`` are
+    sampled. For one generator state, a lower rate's columns are a subset of a higher one's.
 
     Parameters
     ----------
-    width
-        Number of phase-encoding columns.
-    sampling_rate
-        Fraction of sampled columns, in (0, 1]; 0.25 is an acceleration of 4.
-    center_fraction
-        Fraction of columns in the ACS band, in [0, 1], at most ``sampling_rate``.
+    width, sampling_rate, center_fraction
+        Number of columns, and the fractions that are sampled and that are in the ACS band.
     density
         ``"variable"``: the chance of a column falls as ``1 / (1 + (8 d)**2)`` with its distance
         ``d`` from the centre, in units of the width. ``"uniform"``: all columns alike.
@@ -62,13 +49,13 @@ def cartesian_mask(
             f"center_fraction {center_fraction} asks for {n_center} ACS columns, but sampling_rate "
             f"{sampling_rate} allows {n_sampled} of {width}"
         )
-    real: dict[str, Any] = {"dtype": torch.float64, "device": "cpu"}
-    columns = torch.arange(width, **real)
+    columns = torch.arange(width, dtype=torch.float64, device="cpu")
     distance = (columns - width // 2) / width
-    chance = 1 / (1 + (8 * distance) ** 2) if density == "variable" else torch.ones(width, **real)
+    decay = 8 if density == "variable" else 0
+    chance = 1 / (1 + (decay * distance) ** 2)
     # Exponential clocks: keeping the columns that ring first is drawing without replacement with
     # these chances, and makes the masks of one seed nested over the sampling rate.
-    clocks = torch.empty(width, **real).exponential_(generator=generator) / chance
+    clocks = torch.empty_like(columns).exponential_(generator=generator) / chance
     first = width // 2 - n_center // 2
     clocks[first : first + n_center] = -1.0
     mask = torch.zeros(width, dtype=torch.bool, device="cpu")

@@ -1,7 +1,5 @@
 """Randomized smoothing: where the expectation over Gaussian noise stands, and its samples."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import get_args
 
@@ -27,18 +25,16 @@ class Smoothing:
         ``"none"`` (MoDL), ``"end_to_end"`` (RS-E2E), ``"step"`` (SMUGv0) or ``"denoiser"``
         (SMUG): the poster's question Q1.
     sigma
-        Standard deviation of the noise on the real and on the imaginary part, in units of the
-        scan's scale.
+        Standard deviation of the noise, real and imaginary, in units of the scan's scale.
     n_samples
         Number of noise samples that estimate the expectation.
     share_noise
         Use the same samples at every unrolling step, as the published code does for SMUG.
     antithetic
-        Draw half of the samples, and take each with both signs: odd parts of what is averaged
-        cancel. An estimate of the same expectation, but not the poster's.
+        Take half of the samples with both signs: odd parts cancel. Not the poster's estimate.
     start_only
-        With ``"end_to_end"``: the noise enters ``x_0`` alone, and data consistency sees the clean
-        ``z`` (as in the published code of RS-E2E). Not the poster's ``E[x(z + ν)]``.
+        With ``"end_to_end"``: noise enters ``x_0`` alone, data consistency sees the clean ``z`` (as
+        in the published code of RS-E2E). Not the poster's ``E[x(z + ν)]``.
 
     Examples
     --------
@@ -55,7 +51,7 @@ class Smoothing:
     start_only: bool = False
 
     def __post_init__(self) -> None:
-        checks.one_of("placement", self.placement, PLACEMENTS)
+        placement = checks.one_of("placement", self.placement, PLACEMENTS)
         flags = ("share_noise", "antithetic", "start_only")
         checks.replace_fields(
             self,
@@ -65,10 +61,8 @@ class Smoothing:
         )
         if self.antithetic and self.n_samples % 2:
             raise ValueError(f"n_samples must be even with antithetic pairs, got {self.n_samples}")
-        if self.start_only and self.placement != "end_to_end":
-            raise ValueError(
-                f"start_only must go with placement 'end_to_end', got {self.placement!r}"
-            )
+        if self.start_only and placement != "end_to_end":
+            raise ValueError(f"start_only must go with placement 'end_to_end', got {placement!r}")
 
     @property
     def is_active(self) -> bool:
@@ -88,27 +82,21 @@ class NoiseSource:
 
     def __init__(self, smoothing: Smoothing, generator: torch.Generator | None) -> None:
         if smoothing.is_active and generator is None:
-            raise ValueError(
-                f"generator is required: smoothing placement {smoothing.placement!r} draws noise"
-            )
-        self._smoothing = smoothing
-        self._generator = generator
+            asked = f"smoothing placement {smoothing.placement!r}"
+            raise ValueError(f"generator is required: {asked} draws noise")
+        self._smoothing, self._generator = smoothing, generator
         self._shared: Tensor | None = None
 
     def perturb(self, x: Tensor) -> Tensor:
         """Return ``x + ν``, ``[batch, sample, height, width]``, of images without samples."""
-        return x.unsqueeze(1) + self._draw(x)
-
-    def _draw(self, x: Tensor) -> Tensor:
-        if self._shared is not None:
-            return self._shared
-        assert self._generator is not None
-        batch, height, width = x.shape
-        n_draws = self._smoothing.n_samples // (2 if self._smoothing.antithetic else 1)
-        shape = (batch, n_draws, height, width)
-        noise = complex_normal(shape, self._smoothing.sigma, self._generator, x)
-        if self._smoothing.antithetic:
-            noise = torch.cat((noise, -noise), 1)
+        noise = self._draw(x) if self._shared is None else self._shared
         if self._smoothing.share_noise:
             self._shared = noise
-        return noise
+        return x.unsqueeze(1) + noise
+
+    def _draw(self, x: Tensor) -> Tensor:
+        assert self._generator is not None
+        n_draws = self._smoothing.n_samples // (2 if self._smoothing.antithetic else 1)
+        shape = (len(x), n_draws, *x.shape[1:])
+        noise = complex_normal(shape, self._smoothing.sigma, self._generator, x)
+        return torch.cat((noise, -noise), 1) if self._smoothing.antithetic else noise

@@ -14,7 +14,8 @@ from typing import Any
 from smugbook.notebooks import combinations, contents, forks, processes, run
 from smugbook.notebooks.parameters import Parameter
 from smugbook.pages import folders
-from smuglib.files import project_root, write_text
+from smugbook.paths import project_root
+from smuglib.files import locked, write_text
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -156,7 +157,7 @@ def _sweep(options: argparse.Namespace) -> None:
     folder = root / "build" / "sweeps" / path.stem
     folders.check_folder(folder / "page" / "html")
     processes.hear_hangups()
-    with processes.alone(folder / "sweep", f"a sweep of {options.name}"):
+    with locked(folder / ".sweep.lock", f"a sweep of {options.name}"):
         done = sweep.run_sweep(root, path, planned, code=code, n_jobs=options.jobs)
         table = sweep.gather(done, planned)
         files = write_sweep(root, done, table)
@@ -198,7 +199,7 @@ def _execute(
     run.check_output(path, output)
     if page_of is not None:
         folders.check_folder(output.with_suffix("") / "html")
-    with processes.alone(output, f"what makes {output}"):
+    with locked(output.with_name(f".{output.name}.lock"), f"what makes {output}"):
         print(run.run_notebook(path, output, values, progress=not options.quiet, cwd=cwd))
         if page_of is None:
             return

@@ -11,7 +11,13 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from smuglib import checks
-from smuglib.methods import DENOISERS, PRECISIONS, REFERENCES
+from smuglib.methods import REFERENCES
+
+DENOISERS = ("didn", "unet", "dncnn")
+"""Architectures of `smuglib.models.denoisers`, which only torch's importers know."""
+
+PRECISIONS = ("float32", "bfloat16", "tf32")
+"""Arithmetic of convolutions in training."""
 
 
 @dataclass(frozen=True)

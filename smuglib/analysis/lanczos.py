@@ -21,17 +21,9 @@ from smuglib.consistency.conjugate_gradients import ConvergenceWarning
 class Eigenpair:
     """Eigenvalues, one a map of the batch, with the evidence for them.
 
-    Parameters
-    ----------
-    value
-        The largest eigenvalue found, float64, ``[batch]``: never above the true one.
-    vector
-        Unit eigenvectors, ``[batch, n]``.
-    residual
-        ``||B v - value v|| / value``, float64, ``[batch]``: an eigenvalue lies within this relative
-        distance.
-    n_products
-        Products with B until every map of the batch had converged.
+    ``value``, float64, ``[batch]``, is never above the true one; ``vector`` has unit norm,
+    ``[batch, n]``. An eigenvalue lies within the relative distance ``residual``, float64,
+    ``[batch]``: ``||B v - value v|| / value``. ``n_products`` with B let every map converge.
     """
 
     value: Tensor

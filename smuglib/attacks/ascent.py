@@ -11,15 +11,11 @@ where :math:`\Pi` projects to the ball, :math:`g_k` is the direction of steepest
 first step and the first one after a return to the best iterate have no momentum (α = 1).
 
 **Noise.** A smoothed reconstruction has an error that is random. Its gradient is taken under fresh
-noise at every step, or the perturbation would fit one draw of the noise: kept for a whole run, it
-makes the attack weaker under new noise than one of half the steps (seen on SMUG, σ = 0.05,
-two noise samples). But whether an iterate improves on another is judged under the same noise for
-all iterates of a run, drawn anew for every run, which costs a forward pass a step. The candidates
-of all runs are judged once more, all under one noise that no run has seen; the luckiest draw would
-win otherwise. Where nothing random is drawn the forward pass is saved.
+noise at every step, or the perturbation would fit one draw of the noise (a weaker attack under new
+noise than one of half the steps: seen on SMUG). But iterates of a run are compared under one noise,
+drawn anew for every run, which costs a forward pass a step where anything random is drawn; and the
+candidates of all runs under one that no run has seen, or the luckiest draw would win.
 """
-
-from __future__ import annotations
 
 from collections.abc import Callable
 
@@ -49,25 +45,9 @@ def climb(
 ) -> Tensor:
     """Look for the perturbation of the largest error in a ball, scan by scan.
 
-    A step costs one forward and one backward pass, and with adaptive steps and noise one more
-    forward pass. Where runs or iterates compete, each candidate costs one more.
-
-    Parameters
-    ----------
-    errors
-        Maps a perturbation, complex, ``[batch, ...]``, and a source of smoothing noise to one
-        error a scan, real, ``[batch]``.
-    ball
-        Where to look.
-    attack
-        Steps, their rule, restarts and which iterate to keep.
-    start
-        Where the first run starts, instead of where ``attack`` says; projected to the ball.
-
-    Raises
-    ------
-    RuntimeError
-        If the gradient of a scan is zero or not finite.
+    ``errors`` maps a perturbation, complex, ``[batch, ...]``, and a source of smoothing noise to
+    one error a scan, real, ``[batch]``. The first run starts at ``start``, if one is given,
+    projected to the ball. A gradient that is zero or not finite for a scan is a RuntimeError.
     """
     climb = _adaptive if attack.step_rule == "adaptive" else _fixed
     if attack.n_restarts == 1 and attack.keep == "last":
@@ -193,12 +173,11 @@ def checkpoints(n_steps: int) -> list[int]:
 
 
 class StepLengths:
-    """Step lengths that are halved where an ascent has stopped to make progress.
+    """Step lengths, real, ``[batch]``, halved where an ascent has stopped to make progress.
 
     At a checkpoint a scan's length is halved, and its ascent goes back to its best iterate, if
     fewer than `PROGRESS` of the steps since the last checkpoint improved on the step before, or if
     neither length nor best error has changed since then.
-    The first length is real, ``[batch]``.
     """
 
     def __init__(self, length: Tensor, n_steps: int) -> None:
@@ -212,12 +191,10 @@ class StepLengths:
         self._largest = torch.full_like(length, -torch.inf)
 
     def review(self, n_done: int, error: Tensor, largest: Tensor) -> Tensor:
-        """Take note of an iterate, and halve lengths if this is a checkpoint.
+        """Take note of an iterate; return which scans go back to their best one, ``[batch]``.
 
-        Errors must be comparable: of one function, under the same noise if it draws any.
-
-        ``n_done`` steps led to the iterate; ``error`` is its, and ``largest`` the largest so far,
-        this one included, ``[batch]``. Returns which scans are to go back to their best iterate.
+        ``n_done`` steps led to it; ``error`` is its, and ``largest`` the largest so far, this one
+        included, all under the same noise.
         """
         self._n_improved = self._n_improved + (error > self._error)
         self._error = error

@@ -4,8 +4,6 @@ A complex perturbation is measured on its real and imaginary parts: the ℓ∞ n
 part, the ℓ2 norm the Euclidean norm of all parts. Every sample of a batch has its own ball.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
@@ -25,10 +23,8 @@ class Ball:
 
     Parameters
     ----------
-    norm
-        ``"linf"`` or ``"l2"``, over the real and imaginary parts of one sample.
-    radius
-        Radii, real, ``[batch]``, >= 0.
+    norm, radius
+        ``"linf"`` or ``"l2"``, and the radii in it, real, ``[batch]``, >= 0.
     center
         Complex tensor, ``[batch, ...]``: gives perturbations their shape, dtype and device.
     support
@@ -64,20 +60,12 @@ class Ball:
         return direction * self._radius * self.aligned(length)
 
     def gaussian(self, generator: torch.Generator) -> Tensor:
-        """Draw Gaussian noise of the ball's size.
-
-        In ℓ∞ its standard deviation is the radius on the real and on the imaginary part, as for
-        the poster's noise accuracy, so many parts lie outside the ball. In ℓ2 it is scaled to a
-        norm of exactly the radius.
-        """
+        """Draw Gaussian noise: ℓ2, of norm ε; ℓ∞, of standard deviation ε on each part (poster)."""
         noise = self._gaussian(generator)
         return self._radius * (noise if self.norm == "linf" else self.unit(noise))
 
     def ascend(self, delta: Tensor, gradient: Tensor, step: Tensor) -> Tensor:
-        """Take one projected step of steepest ascent.
-
-        The gradient is zero for no sample; ``step`` is a length in the ball's norm, ``[batch]``.
-        """
+        """Take a projected step of steepest ascent, of lengths in the ball's norm, ``[batch]``."""
         if self.norm == "linf":
             direction = torch.view_as_complex(torch.view_as_real(gradient.resolve_conj()).sign())
         else:
@@ -138,14 +126,7 @@ class RangeBall(Ball):
     Dykstra's algorithm (Boyle and Dykstra, 1986), stopped after `N_ROUNDS`; what still exceeds the
     radius then is scaled back, so that the result always lies in both. On a scan of 128 x 128
     it reaches 97 % of the largest linear gain over the set; projecting to the subspace and scaling
-    alone reaches 53 %.
-
-    Parameters
-    ----------
-    norm, radius, center, support
-        See `Ball`; perturbations are images, ``[batch, height, width]``, and have no support.
-    reachable
-        The projection to the subspace.
+    alone reaches 53 %. Perturbations are images, ``[batch, height, width]``, and have no support.
     """
 
     reachable: RangeSpace = field(kw_only=True)
@@ -161,11 +142,8 @@ class RangeBall(Ball):
         return draw if self.norm == "l2" else self.project(draw)
 
     def ascend(self, delta: Tensor, gradient: Tensor, step: Tensor) -> Tensor:
-        """Take one projected step of steepest ascent; see `Ball.ascend`.
-
-        The gradient is projected first: in most networks it is largest along directions that are
-        out of reach, and its signs would be theirs.
-        """
+        """Take one projected step of steepest ascent; see `Ball.ascend`."""
+        # Most gradients are largest along directions out of reach, and the signs would be theirs.
         return super().ascend(delta, self.reachable(gradient), step)
 
     def project(self, delta: Tensor) -> Tensor:

@@ -15,40 +15,15 @@ rung                    what the attacker differentiates
 ======================  =========================================================================
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal, get_args, get_origin, get_type_hints
 
 from smuglib import checks
 from smuglib.attacks.balls import Norm
 
-Kind = Literal["gaussian", "uniform", "pgd"]
-
-Domain = Literal["image", "range", "kspace"]
-
-Keep = Literal["last", "best"]
-
-StepRule = Literal["fixed", "adaptive"]
-
-Gradient = Literal["exact", "cut"]
-
-Through = Literal["smoothing", "around"]
-
 Precision = Literal["float32", "bfloat16"]
 
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
-
-_NAMES = {
-    "kind": Kind,
-    "domain": Domain,
-    "norm": Norm,
-    "keep": Keep,
-    "step_rule": StepRule,
-    "gradient": Gradient,
-    "through": Through,
-    "precision": Precision,
-}
 
 
 @dataclass(frozen=True)
@@ -61,9 +36,8 @@ class Attack:
         ``"pgd"``, or noise that knows nothing of the network: ``"gaussian"`` or ``"uniform"``,
         of the same norm (see `smuglib.attacks.balls.Ball`).
     domain
-        What is perturbed: the zero-filled ``"image"``; the same in the ``"range"`` of ``A^H``
-        alone, where a measurement error of bounded norm causes δ (see ``floor``); or the sampled
-        entries of ``"kspace"``.
+        What is perturbed: the zero-filled ``"image"``; the same in the ``"range"`` of ``A^H``,
+        where a measurement error causes δ (see ``floor``); or the sampled ``"kspace"``.
     norm
         ``"linf"`` on real and imaginary parts, or ``"l2"`` of one scan. ε is absolute, except
         for ``"l2"`` in k-space, where it is relative to ``||y||_2`` of each scan.
@@ -80,30 +54,26 @@ class Attack:
         The ``"last"`` iterate of a run, or the ``"best"``: the one of the largest error.
     gradient
         ``"exact"``, or ``"cut"``: data consistency passes no gradient to ``z``, as in the
-        poster's published code. The reconstruction is the same, its gradient misses every path
-        but the one through ``x_0`` and the denoisers.
+        poster's published code; only the path through ``x_0`` and the denoisers does.
     through
         ``"smoothing"``: differentiate the defended reconstruction, with fresh noise at each step
         (expectation over transformations; Athalye et al., ICML 2018). ``"around"``: differentiate
         the network with its smoothing switched off, a transfer attack.
     n_samples
         Noise samples of the differentiated reconstruction; the network's own number by default.
-        Unused around the smoothing, and where there is none.
     precision
         Arithmetic of the denoiser's convolutions in the ascent: ``"float32"`` (whatever the
-        network computes in), or ``"bfloat16"``, about half the time on a CPU with such
-        instructions. Whatever the ascent finds is scored in the network's own arithmetic.
+        network computes in), or ``"bfloat16"``. What is found is scored in the network's own.
     step_rule
         ``"fixed"`` length, or ``"adaptive"``: momentum, and lengths halved where a scan's error
         stops growing, going on from its best iterate (Auto-PGD; see `smuglib.attacks.ascent`).
     floor
         For ``"range"``: δ has no component along eigenvectors of ``A^H A`` of eigenvalue below
         this, in (0, 1]. A measurement error that causes it has at most ``1 / √floor`` times its
-        ℓ2 norm. The default lies in a gap of the shipped scans' spectra.
+        ℓ2 norm.
     warm_start
         Start the first run from the perturbation that the rung ``"transfer"`` finds in the same
-        ball from the same state of the generator: the result is then at least as strong, up to
-        the noise under which candidates are judged.
+        ball: the result is at least as strong, up to the noise of the judgement.
 
     Examples
     --------
@@ -111,25 +81,26 @@ class Attack:
     ('smoothing', 'around')
     """
 
-    kind: Kind = "pgd"
-    domain: Domain = "image"
+    kind: Literal["gaussian", "uniform", "pgd"] = "pgd"
+    domain: Literal["image", "range", "kspace"] = "image"
     norm: Norm = "linf"
     n_steps: int = 10
     step_fraction: float = 1 / 3
     random_start: bool = True
     n_restarts: int = 1
-    keep: Keep = "last"
-    gradient: Gradient = "exact"
-    through: Through = "smoothing"
+    keep: Literal["last", "best"] = "last"
+    gradient: Literal["exact", "cut"] = "exact"
+    through: Literal["smoothing", "around"] = "smoothing"
     n_samples: int | None = None
     precision: Precision = "float32"
-    step_rule: StepRule = "fixed"
+    step_rule: Literal["fixed", "adaptive"] = "fixed"
     floor: float = 0.1
     warm_start: bool = False
 
     def __post_init__(self) -> None:
-        for name, allowed in _NAMES.items():
-            checks.one_of(name, getattr(self, name), get_args(allowed))
+        for name, allowed in get_type_hints(Attack).items():
+            if get_origin(allowed) is Literal:
+                checks.one_of(name, getattr(self, name), get_args(allowed))
         checks.replace_fields(
             self,
             n_steps=checks.integer("n_steps", self.n_steps),
@@ -163,5 +134,5 @@ LADDER: dict[str, Attack] = {
 """The rungs of attack, weakest first.
 
 Whether `adaptive_strong` has reached a plateau is a matter of measurement: the sweep ``plateau`` of
-`smuglib.evaluation.scenarios` gives it twice the steps and a third run.
+the book gives it twice the steps and a third run.
 """

@@ -7,14 +7,11 @@ maximizes
 
 `pgd` perturbs the zero-filled image ``z = A^H y``; its δ may be one that no measurement can
 produce, unless the attack's domain is the range of ``A^H``. `pgd_kspace` perturbs the measured
-samples ``y`` themselves: both the start ``x_0`` and the data-consistency term see ``A^H (y + δ)``.
-`LADDER` names the rungs of attack that every method goes through, and `run` climbs one of them.
-
-Whatever maps ``(z, A)`` to an image can be attacked: see `smuglib.models.Reconstruction`.
-Units are those of the scan, whose zero-filled image has a largest magnitude of 1.
+samples ``y`` themselves. `LADDER` names the rungs that every method goes through, and `run` climbs
+one of them. Whatever maps ``(z, A)`` to an image can be attacked: see
+`smuglib.models.Reconstruction`. Units are those of the scan, whose ``z`` has a largest magnitude of
+1.
 """
-
-from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -52,8 +49,7 @@ def pgd(
 ) -> Tensor:
     """Attack the zero-filled image: the poster's adversary, :eq:`eq-attack` of the book.
 
-    The perturbation of a scan does not depend on the other scans of its batch, random draws
-    apart. Parameters of the network gather no gradient.
+    The perturbation of a scan does not depend on the other scans of its batch, random draws apart.
 
     Parameters
     ----------
@@ -66,15 +62,13 @@ def pgd(
         part of δ (``norm="linf"``), or ``||δ||_2`` of each scan (``"l2"``).
     attack
         Everything else about the attack; its domain is ``"image"`` or ``"range"``.
-    n_steps, norm
-        Instead of those of ``attack``.
-    unrolling_steps
-        Instead of the network's own number.
+    n_steps, norm, unrolling_steps
+        Instead of those of ``attack`` and of the network.
 
     Returns
     -------
     Tensor
-        ``z + δ``, of the shape of ``z``; ``z`` itself for an ε of zero.
+        ``z + δ``, of the shape of ``z``.
 
     Raises
     ------
@@ -114,15 +108,11 @@ def pgd_kspace(
 
     Parameters
     ----------
-    net, A, target, n_steps, norm, unrolling_steps, generator
-        See `pgd`.
     y
-        Measured k-space, complex, ``[batch, coil, height, width]``.
+        Measured k-space, complex, ``[batch, coil, height, width]``; the rest is as in `pgd`.
     epsilon
         Radius ε >= 0: ``||δ||_2 / ||y||_2`` of each scan (``norm="l2"``), or the largest real or
         imaginary part of δ in units of the scan's scale (``"linf"``).
-    attack
-        Everything else about the attack; its domain is ``"kspace"``.
 
     Returns
     -------
@@ -164,12 +154,9 @@ def run(
     rung
         A name of `LADDER`, or an attack of one's own, for example
         ``dataclasses.replace(LADDER["kspace"], norm="linf")``.
-    net, A, target, unrolling_steps, generator
-        See `pgd`.
-    y
-        Measured k-space, complex, ``[batch, coil, height, width]``.
-    epsilon
-        Strength ε >= 0, in the units of the attack's domain and norm.
+    y, epsilon
+        Measured k-space, complex, ``[batch, coil, height, width]``, and the strength in units of
+        the attack's domain and norm; the rest is as in `pgd`.
     objective
         What to maximize; by default the squared error of the whole image.
 
@@ -193,11 +180,10 @@ def run(
     """
     attack = rung if isinstance(rung, Attack) else LADDER[checks.one_of("rung", rung, LADDER)]
     _check_inputs("y", y, target, A)
-    operator = operator_of(A)
-    start = y if attack.domain == "kspace" else operator.adjoint(y)
-    settings = epsilon, unrolling_steps, objective, generator
-    attacked = _perturbed(attack, net, start, A, target, *settings)
-    return operator.adjoint(attacked) if attack.domain == "kspace" else attacked
+    adjoint, settings = operator_of(A).adjoint, (epsilon, unrolling_steps, objective, generator)
+    if attack.domain == "kspace":
+        return adjoint(_perturbed(attack, net, y, A, target, *settings))
+    return _perturbed(attack, net, adjoint(y), A, target, *settings)
 
 
 def _chosen(
@@ -243,9 +229,7 @@ def _perturbed(
     with frozen(net), arithmetic(module_of(net), attack.precision):
         warm = None
         if attack.warm_start:
-            transfer = replace(
-                LADDER["transfer"], domain=attack.domain, norm=attack.norm, floor=attack.floor
-            )
+            transfer = replace(LADDER["transfer"], domain=attack.domain, norm=attack.norm)
             around = _errors(transfer, net, start, A, wanted, unrolling_steps)
             warm = climb(around, ball, transfer, generator)
         return start + climb(errors, ball, attack, generator, start=warm)
@@ -264,13 +248,8 @@ def _errors(
     # A method without data consistency of its own has no such gradient to cut.
     if attack.gradient == "cut" and isinstance(A, Step):
         A = CutStep(A)
-    method = bind(
-        net,
-        A,
-        n_steps=unrolling_steps,
-        n_samples=attack.n_samples,
-        around=attack.through == "around",
-    )
+    around = attack.through == "around"
+    method = bind(net, A, n_steps=unrolling_steps, n_samples=attack.n_samples, around=around)
 
     def errors(delta: Tensor, noise: torch.Generator) -> Tensor:
         attacked = start + delta

@@ -1,6 +1,4 @@
-"""Conjugate gradients for ``(A^H A + λ I) x = r``: any mask, each image on its own."""
-
-from __future__ import annotations
+"""Conjugate gradients for ``(A^H A + λ I) x = r``: any mask."""
 
 import warnings
 
@@ -18,21 +16,14 @@ class ConvergenceWarning(UserWarning):
 class CGSolver:
     """Conjugate gradients for any mask, each image on its own (Hestenes and Stiefel, 1952).
 
-    Inner products, step lengths and the stopping rule belong to one image: its result does not
-    depend on its batch or on the other noise samples, unless it is ``coupled`` to them.
-
     Parameters
     ----------
-    A
-        Any SENSE operator.
-    tol
-        Stop an image when its residual norm falls below ``tol`` times that of its right-hand side.
-    max_iter
-        Iteration cap; reaching it raises a `ConvergenceWarning`.
+    tol, max_iter
+        Stop an image when its residual norm falls below ``tol`` times that of its right-hand side,
+        or, with a `ConvergenceWarning`, after so many iterations.
     coupled
-        Take inner products over all images at once, as the poster's published code does: the
-        batch is one large system with one step length and one stopping rule, and the result of
-        an image depends on its neighbours.
+        Take inner products over all images at once, as the poster's published code does: an image
+        shares step lengths and stopping rule with its batch, and its result depends on them.
 
     Examples
     --------
@@ -54,23 +45,20 @@ class CGSolver:
 
     def solve(self, rhs: Tensor, lam: Tensor) -> Tensor:
         """Iterate until every image has converged; see `Solver.solve`."""
-        # By a power of two, which rounds nothing: squares of very large or small images would
-        # leave the range of their dtype.
-        scale = self._scale(rhs)
-        return self._iterate(rhs * scale, lam) / scale
-
-    def _scale(self, rhs: Tensor) -> Tensor:
         axes = (0, 1, -2, -1) if self.coupled else (-2, -1)
         largest = torch.view_as_real(rhs.resolve_conj()).abs().amax(-1).amax(axes, keepdim=True)
+        # By a power of two, which rounds nothing: squares of very large or small images would
+        # leave the range of their dtype.
         exponent = torch.frexp(largest.masked_fill(~largest.isfinite(), 1.0)).exponent
-        return torch.ldexp(torch.ones_like(largest), -exponent).to(largest.dtype)
+        scale = torch.ldexp(torch.ones_like(largest), -exponent).to(largest.dtype)
+        return self._iterate(rhs * scale, lam) / scale
 
     def _iterate(self, rhs: Tensor, lam: Tensor) -> Tensor:
         residual, direction = rhs.clone(), rhs.clone()
         energy = self._inner(residual, residual)
         # An image that is not finite must not come out as the zeros the iteration starts from.
         x = torch.zeros_like(rhs).masked_fill(~energy.isfinite(), torch.nan)
-        threshold = self.tol**2 * energy
+        threshold, tiny = self.tol**2 * energy, torch.finfo(energy.dtype).tiny
         for _ in range(self.max_iter):
             active = energy > threshold
             if not active.any():
@@ -81,12 +69,10 @@ class CGSolver:
             x = x + step * direction
             residual = residual - step * image
             previous, energy = energy, torch.where(active, self._inner(residual, residual), energy)
-            ratio = torch.where(
-                active, energy / previous.clamp_min(torch.finfo(energy.dtype).tiny), 0
-            )
+            ratio = torch.where(active, energy / previous.clamp_min(tiny), 0)
             direction = torch.where(active, residual + ratio * direction, direction)
         if (energy > threshold).any():
-            reached = (energy / threshold.clamp_min(torch.finfo(energy.dtype).tiny)).max().sqrt()
+            reached = (energy / threshold.clamp_min(tiny)).max().sqrt()
             warnings.warn(
                 f"conjugate gradients stopped at max_iter={self.max_iter} with a relative residual "
                 f"of {self.tol * reached.item():.1e} (tol={self.tol:.1e})",
@@ -96,9 +82,6 @@ class CGSolver:
         return x
 
     def _inner(self, x: Tensor, other: Tensor) -> Tensor:
-        """Return the real part of each image's inner product, ``[batch, sample, 1, 1]``.
-
-        Coupled, of all images at once, ``[1, 1, 1, 1]``.
-        """
+        """Return real inner products, ``[batch, sample, 1, 1]``, or coupled ``[1, 1, 1, 1]``."""
         products = torch.linalg.vecdot(x.flatten(-2), other.flatten(-2)).real[..., None, None]
         return products.sum((0, 1), keepdim=True) if self.coupled else products

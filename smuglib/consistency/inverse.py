@@ -1,12 +1,9 @@
 """Inverses of many small Hermitian matrices, at the speed of matrix products.
 
-LAPACK's Cholesky inverse works on one matrix at a time, in column operations that are too short
-to fill a vector unit. A recursion over 2 x 2 blocks does nearly all of the same arithmetic in
-batched matrix products. Its rounding errors grow faster with the condition number; where that is
-large, LAPACK does the work.
+LAPACK works on one matrix at a time, in columns too short to fill a vector unit. A recursion over
+2 x 2 blocks does nearly all of the same arithmetic in batched matrix products. Its rounding errors
+grow faster with the condition number; where that is large, LAPACK does the work.
 """
-
-from __future__ import annotations
 
 import torch
 from torch import Tensor
@@ -21,13 +18,8 @@ MAX_CONDITION = 50.0
 def hermitian_inverse(matrices: Tensor, condition: float) -> Tensor:
     """Invert Hermitian positive definite matrices by the fastest route that is accurate.
 
-    They are real or complex, ``[..., n, n]``, and ``condition`` is an upper bound of their
-    condition numbers. The inverses are Hermitian to rounding.
-
-    Raises
-    ------
-    torch.linalg.LinAlgError
-        If a matrix is not positive definite to rounding.
+    They are real or complex, ``[..., n, n]``, and ``condition`` bounds their condition numbers.
+    One that is not positive definite to rounding raises `torch.linalg.LinAlgError`.
     """
     return block_inverse(matrices) if condition <= MAX_CONDITION else cholesky_inverse(matrices)
 
@@ -40,16 +32,13 @@ def cholesky_inverse(matrices: Tensor) -> Tensor:
 def block_inverse(matrices: Tensor) -> Tensor:
     r"""Invert Hermitian positive definite matrices by block elimination; see `hermitian_inverse`.
 
-    It is :eq:`eq-blocks` of the book. With :math:`S = C - B^H A^{-1} B` the Schur complement,
+    It is :eq:`eq-blocks` of the book, with the Schur complement :math:`S = C - B^H A^{-1} B`,
 
-    .. math::
-
-        \begin{pmatrix} A & B \\ B^H & C \end{pmatrix}^{-1} =
-        \begin{pmatrix} A^{-1} + W S^{-1} W^H & -W S^{-1} \\ -S^{-1} W^H & S^{-1} \end{pmatrix},
+    .. math:: \begin{pmatrix} A & B \\ B^H & C \end{pmatrix}^{-1} = \begin{pmatrix}
+        A^{-1} + W S^{-1} W^H & -W S^{-1} \\ -S^{-1} W^H & S^{-1} \end{pmatrix},
         \qquad W = A^{-1} B,
 
-    and both smaller inverses are again of positive definite matrices (Golub and Van Loan, Matrix
-    Computations, section 4.2).
+    of matrices again positive definite (Golub and Van Loan, Matrix Computations, section 4.2).
     """
     n = matrices.shape[-1]
     if n <= LEAF:

@@ -1,6 +1,4 @@
-"""Solvers of ``(A^H A + lambda I) x = r``: exact, row by row, or conjugate gradients."""
-
-from __future__ import annotations
+"""The exact solution of ``(A^H A + lambda I) x = r``, row by row, and the factors that are kept."""
 
 from threading import RLock
 from typing import Protocol
@@ -29,11 +27,9 @@ class Solver(Protocol):
 def line_matrices(A: SenseOperator) -> Tensor:
     """Return the blocks of ``A^H A`` for a 1-D Cartesian mask, one per image row.
 
-    With whole columns sampled, the Fourier transform along the readout is complete and cancels
-    in ``A^H A``: each image row ``h`` is an independent system
-    ``G_h[i, j] = T[i - j] sum_c conj(S_c[h, i]) S_c[h, j]``, where ``T = F^H M F`` is the
-    circulant matrix of the mask: :eq:`eq-linewise` of the book. They are Hermitian and positive
-    semi-definite, ``[batch, height, width, width]``.
+    Each image row ``h`` is a system of its own, :eq:`eq-linewise` of the book: ``G_h[i, j] =
+    T[i - j] sum_c conj(S_c[h, i]) S_c[h, j]`` with the circulant matrix ``T = F^H M F`` of the
+    mask. All are ``[batch, height, width, width]``.
     """
     return _gram(A.maps.permute(0, 2, 3, 1), _circulant(A))
 
@@ -41,10 +37,8 @@ def line_matrices(A: SenseOperator) -> Tensor:
 def _circulant(A: SenseOperator) -> Tensor:
     """Return ``T = F^H M F`` along the phase-encoding axis, ``[batch or 1, 1, width, width]``."""
     if not A.is_cartesian_1d:
-        raise ValueError(
-            "solver 'linewise' needs a 1-D Cartesian mask, [batch, 1, 1, width], got mask shape "
-            f"{tuple(A.mask.shape)}; use solver='cg'"
-        )
+        shape = tuple(A.mask.shape)
+        raise ValueError(f"'linewise' needs a 1-D Cartesian mask, got {shape}; use solver='cg'")
     identity = torch.eye(A.maps.shape[-1], dtype=A.maps.dtype, device=A.maps.device)
     return ifftc(fftc(identity, -2) * A.mask[:, 0, 0, :, None], -2)[:, None]
 
@@ -58,13 +52,8 @@ class LinewiseSolver:
     """Exact solver for 1-D Cartesian masks: one small dense inverse per image row.
 
     That rows decouple shows :eq:`eq-linewise-proof` of the book. For a fixed lambda the inverses
-    are computed once and every solve is one batched matrix product, for any number of noise
-    samples. For a lambda that is learned, an eigendecomposition serves every value.
-
-    Parameters
-    ----------
-    A
-        Operator with a 1-D mask. The solver keeps its tensors, not the operator.
+    are computed once; for one that is learned, an eigendecomposition serves every value. The solver
+    keeps the tensors of ``A``, not ``A``.
 
     Examples
     --------
@@ -88,8 +77,7 @@ class LinewiseSolver:
     @property
     def n_bytes(self) -> int:
         """Memory of the factors computed so far."""
-        held = (self._inverse or ())[1:]
-        return sum(factor.nbytes for factor in (*held, *(self._eigen or ())))
+        return sum(x.nbytes for x in ((self._inverse or ())[1:] + (self._eigen or ())))
 
     def solve(self, rhs: Tensor, lam: Tensor) -> Tensor:
         """Solve by matrix products; see `Solver.solve`."""
@@ -104,10 +92,7 @@ class LinewiseSolver:
         return solution.transpose(1, 2)
 
     def inverse(self, lam: float) -> Tensor:
-        """Return ``(G_h + lam I)^{-1}`` for every row, computed at the first call for a lam.
-
-        They are Hermitian, ``[batch, height, width, width]``.
-        """
+        """Return ``(G_h + lam I)^{-1}`` of every row, Hermitian, computed anew for a new lam."""
         # Read once: another thread may ask for another lam in between.
         held = self._inverse
         if held is None or held[0] != lam:
@@ -136,12 +121,11 @@ class LinewiseSolver:
 
     def eigen(self) -> tuple[Tensor, Tensor]:
         """Return eigenvalues ``[batch, height, width]`` and eigenvectors of every row."""
-        held = self._eigen
-        if held is None:
+        if self._eigen is None:
             with ordinary_tensors():
                 values, vectors = torch.linalg.eigh(_gram(self._lines, self._circulant))
-                held = self._eigen = values.clamp_min(0), vectors
-        return held
+                self._eigen = values.clamp_min(0), vectors
+        return self._eigen
 
 
 MEMORY_BUDGET = 4 * 2**30
@@ -173,12 +157,9 @@ def linewise(A: SenseOperator) -> LinewiseSolver:
     with _lock:
         solver = _solvers.pop(A, None) or LinewiseSolver(A)
         _solvers[A] = solver
-        excess = kept_bytes() - MEMORY_BUDGET
-        for operator, old in list(_solvers.items()):
-            if excess <= 0 or old is solver:
-                break
-            excess -= old.n_bytes
-            del _solvers[operator]
+        for older in list(_solvers)[:-1]:
+            if kept_bytes() > MEMORY_BUDGET:
+                del _solvers[older]
         return solver
 
 

@@ -1,11 +1,8 @@
-r"""The changes of the zero-filled image that a measurement error causes at a bounded price.
+"""The changes of the zero-filled image that a measurement error causes at a bounded price.
 
 Along an eigenvector of ``A^H A`` of eigenvalue g the least measurement error η with
-``A^H η = δ`` has the norm ``||δ|| / √g``, and for g = 0 there is none. Directions with
-``g >= floor`` cost at most ``1 / √floor``. They span a subspace, and `RangeSpace` projects to it.
+``A^H η = δ`` has the norm ``||δ|| / √g``, and for g = 0 there is none.
 """
-
-from __future__ import annotations
 
 from torch import Tensor
 
@@ -17,12 +14,8 @@ from smuglib.operators.sense import SenseOperator
 class RangeSpace:
     """The orthogonal projection to all eigenvectors of ``A^H A`` with ``g >= floor``.
 
-    Parameters
-    ----------
-    A
-        Operator with a 1-D Cartesian mask; its tensors are not kept.
-    floor
-        Least eigenvalue, in (0, 1]; every scan has at least one such.
+    Such a change costs at most ``1 / √floor`` of its own norm in measurement error. The mask of
+    ``A`` is 1-D Cartesian, and ``floor`` in (0, 1] at most each scan's largest eigenvalue.
 
     Examples
     --------
@@ -42,10 +35,8 @@ class RangeSpace:
         kept = values >= floor
         self.dimension = kept.sum((-2, -1))
         if (self.dimension == 0).any():
-            raise ValueError(
-                f"floor must be at most the largest eigenvalue of A^H A, {values.max():.3g}, "
-                f"got {floor!r}"
-            )
+            largest = f"the largest eigenvalue of A^H A, {values.max():.3g}"
+            raise ValueError(f"floor must be at most {largest}, got {floor!r}")
         self._matrices = (vectors * kept.unsqueeze(-2)) @ vectors.mH
 
     def __call__(self, x: Tensor) -> Tensor:
@@ -53,10 +44,7 @@ class RangeSpace:
         checks.complex_tensor("x", x, n_axes=(3, 4))
         batch, height, width, _ = self._matrices.shape
         if (x.shape[0], *x.shape[-2:]) != (batch, height, width) or x.dtype != self._matrices.dtype:
-            raise ValueError(
-                f"x must have shape [{batch}, (sample,) {height}, {width}] and dtype "
-                f"{self._matrices.dtype}, got {tuple(x.shape)} and {x.dtype}"
-            )
-        lines = x.transpose(1, 2) if x.ndim == 4 else x.unsqueeze(2)
-        projected = lines @ self._matrices.mT
-        return projected.transpose(1, 2) if x.ndim == 4 else projected.squeeze(2)
+            wanted = f"[{batch}, (sample,) {height}, {width}] and dtype {self._matrices.dtype}"
+            raise ValueError(f"x must have shape {wanted}, got {tuple(x.shape)} and {x.dtype}")
+        lines = x.reshape(batch, -1, height, width).transpose(1, 2)
+        return (lines @ self._matrices.mT).transpose(1, 2).reshape(x.shape)

@@ -1,21 +1,17 @@
 r"""Data consistency: the exact solution of ``(A^H A + lambda I) x = z + lambda d``.
 
 This is the poster's step (ii), ``argmin_x ||A x - y||^2 + lambda ||x - d||^2`` with
-``z = A^H y``. Both solvers are one symmetric linear map applied to ``r = z + lambda d``, so they
-share one derivative: with ``x = P r`` and ``P = (A^H A + lambda I)^{-1} = P^H``,
+``z = A^H y``. Every solver computes ``x = P r`` of ``r = z + lambda d`` with the symmetric
+``P = (A^H A + lambda I)^{-1}``, so they share one derivative,
 
 .. math:: \bar r = P \bar x, \qquad \bar\lambda = -\mathrm{Re}\langle P \bar x, x\rangle,
 
-where the bar is the gradient of a real loss. Gradients of z, d and lambda through
-``r = z + lambda d`` follow by the chain rule. The backward pass solves the same system with the
+where the bar is the gradient of a real loss. The backward pass solves the same system with the
 same solver and is itself differentiable.
 """
 
-from __future__ import annotations
-
 import warnings
-from dataclasses import dataclass
-from typing import Any, Literal, Protocol, cast, get_args, runtime_checkable
+from typing import Any, Literal, Protocol, get_args, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -27,7 +23,6 @@ from smuglib.consistency.linewise import Solver
 from smuglib.operators.sense import SenseOperator
 
 SolverName = Literal["auto", "linewise", "cg", "cg_coupled"]
-
 SOLVERS: tuple[SolverName, ...] = get_args(SolverName)
 
 ACCURACY = 1e-2
@@ -42,13 +37,10 @@ class PrecisionWarning(UserWarning):
 class Step(Protocol):
     """What an unrolled loop needs of data consistency: wrap a step to change what it does."""
 
-    @property
-    def operator(self) -> SenseOperator:
-        """The operator that measured the data."""
-
-    @property
-    def lam(self) -> Tensor:
-        """Weight λ of the denoised image, a real scalar."""
+    operator: SenseOperator
+    """The operator that measured the data."""
+    lam: Tensor
+    """Weight λ of the denoised image, a real scalar."""
 
     def apply(self, z: Tensor, d: Tensor) -> Tensor:
         """Return `DataConsistency.__call__` of images that are known to fit."""
@@ -75,24 +67,17 @@ class _Solve(torch.autograd.Function):
         return grad_rhs, grad_lam, None
 
     @staticmethod
-    def jvp(ctx: Any, rhs: Tensor | None, lam: Tensor | None, _: None) -> Tensor:  # noqa: ANN401
+    def jvp(ctx: Any, rhs: Tensor, lam: Tensor, _: None) -> Any:  # noqa: ANN401
         x, weight = ctx.saved_tensors
-        change = torch.zeros_like(x) if rhs is None else rhs
-        change = change if lam is None else change - lam * x
-        return cast(Tensor, _Solve.apply(change, weight, ctx.solver))
+        return _Solve.apply(rhs - lam * x, weight, ctx.solver)
 
     @staticmethod
-    def vmap(
-        info: Any,  # noqa: ANN401
-        in_dims: tuple[int | None, ...],
-        rhs: Tensor,
-        lam: Tensor,
-        solver: Solver,
-    ) -> tuple[Tensor, int]:
-        rows = [lam] * info.batch_size if in_dims[1] is None else lam.unbind(in_dims[1])
-        images = [rhs] * info.batch_size if in_dims[0] is None else rhs.unbind(in_dims[0])
-        solved = [_Solve.apply(r, weight, solver) for r, weight in zip(images, rows, strict=True)]
-        return torch.stack(solved), 0
+    def vmap(info: Any, in_dims: Any, *inputs: Any) -> tuple[Tensor, int]:  # noqa: ANN401
+        columns = [
+            [value] * info.batch_size if axis is None else value.unbind(axis)
+            for value, axis in zip(inputs, in_dims, strict=True)
+        ]
+        return torch.stack([_Solve.apply(*row) for row in zip(*columns, strict=True)]), 0
 
 
 class DataConsistency:
@@ -101,17 +86,14 @@ class DataConsistency:
     Parameters
     ----------
     A
-        SENSE operator. Its maps want no gradient: there is none for them.
+        SENSE operator, whose maps get no gradient.
     lam
-        Weight λ > 0 of the denoised image: a float, or a real scalar tensor whose gradient is
-        wanted.
+        Weight λ > 0 of the denoised image: a float, or a real scalar tensor, which has a gradient.
     solver
         ``"linewise"`` (exact, 1-D masks), ``"cg"`` (any mask), ``"cg_coupled"`` (as the published
-        code: all images of a call share their steps, see `CGSolver`), or ``"auto"``: line-wise
-        where the mask is 1-D, its factors fit `linewise.MEMORY_BUDGET` and ``expected_solves``
-        repays the factorization. ``solver`` and ``reason`` tell what was chosen and why.
-    expected_solves
-        How many images will be solved for, >= 1, if known; used by ``"auto"`` only.
+        code, see `CGSolver`), or ``"auto"``: line-wise where the mask is 1-D, its factors fit
+        `linewise.MEMORY_BUDGET` and ``expected_solves``, if known, repay the factorization.
+        ``solver`` and ``reason`` tell what was chosen and why.
     tol, max_iter
         Stopping rule of conjugate gradients.
 
@@ -144,21 +126,18 @@ class DataConsistency:
         expected_solves = checks.optional(checks.integer, "expected_solves", expected_solves)
         self.operator = A
         self.lam = _checked_lam(lam, A)
-        self.solver, self.reason = (
-            _choose(A, expected_solves) if solver == "auto" else (solver, "asked for")
-        )
-        _warn_of_condition(A, self.lam.item(), 0.0 if self.solver == "linewise" else tol)
-        self._solver: Solver = (
-            linewise.linewise(A)
-            if self.solver == "linewise"
-            else CGSolver(A, tol=tol, max_iter=max_iter, coupled=self.solver == "cg_coupled")
-        )
+        self.solver, self.reason = _choose(A, solver, expected_solves)
+        is_exact, coupled = self.solver == "linewise", self.solver == "cg_coupled"
+        _warn_of_condition(A, self.lam.item(), 0.0 if is_exact else tol)
+        self._solver: Solver = CGSolver(A, tol=tol, max_iter=max_iter, coupled=coupled)
+        if is_exact:
+            self._solver = linewise.linewise(A)
 
     def __call__(self, z: Tensor, d: Tensor) -> Tensor:
-        """Solve ``(A^H A + lam I) x = z + lam d``.
+        """Solve ``(A^H A + lam I) x = z + lam d`` for ``z = A^H y`` and denoised images ``d``.
 
-        ``z = A^H y`` and the denoised images ``d`` are complex, ``[batch, height, width]`` or
-        ``[batch, sample, height, width]``. The result has a sample axis where one of them has.
+        They are complex, ``[batch, height, width]`` or ``[batch, sample, height, width]``. The
+        result has a sample axis where one of them has.
         """
         for name, x in (("z", z), ("d", d)):
             self.operator.check_images(name, x, dtype=self.operator.maps.dtype)
@@ -178,61 +157,32 @@ class DataConsistency:
         return self._solved(rhs)
 
     def _solved(self, rhs: Tensor) -> Tensor:
-        samples = rhs if rhs.ndim == 4 else rhs.unsqueeze(1)
+        samples = rhs.reshape(len(rhs), -1, *rhs.shape[-2:])
         solution: Tensor = _Solve.apply(samples, self.lam, self._solver)
-        return solution if rhs.ndim == 4 else solution.squeeze(1)
+        return solution.reshape(rhs.shape)
 
 
-@dataclass(frozen=True)
 class CutStep:
     """A step that passes no gradient to ``A^H y``, as the published code's."""
 
-    step: Step
-
-    @property
-    def operator(self) -> SenseOperator:
-        """The operator that measured the data."""
-        return self.step.operator
-
-    @property
-    def lam(self) -> Tensor:
-        """Weight of the denoised image."""
-        return self.step.lam
+    def __init__(self, step: Step) -> None:
+        self.operator, self.lam, self._step = step.operator, step.lam, step
 
     def apply(self, z: Tensor, d: Tensor) -> Tensor:
         """Solve for images that are known to fit."""
-        return self.step.apply(z.detach(), d)
+        return self._step.apply(z.detach(), d)
 
 
-@dataclass(frozen=True)
 class MismatchedStep:
-    """A step that solves with one mask for data measured with another.
+    """The step ``believed``, with the mask of a training, for data that ``operator`` measured.
 
     The poster's published code tests sampling rates so: ``A^H y`` has the new mask, data
-    consistency keeps the mask of the training. It is a mask mismatch, not a change of rate.
-
-    Parameters
-    ----------
-    believed
-        Data consistency with the mask that is believed.
-    operator
-        The operator that measured the data, of the same image size.
+    consistency keeps the old one. It is a mask mismatch, not a change of rate.
     """
 
-    believed: Step
-    operator: SenseOperator
-
-    def __post_init__(self) -> None:
-        self.believed.operator.check_images("measured maps", self.operator.maps[:, 0])
-
-    @property
-    def lam(self) -> Tensor:
-        """Weight of the denoised image."""
-        return self.believed.lam
-
-    def apply(self, z: Tensor, d: Tensor) -> Tensor:
-        """Solve for images that are known to fit."""
-        return self.believed.apply(z, d)
+    def __init__(self, believed: Step, operator: SenseOperator) -> None:
+        believed.operator.check_images("measured maps", operator.maps[:, 0])
+        self.operator, self.lam, self.apply = operator, believed.lam, believed.apply
 
 
 def _warn_of_condition(A: SenseOperator, lam: float, tol: float) -> None:
@@ -250,23 +200,22 @@ def _warn_of_condition(A: SenseOperator, lam: float, tol: float) -> None:
 
 
 def _checked_lam(lam: float | Tensor, A: SenseOperator) -> Tensor:
-    if isinstance(lam, Tensor):
-        checks.tensor("lam", lam)
-        if lam.ndim != 0 or lam.is_complex():
-            raise ValueError(
-                f"lam must be a real scalar tensor, got {lam.dtype} {tuple(lam.shape)}"
-            )
-        checks.positive("lam", lam.item())
-        return lam
+    if isinstance(lam, Tensor) and (lam.ndim != 0 or lam.is_complex()):
+        raise ValueError(f"lam must be a real scalar tensor, got {lam.dtype} {tuple(lam.shape)}")
     value = checks.positive("lam", lam)
+    if isinstance(lam, Tensor):
+        return lam
     # On the CPU: solvers read its value at each call, and would have to wait for a GPU.
     return torch.tensor(value, dtype=A.maps.real.dtype, device="cpu")
 
 
-def _choose(A: SenseOperator, expected_solves: int | None) -> tuple[SolverName, str]:
+def _choose(
+    A: SenseOperator, solver: SolverName, expected_solves: int | None
+) -> tuple[SolverName, str]:
     """Choose a solver, with the reason. Break-even is 6 to 22 solves (see the benchmark)."""
-    obstacle = linewise.obstacle(A)
-    if obstacle is not None:
+    if solver != "auto":
+        return solver, "asked for"
+    if obstacle := linewise.obstacle(A):
         return "cg", obstacle
     if expected_solves is not None and expected_solves < 8:
         return "cg", f"{expected_solves} solves do not repay a factorization"
@@ -274,13 +223,8 @@ def _choose(A: SenseOperator, expected_solves: int | None) -> tuple[SolverName, 
 
 
 def as_step(A: SenseOperator | Step, lam: float, solver: SolverName = "auto") -> Step:
-    """Return the data-consistency step of an operator, whose factors are kept for the next call.
-
-    A step is returned as it is, with its own ``lam`` and ``solver``.
-    """
-    if isinstance(A, Step):
-        return A
-    return DataConsistency(A, lam, solver)
+    """Return the data-consistency step of an operator; a step as it is, with its own settings."""
+    return A if isinstance(A, Step) else DataConsistency(A, lam, solver)
 
 
 def operator_of(A: SenseOperator | Step) -> SenseOperator:

@@ -230,10 +230,6 @@ def compare_methods(
         reference with its interval (NaN for fewer than two subjects), number of slices and
         subjects.
 
-    Raises
-    ------
-    ValueError
-        If the reference is missing or ambiguous, or slices differ: see `difference`.
     """
     by = checks.members("by", by)
     _check_columns("records", records, value=[value], by=by)
@@ -249,20 +245,11 @@ def compare_methods(
         for key, own in variants.items():
             other = _reference(chosen, key, reference, reference_sigma)
             change = compare(own, other, value, **options)
-            lines.append(
-                {
-                    **dict(zip(by, group, strict=True)),
-                    **dict(zip(VARIANT, key, strict=True)),
-                    "mean": own[value].mean(),
-                    "std": own[value].std(ddof=0),
-                    "difference": change.mean,
-                    "low": change.low,
-                    "high": change.high,
-                    "n_slices": len(own),
-                    "n_subjects": own.groupby(["split", "subject"]).ngroups,
-                }
-            )
-    return pd.DataFrame(lines)
+            counts = len(own), own.groupby(["split", "subject"]).ngroups
+            spread = own[value].mean(), own[value].std(ddof=0)
+            lines.append((*group, *key, *spread, *change, *counts))
+    names = ["mean", "std", "difference", "low", "high", "n_slices", "n_subjects"]
+    return pd.DataFrame(lines, columns=[*by, *VARIANT, *names])
 
 
 def _reference(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from tqdm import tqdm
 
@@ -98,18 +98,12 @@ def collect(
     """
     if not scenarios:
         raise ValueError("scenarios must hold at least one name, got none")
+    of: dict[str, Any] = {"method": method, "training_sigma": training_sigma, "seed": seed}
     found = records.kept(partial, Measurement)
     done = {(row.split, row.slice) for row in found}
     for scan in tqdm(scans, desc=method, disable=not progress):
         if (scan.split, int(scan.slice_index)) not in done:
             for scenario in scenarios:
-                found += measured(
-                    measure,
-                    scan,
-                    scenario,
-                    method=method,
-                    training_sigma=training_sigma,
-                    seed=seed,
-                )
+                found += measured(measure, scan, scenario, **of)
             records.keep(partial, found, Measurement)
     return found

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import combinations
-from typing import Any, Unpack
+from typing import Unpack
 
 import pandas as pd
 
@@ -47,17 +47,6 @@ THREAT = (
 )
 """Columns in which rows must agree to be compared."""
 
-_RESULTS = (
-    "weaker",
-    "stronger",
-    "difference",
-    "low",
-    "high",
-    "n_slices",
-    "n_subjects",
-    "broken",
-)
-
 
 def ordering(
     records: pd.DataFrame,
@@ -88,17 +77,12 @@ def ordering(
         and ``high`` of its interval (NaN for fewer than two subjects), ``n_slices``,
         ``n_subjects``, and ``broken``: the interval lies wholly below zero.
 
-    Raises
-    ------
-    ValueError
-        If a column is missing, or a rung has several rows for one slice: select those to compare.
     """
     for name in (metric, "rung", *by, *PAIR):
         checks.one_of("column", name, map(str, records.columns))
-    lines: list[dict[str, Any]] = []
+    lines: list[tuple[object, ...]] = []
     ranked = records[records["rung"].isin(LEVELS)]
     for group, rows in ranked.groupby(list(by), sort=False):
-        keys = dict(zip(by, group, strict=True))
         found = {str(rung): part for rung, part in rows.groupby("rung")}
         climbed = sorted(found, key=lambda rung: LEVELS[rung])
         for weaker, stronger in combinations(climbed, 2):
@@ -106,21 +90,11 @@ def ordering(
             if LEVELS[weaker] == LEVELS[stronger] or milder.empty:
                 continue
             interval = compare(milder, with_partner(found[stronger], milder), metric, **options)
-            lines.append(
-                {
-                    **keys,
-                    "weaker": weaker,
-                    "stronger": stronger,
-                    "difference": interval.mean,
-                    "low": interval.low,
-                    "high": interval.high,
-                    "n_slices": len(milder),
-                    "n_subjects": milder.groupby(["split", "subject"]).ngroups,
-                    "broken": interval.high < 0,
-                }
-            )
+            counts = len(milder), milder.groupby(["split", "subject"]).ngroups
+            lines.append((*group, weaker, stronger, *interval, *counts, interval.high < 0))
+    names = ["weaker", "stronger", "difference", "low", "high", "n_slices", "n_subjects", "broken"]
     kinds = {"difference": float, "low": float, "high": float, "broken": bool}
-    return pd.DataFrame(lines, columns=[*by, *_RESULTS]).astype(kinds)
+    return pd.DataFrame(lines, columns=[*by, *names]).astype(kinds)
 
 
 def shortfalls(order: pd.DataFrame, rung: str = "adaptive") -> dict[str, float]:

@@ -174,15 +174,7 @@ def rows_of(frame: pd.DataFrame, kind: type[RecordType]) -> list[RecordType]:
 
 
 def read_provenance(path: Path | str) -> dict[str, Any]:
-    """Read what was given to `write` for a CSV file, and the file's number of rows and hash.
-
-    Raises
-    ------
-    FileNotFoundError
-        If one of the two files is missing.
-    UnreadableFileError
-        If one of them is damaged.
-    """
+    """Read what was given to `write` for a CSV file, and the file's number of rows and hash."""
     return _pair(Path(path))[1]
 
 

@@ -3,8 +3,6 @@
 None has batch normalization or dropout: a sample's result must not depend on its batch.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -72,48 +70,36 @@ class Conv2d(nn.Conv2d):
         return self._convolve(x, self.weight, self.bias, wanted)
 
     def _convolve(self, x: Tensor, weight: Tensor, bias: Tensor | None, wanted: bool) -> Tensor:
-        if not wanted or not self._is_plain:
+        # torch pads in two ways more.
+        if not wanted or self.padding_mode != "zeros" or isinstance(self.padding, str):
             return self._conv_forward(x, weight, bias)
-        frozen: Tensor = _FrozenConvolution.apply(x, weight, bias, self.stride, self.padding)
+        settings = self.stride, self.padding, self.dilation, self.groups
+        frozen: Tensor = _FrozenConvolution.apply(x, weight, bias, *settings)
         return frozen
-
-    @property
-    def _is_plain(self) -> bool:
-        """Whether `_FrozenConvolution` knows this convolution; torch does all others."""
-        zeros = self.padding_mode == "zeros" and not isinstance(self.padding, str)
-        return zeros and self.groups == 1 and set(self.dilation) == {1}
 
 
 class _FrozenConvolution(torch.autograd.Function):
     """The convolution with a gradient for its input alone: the transposed convolution."""
 
     @staticmethod
-    def forward(
-        ctx: Any,  # noqa: ANN401
-        x: Tensor,
-        weight: Tensor,
-        bias: Tensor | None,
-        stride: tuple[int, int],
-        padding: tuple[int, int],
-    ) -> Tensor:
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, *settings: Any) -> Tensor:  # noqa: ANN401
         ctx.save_for_backward(weight)
-        ctx.stride, ctx.padding, ctx.shape, ctx.dtype = stride, padding, x.shape, x.dtype
-        return functional.conv2d(x, weight, bias, stride, padding)
+        ctx.settings, ctx.shape, ctx.dtype = settings, x.shape, x.dtype
+        return functional.conv2d(x, weight, bias, *settings)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
         (weight,) = ctx.saved_tensors
-        reached = [
-            (size - 1) * stride - 2 * padding + kernel
-            for size, stride, padding, kernel in zip(
-                grad.shape[-2:], ctx.stride, ctx.padding, weight.shape[-2:], strict=True
-            )
-        ]
-        rest = [size - short for size, short in zip(ctx.shape[-2:], reached, strict=True)]
-        grad_x = functional.conv_transpose2d(
-            grad, weight.to(grad.dtype), None, ctx.stride, ctx.padding, rest
+        stride, padding, dilation, groups = ctx.settings
+        # What torch asks of an input whose values it does not need: shape, and order in memory.
+        x = torch.empty(
+            ctx.shape, dtype=grad.dtype, device=grad.device, memory_format=torch.channels_last
         )
-        return grad_x.to(ctx.dtype), None, None, None, None
+        grad_x, _, _ = torch.ops.aten.convolution_backward(
+            *(grad, x, weight.to(grad.dtype), None, stride, padding, dilation),
+            *(False, [0, 0], groups, (True, False, False)),
+        )
+        return grad_x.to(ctx.dtype), *(None,) * (2 + len(ctx.settings))
 
 
 class SlopedReLU(nn.PReLU):

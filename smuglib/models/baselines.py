@@ -1,6 +1,6 @@
-r"""Total-variation reconstruction: a classical baseline whose prior nobody trained.
+r"""Baselines that nobody trained: the zero-filled image, and total variation.
 
-It minimizes over complex images
+The latter minimizes over complex images
 
 .. math:: \|\mathbf{A x} - \mathbf{y}\|_2^2 + w \,\mathrm{TV}(\mathbf{x}), \qquad
     \mathrm{TV}(\mathbf{x}) = \sum_i \|(\nabla \mathbf{x})_i\|_2,
@@ -19,24 +19,18 @@ A^H y and p_0 = 0 it repeats, with steps τ and s,
     (\mathbf{x}_{n+1}, \mathbf{p}_{n+1}) &= (1 - \rho) (\mathbf{x}_n, \mathbf{p}_n)
         + \rho (\hat{\mathbf{x}}, \hat{\mathbf{p}}),
 
-where Π_w scales the two differences of a pixel down to a norm of at most w. A vanishing gradient
-of the second line reads ``2 (A^H A x - z) + (x - d_n) / τ = 0``: our data-consistency step,
+where Π_w scales the two differences of a pixel down to a norm of at most w. The second line is our
+data-consistency step of λ = 1/(2τ), so that this is the unrolled loop of every method here, with a
+denoising step that has a memory (the dual p) and one weight. It converges for ``s τ ||∇||^2 <= 1``
+and 0 < ρ < 2; with ``||∇||^2 <= 8`` that is met by s = λ/4 (Chambolle, J Math Imaging Vis 20, 2004,
+theorem 3.1).
 
-.. math:: \hat{\mathbf{x}} = (\mathbf{A}^H \mathbf{A} + \lambda \mathbf{I})^{-1}
-    (\mathbf{z} + \lambda \mathbf{d}_n), \qquad \lambda = \frac{1}{2\tau},
-
-so that this is the unrolled loop of every method here, with a denoising step that has a memory
-(the dual p) and one weight. It converges for ``s τ ||∇||^2 <= 1`` and 0 < ρ < 2; with
-``||∇||^2 <= 8`` that is met by s = λ/4 (Chambolle, J Math Imaging Vis 20, 2004, theorem 3.1).
-
-The data enter through z alone, ``||A x - y||^2 = <x, A^H A x> - 2 Re<z, x> + ||y||^2``. Only for a
-z in the range of A^H is there a minimum whatever the weight. A perturbation δ of z along a null
-vector n of A adds ``-2 Re<δ, n>`` to the objective, which then falls for ever along n unless
-``w TV(n) >= 2 |<δ, n>|``: under an attack on the zero-filled image the iterates of a small weight
-grow with their number, and that is the formula's answer, not the solver's failure.
+The data enter through z alone, and only for a z in the range of A^H is there a minimum whatever the
+weight. A perturbation δ of z along a null vector n of A adds ``-2 Re<δ, n>`` to the objective,
+which then falls for ever along n unless ``w TV(n) >= 2 |<δ, n>|``: under an attack on the
+zero-filled image the iterates of a small weight grow with their number, and that is the formula's
+answer, not the solver's failure.
 """
-
-from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
@@ -68,11 +62,7 @@ RELAXATION = 1.9
 
 
 def gradient(x: Tensor) -> Tensor:
-    """Return forward differences, zero across the last row and column.
-
-    Of images, ``[..., height, width]``, those to the pixel below and to the right,
-    ``[..., 2, height, width]``.
-    """
+    """Return differences to the pixels below and to the right, ``[..., 2, height, width]``."""
     down = torch.diff(x, dim=-2, append=x[..., -1:, :])
     right = torch.diff(x, dim=-1, append=x[..., :, -1:])
     return torch.stack((down, right), -3)
@@ -89,28 +79,14 @@ def gradient_adjoint(p: Tensor) -> Tensor:
 
 
 def total_variation(x: Tensor) -> Tensor:
-    """Return the isotropic total variation ``sum_i ||(∇ x)_i||_2`` of complex images.
-
-    They are ``[..., height, width]``; it is in their units, real, ``[...]``.
-    """
+    """Return ``sum_i ||(∇ x)_i||_2`` of complex images, ``[..., height, width]``."""
     return _lengths(gradient(x)).sum((-3, -2, -1))
-
-
-def objective(x: Tensor, y: Tensor, A: SenseOperator, weight: float) -> Tensor:
-    """Return what `TotalVariation` minimizes, ``||A x - y||^2 + weight TV(x)``.
-
-    One value an image, ``[batch]``, of images ``[batch, height, width]`` and measured k-space
-    ``[batch, coil, height, width]``; the weight is in units of the scan's scale.
-    """
-    misfit = torch.view_as_real(A.forward(x) - y).square().sum((-4, -3, -2, -1))
-    return misfit + weight * total_variation(x)
 
 
 class TotalVariation(nn.Module):
     """Reconstruction of least total variation, by iterations that gradients pass through.
 
-    It is called as an `UnrolledNetwork` is: an iteration is an unrolling step, and there is
-    nothing to train. Perturbations of y reach it through z = A^H y.
+    It is called as an `UnrolledNetwork` is: an iteration is an unrolling step.
 
     Parameters
     ----------
@@ -119,8 +95,7 @@ class TotalVariation(nn.Module):
     n_steps
         Number of iterations, >= 1.
     lam
-        Weight λ = 1/(2τ) > 0 of the data-consistency step. It changes how fast the iterations
-        converge, not what to.
+        Weight λ = 1/(2τ) > 0 of the data-consistency step: how fast the iterations converge.
 
     Examples
     --------

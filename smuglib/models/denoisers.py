@@ -59,8 +59,7 @@ class Denoiser(nn.Module):
             ``"float32"``, or ``"bfloat16"`` for autocast convolutions: about half the time on a
             CPU that has such instructions, at the cost of a few thousandths of a dB.
         compiled
-            Let `torch.compile` fuse the layers, at the first call of each shape. Needs a C++
-            compiler on a CPU.
+            Let `torch.compile` fuse the layers, which needs a C++ compiler on a CPU.
         """
         self.precision = checks.one_of("precision", precision, ("float32", "bfloat16"))
         self.compiled = checks.boolean("compiled", compiled)
@@ -122,10 +121,9 @@ def arithmetic(net: nn.Module, precision: str) -> Iterator[None]:
     """
     denoisers = [part for part in net.modules() if isinstance(part, Denoiser)]
     before = [denoiser.precision for denoiser in denoisers]
-    if precision == "bfloat16":
-        for denoiser in denoisers:
-            denoiser.precision = precision
     try:
+        for denoiser in denoisers:
+            denoiser.precision = "bfloat16" if precision == "bfloat16" else denoiser.precision
         yield
     finally:
         for denoiser, own in zip(denoisers, before, strict=True):
@@ -133,20 +131,16 @@ def arithmetic(net: nn.Module, precision: str) -> Iterator[None]:
 
 
 def make(name: str = "didn", *, channels: int = 32, blocks: int = 2) -> Denoiser:
-    """Build a denoiser with torch's default initialization, on the CPU, in float32.
-
-    Initial weights are drawn from torch's global generator: see `seeded` for a seeded draw.
+    """Build a denoiser, on the CPU, in float32; `seeded` gives it weights of a seeded draw.
 
     Parameters
     ----------
     name
         ``"didn"`` (Yu, Park and Jeong, CVPR Workshops 2019; the poster's denoiser), ``"unet"``
         (Ronneberger, Fischer and Brox, MICCAI 2015) or ``"dncnn"`` (Zhang et al., IEEE TIP 2017).
-    channels
-        Feature channels at the finest level.
-    blocks
-        DIDN: number of down-up blocks. U-Net: number of poolings. DnCNN: number of
-        convolutions between the first and the last.
+    channels, blocks
+        Feature channels at the finest level, and down-up blocks (DIDN), poolings (U-Net) or
+        convolutions between the first and the last (DnCNN).
 
     Examples
     --------

@@ -1,7 +1,5 @@
 """Arithmetic of convolutions: IEEE single precision unless a lower one is asked for."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 

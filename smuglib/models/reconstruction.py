@@ -1,7 +1,5 @@
 """What can be attacked and evaluated: anything that maps zero-filled images to images."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from inspect import signature
@@ -22,7 +20,6 @@ Bound = Callable[[Tensor, torch.Generator], Tensor]
 class Reconstruction(Protocol):
     """A method: any callable from ``(z, A)`` to complex images, ``[batch, height, width]``.
 
-    A function, a `torch.nn.Module`, or a network of another library in a function around it.
     ``z`` are zero-filled images ``A^H y``, complex, ``[batch, height, width]``; ``A`` is their
     `SenseOperator`. An attack needs the gradient of the result with respect to ``z``.
 
@@ -61,13 +58,8 @@ def options(
 ) -> dict[str, Any]:
     """Return the arguments that ask a method for settings, or raise if it does not take them.
 
-    Parameters
-    ----------
-    n_steps, n_samples
-        Unrolling steps and noise samples; None: its own. A method without noise has no samples,
-        whatever their number.
-    around
-        Switch its smoothing off; a method without noise is as it is.
+    Without a number of unrolling steps or noise samples they are its own; ``around`` switches its
+    smoothing off. A method without noise is as it is, whatever is asked of its noise.
     """
     names = _names(net)
     asked: dict[str, Any] = {} if n_steps is None else {"n_steps": n_steps}
@@ -83,10 +75,7 @@ def options(
 
 
 def bind(net: Reconstruction, A: SenseOperator | Step, **settings: Any) -> Bound:  # noqa: ANN401
-    """Return a method as a function of zero-filled images and of a source of its noise.
-
-    It is called with `operand` of ``A``, and with the settings that `options` takes.
-    """
+    """Return a method as a function of zero-filled images and noise, with settings of `options`."""
     given, draws = options(net, **settings), "generator" in _names(net)
     A = operand(net, A)
 
@@ -101,10 +90,7 @@ def bind(net: Reconstruction, A: SenseOperator | Step, **settings: Any) -> Bound
 
 @contextmanager
 def frozen(net: Reconstruction) -> Iterator[None]:
-    """Let no parameter gather a gradient: convolutions then keep no input for one.
-
-    Parameters that learned before learn again afterwards.
-    """
+    """Let no parameter gather a gradient for a while: convolutions then keep no input for one."""
     learned = [p for p in module_of(net).parameters() if p.requires_grad]
     for parameter in learned:
         parameter.requires_grad_(False)

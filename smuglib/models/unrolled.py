@@ -10,8 +10,6 @@ placement of E_ν   method    what is averaged
 =================  ========  ==================================================================
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -54,8 +52,7 @@ class UnrolledNetwork(nn.Module):
         Placement, σ and samples of the expectation; none by default (MoDL).
     checkpoint
         Keep only the denoiser's inputs for the backward pass and compute the rest anew: the
-        memory of one unrolling step instead of N, for one more forward pass. Gradients are the
-        same.
+        memory of one unrolling step instead of N, for one more forward pass.
 
     Examples
     --------
@@ -85,7 +82,8 @@ class UnrolledNetwork(nn.Module):
                 "net(z, DataConsistency(A, lam))"
             )
         self.lam = checks.positive("lam", lam)
-        self.smoothing = Smoothing("none") if smoothing is None else _checked_smoothing(smoothing)
+        smoothing = Smoothing("none") if smoothing is None else smoothing
+        self.smoothing = checks.instance("smoothing", smoothing, Smoothing)
         self.checkpoint = checks.boolean("checkpoint", checkpoint)
 
     def consistency_step(self, A: SenseOperator | Step, solver: SolverName = "auto") -> Step:
@@ -110,15 +108,15 @@ class UnrolledNetwork(nn.Module):
         z
             Zero-filled images ``A^H y``, complex, ``[batch, height, width]``.
         A
-            The scan's operator (its data-consistency step is factored once and kept), or a
-            data-consistency step.
+            The scan's operator, factored once, or a data-consistency step.
         n_steps, n_samples, smoothing
             Instead of the network's own; ``Smoothing("none")`` switches the smoothing off.
         trace
-            Collects the iterates and the denoiser's outputs, for the unrolled stability loss.
+            Collects what the unrolled stability loss needs.
         """
         steps = self.n_steps if n_steps is None else checks.integer("n_steps", n_steps)
-        smoothing = self.smoothing if smoothing is None else _checked_smoothing(smoothing)
+        smoothing = self.smoothing if smoothing is None else smoothing
+        checks.instance("smoothing", smoothing, Smoothing)
         if n_samples is not None:
             smoothing = replace(smoothing, n_samples=n_samples)
         checks.optional(checks.instance, "trace", trace, kind=Trace)
@@ -147,22 +145,12 @@ class UnrolledNetwork(nn.Module):
             if trace is not None:
                 trace.inputs.append(x)
                 trace.denoised.append(denoised)
-            if placement == "none":
-                x = step.apply(z, denoised)
-            elif placement == "denoiser":
-                x = step.apply(z, denoised.mean(1))
-            else:
-                x = step.apply(z, denoised).mean(1)
+            x = step.apply(z, denoised.mean(1) if placement == "denoiser" else denoised)
+            x = x.mean(1) if placement == "step" else x
         return x
 
     def _denoise(self, x: Tensor) -> Tensor:
-        if not (self.checkpoint and torch.is_grad_enabled()):
-            return self.denoiser(x)
-        # A denoiser draws nothing, so there is no random state to carry over.
-        return checkpoint(self.denoiser, x, use_reentrant=False, preserve_rng_state=False)
-
-
-def _checked_smoothing(smoothing: object) -> Smoothing:
-    if not isinstance(smoothing, Smoothing):
-        raise TypeError(f"smoothing must be a Smoothing, got {smoothing!r}")
-    return smoothing
+        if self.checkpoint and torch.is_grad_enabled():
+            # A denoiser draws nothing, so there is no random state to carry over.
+            return checkpoint(self.denoiser, x, use_reentrant=False, preserve_rng_state=False)
+        return self.denoiser(x)

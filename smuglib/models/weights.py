@@ -1,7 +1,5 @@
 """Trained weights: safetensors files that carry their own architecture and settings."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Mapping
@@ -26,37 +24,20 @@ SHIPPED = Path(__file__).parents[1] / "shipped"
 
 
 def packed(tensors: Mapping[str, Tensor], header: Mapping[str, Any]) -> bytes:
-    """Return the content of a safetensors file with tensors, a JSON header and a seal.
-
-    The header's values are those that `json.dumps` accepts; the file's metadata keeps them.
-    """
+    """Return the content of a safetensors file with tensors, a JSON header and a seal."""
     contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     # In one entry: safetensors writes several in a random order.
     text = json.dumps({**header, "seal": files.SEAL}, sort_keys=True)
     return files.sealed(safetensors.save(contiguous, metadata={"smuglib": text}))
 
 
-def save_tensors(
-    path: Path | str, tensors: Mapping[str, Tensor], header: Mapping[str, Any]
-) -> None:
-    """Write what `packed` returns to a file, whole or not at all."""
-    files.write_bytes(path, packed(tensors, header))
-
-
 def read_tensors(
     path: Path | str, *, verify: bool = True
 ) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Read the tensors and the header that `save_tensors` wrote.
+    """Read a file of tensors and a header that `packed` made.
 
     ``verify`` refuses a file without a seal, unless it is of the shipped weights, which are older:
     their model card has their hashes.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such file.
-    UnreadableFileError
-        If the file is damaged, or was not written by this library.
     """
     path = Path(path)
     if not path.exists():
@@ -67,11 +48,8 @@ def read_tensors(
     if whole is False:
         raise UnreadableFileError(path, files.DAMAGED)
     if verify and not whole and not _is_shipped(content):
-        raise UnreadableFileError(
-            path,
-            "it has no seal, so it is damaged, or was not written by this library (if you trust "
-            "it, smuglib.models.weights.read_tensors(path, verify=False) reads it)",
-        )
+        trusted = "smuglib.models.weights.read_tensors(path, verify=False) reads what you trust"
+        raise UnreadableFileError(path, f"it has no seal: it is damaged, or not ours ({trusted})")
     with reading(path, "a safetensors file of ours"):
         tensors = safetensors.load(content)
         # What comes first is the length of the file's JSON header, in 8 bytes.
@@ -89,10 +67,9 @@ def _is_shipped(content: bytes) -> bool:
 
 
 def save_network(path: Path | str, network: UnrolledNetwork, **header: Any) -> None:  # noqa: ANN401
-    """Write a network's weights with everything needed to rebuild it.
+    """Write the weights of a network around a `Denoiser`, with all that is needed to rebuild it.
 
-    Its denoiser must be a `smuglib.models.Denoiser`. ``header`` is more to keep in the file's
-    header: method, profile, number of updates.
+    ``header`` is more to keep: method, profile, number of updates.
 
     Examples
     --------
@@ -103,16 +80,15 @@ def save_network(path: Path | str, network: UnrolledNetwork, **header: Any) -> N
     'modl'
     """
     path = checks.path("path", path, is_new=True)
-    denoiser = checks.instance("network", network, UnrolledNetwork).denoiser
-    if not isinstance(denoiser, Denoiser):
-        raise TypeError(f"network.denoiser must be a Denoiser, got {type(denoiser).__name__}")
+    checks.instance("network", network, UnrolledNetwork)
+    denoiser = checks.instance("network.denoiser", network.denoiser, Denoiser)
     settings = {
         "architecture": denoiser.architecture,
         "n_steps": network.n_steps,
         "lam": network.lam,
         "smoothing": asdict(network.smoothing),
     }
-    save_tensors(path, denoiser.state_dict(), {**header, **settings})
+    files.write_bytes(path, packed(denoiser.state_dict(), {**header, **settings}))
 
 
 def load_network(path: Path | str) -> tuple[UnrolledNetwork, dict[str, Any]]:
@@ -145,8 +121,7 @@ def _check_size(
 ) -> None:
     """Refuse an architecture that a header claims and its tensors do not fill, before it is built.
 
-    On the device ``meta`` numbers take no memory, but modules do: every block has tensors of its
-    own, as every channel has entries.
+    On the device ``meta`` numbers take no memory, but modules do.
     """
     entries = sum(tensor.numel() for tensor in tensors.values())
     for name, value in architecture.items():
@@ -166,25 +141,19 @@ def _check_size(
 def load_denoiser_state(
     denoiser: Denoiser, tensors: dict[str, Tensor], *, source: Path | str
 ) -> None:
-    """Copy weights into a denoiser; ``source`` says in an error where they come from.
-
-    Raises
-    ------
-    ValueError
-        If names or shapes differ: the weights are those of another architecture.
-    """
+    """Copy weights into a denoiser; ``source`` says in an error where they come from."""
     _check_shapes(denoiser, tensors, source)
     denoiser.load_state_dict(tensors)
 
 
 def _check_shapes(denoiser: Denoiser, tensors: dict[str, Tensor], source: Path | str) -> None:
-    expected = {name: tuple(value.shape) for name, value in denoiser.state_dict().items()}
-    found = {name: tuple(value.shape) for name, value in tensors.items()}
-    different = sorted(
-        name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name)
+    expected, found = (
+        {name: tuple(value.shape) for name, value in held.items()}
+        for held in (denoiser.state_dict(), tensors)
     )
+    different = {name for name, _ in expected.items() ^ found.items()}
     if different:
-        name = different[0]
+        name = min(different)
         raise ValueError(
             f"{source} holds weights of another architecture than {denoiser.architecture}: {name!r}"
             f" has shape {found.get(name)} in the file and {expected.get(name)} in the network "
@@ -205,10 +174,9 @@ def load(name: str, *, sigma: float = 0.05, profile: str = "default") -> Unrolle
     name
         ``"modl"``, ``"rs_e2e"``, ``"smug_v0"`` or ``"smug"``.
     sigma
-        Noise of pre-training and smoothing: 0.05, or the poster's 0.01. For ``"modl"``, which is
-        not smoothed, it is the noise of the pre-training alone.
+        Noise of pre-training and smoothing: 0.05, or the poster's 0.01. MoDL is not smoothed.
     profile
-        Folder of the weights: ``"default"`` is what the library ships.
+        Folder of the weights.
 
     Examples
     --------

@@ -3,10 +3,4 @@
 from smuglib.operators.fourier import fft2c, fftc, ifft2c, ifftc
 from smuglib.operators.sense import SenseOperator
 
-__all__ = [
-    "SenseOperator",
-    "fft2c",
-    "fftc",
-    "ifft2c",
-    "ifftc",
-]
+__all__ = ["SenseOperator", "fft2c", "fftc", "ifft2c", "ifftc"]

@@ -1,12 +1,9 @@
 """The normal operator ``A^H A``, without the work that cancels in it.
 
-Between ``F`` and its adjoint stands only the mask. So the shifts that centre k-space cancel once
-the mask is shifted instead; along an axis that is sampled completely the two transforms cancel
-altogether; and what remains is local to an image, and with a 1-D mask to an image row. On a CPU
-it is computed piece by piece, each piece small enough to stay in the processor's cache.
+The shifts that centre k-space cancel once the mask is shifted instead, and along an axis that is
+sampled completely the two transforms cancel. What remains is local to an image, and with a 1-D
+mask to an image row. A CPU computes it in pieces that stay in the processor's cache.
 """
-
-from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,16 +23,7 @@ def ordinary_tensors() -> Iterator[None]:
 
 
 class NormalOperator:
-    """Apply ``A^H A`` to images.
-
-    Parameters
-    ----------
-    maps
-        Coil sensitivities, complex, ``[batch, coil, height, width]``.
-    mask
-        Boolean, ``[batch or 1, 1, 1 or height, width]``. With a height of 1 the readout axis
-        is sampled completely.
-    """
+    """Apply ``A^H A`` to images, of the maps and the boolean mask of a `SenseOperator`."""
 
     def __init__(self, maps: Tensor, mask: Tensor) -> None:
         self._maps = maps
@@ -50,25 +38,18 @@ class NormalOperator:
         if x.is_cuda or x.nbytes * self._maps.shape[1] <= PIECE_BYTES:
             return self._piece(x, self._maps[:, None], self._mask[:, None])
         masks = self._mask.expand(len(x), -1, -1, -1, -1)
-        images = [
-            torch.stack([self._image(image, maps, mask) for image in samples])
-            for samples, maps, mask in zip(x, self._maps, masks, strict=True)
-        ]
-        return torch.stack(images)
+        scans = zip(x, self._maps, masks, strict=True)
+        images = [self._image(one, maps, mask) for samples, maps, mask in scans for one in samples]
+        return torch.stack(images).reshape(x.shape)
 
     def _image(self, x: Tensor, maps: Tensor, mask: Tensor) -> Tensor:
         """Apply the operator to one image, by strips of rows where rows decouple."""
-        if len(self._axes) == 2:
-            return self._piece(x, maps, mask)
         coils, height, width = maps.shape
         lines = max(1, PIECE_BYTES // (coils * width * maps.element_size()))
-        if lines >= height:
+        if len(self._axes) == 2 or lines >= height:
             return self._piece(x, maps, mask)
-        strips = [
-            self._piece(x[top : top + lines], maps[:, top : top + lines], mask)
-            for top in range(0, height, lines)
-        ]
-        return torch.cat(strips)
+        strips = [slice(top, top + lines) for top in range(0, height, lines)]
+        return torch.cat([self._piece(x[strip], maps[:, strip], mask) for strip in strips])
 
     def _piece(self, x: Tensor, maps: Tensor, mask: Tensor) -> Tensor:
         kspace = torch.fft.fftn(maps * x.unsqueeze(-3), dim=self._axes)

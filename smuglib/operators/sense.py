@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from functools import cached_property
 
 import torch
@@ -22,11 +23,10 @@ class SenseOperator:
     ----------
     maps
         Coil sensitivities ``S``, complex, ``[batch, coil, height, width]``, with
-        ``sum_c |S_c|^2 = 1`` on their support (that normalization is not enforced).
+        ``sum_c |S_c|^2 = 1`` on their support (which is not enforced).
     mask
         Sampling mask ``M``, boolean or of zeros and ones, ``[batch or 1, 1, 1 or height, width]``.
-        A height of 1 is a 1-D Cartesian mask: whole columns are sampled, the readout runs along the
-        height.
+        A height of 1 is a 1-D Cartesian mask: the readout, along the height, is complete.
 
     Examples
     --------
@@ -73,16 +73,8 @@ class SenseOperator:
     def forward(self, x: Tensor) -> Tensor:
         """Apply ``A``, :eq:`eq-forward` of the book.
 
-        Parameters
-        ----------
-        x
-            Complex images, ``[batch, height, width]`` or ``[batch, sample, height, width]``.
-
-        Returns
-        -------
-        Tensor
-            k-space, ``[batch, coil, height, width]`` or ``[batch, sample, coil, height, width]``,
-            zero where not sampled.
+        It takes images ``[batch, (sample,) height, width]`` to k-space,
+        ``[batch, (sample,) coil, height, width]``, zero where not sampled.
         """
         self.check_images("x", x)
         maps, mask = self._aligned(x.ndim + 1)
@@ -91,32 +83,18 @@ class SenseOperator:
     def adjoint(self, y: Tensor) -> Tensor:
         """Apply ``A^H``: zero-filled, coil-combined images, :eq:`eq-zero-filled` of the book.
 
-        Parameters
-        ----------
-        y
-            Complex k-space, as `forward` returns it. Unsampled positions are ignored.
-
-        Returns
-        -------
-        Tensor
-            Images, ``[batch, height, width]`` or ``[batch, sample, height, width]``.
+        It takes k-space, as `forward` returns it, to images. Unsampled positions are ignored.
         """
         checks.complex_tensor("y", y, n_axes=(4, 5))
-        batch, coils, height, width = self.maps.shape
-        if (y.shape[0], *y.shape[-3:]) != (batch, coils, height, width):
-            raise ValueError(
-                f"y must have shape [{batch}, (sample,) {coils}, {height}, {width}], "
-                f"got {tuple(y.shape)}"
-            )
+        _check_fit("y", y, *self.maps.shape)
         maps, mask = self._aligned(y.ndim)
         return (maps.conj() * ifft2c(mask * y)).sum(-3)
 
     def normal(self, x: Tensor) -> Tensor:
         """Apply ``A^H A`` to images, of the shapes that `forward` takes."""
         self.check_images("x", x, dtype=self.maps.dtype)
-        samples = x if x.ndim == 4 else x.unsqueeze(1)
-        image = self.normal_operator(samples)
-        return image if x.ndim == 4 else image.squeeze(1)
+        samples = x.reshape(len(x), -1, *x.shape[-2:])
+        return self.normal_operator(samples).reshape(x.shape)
 
     @cached_property
     def norm_bound(self) -> float:
@@ -136,38 +114,29 @@ class SenseOperator:
         n_axes: tuple[int, ...] = (3, 4),
         dtype: torch.dtype | None = None,
     ) -> None:
-        """Refuse images that do not fit this operator, under the name that the caller gives them.
-
-        ``n_axes`` are the numbers of axes that are allowed, ``dtype`` the only complex dtype.
-        """
+        """Refuse images that do not fit this operator, or are not of ``dtype`` if it is given."""
         checks.complex_tensor(name, x, n_axes=n_axes)
-        batch, height, width = self.image_shape
-        if (x.shape[0], *x.shape[-2:]) != (batch, height, width):
-            raise ValueError(
-                f"{name} must have shape [{batch}, (sample,) {height}, {width}] to fit the maps, "
-                f"got {tuple(x.shape)}"
-            )
+        _check_fit(name, x, *self.image_shape)
         if dtype is not None and x.dtype != dtype:
             raise TypeError(f"{name} must have the dtype of the maps, {dtype}, got {x.dtype}")
 
     def _aligned(self, n_axes: int) -> tuple[Tensor, Tensor]:
-        """Return maps and mask, with an axis for noise samples where k-space has five axes."""
-        if n_axes == 5:
-            return self.maps.unsqueeze(1), self.mask.unsqueeze(1)
-        return self.maps, self.mask
+        """Return maps and mask, with a sample axis where k-space has five axes."""
+        maps, mask = self.maps, self.mask
+        return (maps, mask) if n_axes == 4 else (maps.unsqueeze(1), mask.unsqueeze(1))
+
+
+def _check_fit(name: str, x: Tensor, batch: int, *axes: int) -> None:
+    if (x.shape[0], *x.shape[-len(axes) :]) != (batch, *axes):
+        wanted = f"[{batch}, (sample,) {', '.join(map(str, axes))}]"
+        raise ValueError(f"{name} must have shape {wanted} to fit the maps, got {tuple(x.shape)}")
 
 
 def _checked_mask(mask: Tensor, maps: Tensor) -> Tensor:
     mask = checks.mask("mask", mask)
     batch, _, height, width = maps.shape
-    fits = (
-        mask.ndim == 4
-        and mask.shape[0] in (1, batch)
-        and mask.shape[1] == 1
-        and mask.shape[2] in (1, height)
-        and mask.shape[3] == width
-    )
-    if not fits:
+    allowed = set(itertools.product((1, batch), (1,), (1, height), (width,)))
+    if tuple(mask.shape) not in allowed:
         raise ValueError(
             f"mask must have shape [1 or {batch}, 1, 1 or {height}, {width}] to fit the maps, "
             f"got {tuple(mask.shape)}"

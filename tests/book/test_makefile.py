@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from smugbook.notebooks import processes
+from smuglib import files
 
 ROOT = Path(__file__).parents[2]
 FILES = ("Makefile", "Snakefile", "_toc.yml", "requirements.lock", "pyproject.toml")
@@ -78,7 +78,7 @@ def test_a_second_pipeline_says_that_the_first_is_running(project):
     snakemake = Path(sys.executable).parent / "snakemake"
     command = [snakemake, "--nolock", "--cores", "1", "-n", "reproduce"]
     own = {**os.environ, "PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "book")))}
-    with processes.alone(project / ".snakemake" / "pipeline", "it"):
+    with files.locked(project / ".snakemake" / ".pipeline.lock"):
         done = subprocess.run(command, cwd=project, capture_output=True, text=True, env=own)
     assert done.returncode == 1 and "pipeline is running already" in done.stderr
     assert "Traceback" not in done.stderr + done.stdout

@@ -9,9 +9,10 @@ from smugbook import results
 from smugbook.chapters.cost import peers
 from smugbook.chapters.table1 import summary
 from smugbook.experiments.study import STUDIES, read_study
+from smugbook.paths import project_root
 from smugbook.results import Store
 from smuglib.evaluation import records, scores, table_scenarios
-from smuglib.files import project_root, sha256
+from smuglib.files import sha256
 from smuglib.methods import METHODS, SIGMAS
 
 ROOT = project_root()

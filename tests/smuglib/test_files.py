@@ -7,6 +7,8 @@ import hashlib
 import json
 import os
 import re
+import subprocess
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -46,14 +48,14 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
 
 def test_a_full_disk_is_told_with_the_file_that_it_had_no_room_for(tmp_path, monkeypatch):
     path = tmp_path / "a.json"
-    files.write_json(path, {"old": 1})
+    files.write_text(path, '{"old": 1}')
 
     def full(handle):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match=rf"No space left on device: '{re.escape(str(path))}'"):
-        files.write_json(path, {"new": 1})
+        files.write_text(path, '{"new": 1}')
     assert files.read_json(path) == {"old": 1}
     with pytest.raises(OSError, match="^told in other words$"), files.replacing(path):
         raise OSError("told in other words")
@@ -182,21 +184,15 @@ def test_what_is_no_json_of_named_values_is_refused(tmp_path, content):
         files.read_json(tmp_path / "a.json")
 
 
-def test_json_is_sorted_and_ends_with_a_newline(tmp_path):
-    path = tmp_path / "a.json"
-    files.write_json(path, {"b": 1, "a": [2.5, None]})
-    text = path.read_text()
+def test_json_is_sorted_and_ends_with_a_newline():
+    text = files.sealed_json({"b": 1, "a": [2.5, None]}).decode()
     assert text.endswith("}\n")
     assert text.index('"a"') < text.index('"b"')
-    assert json.loads(text) == {"b": 1, "a": [2.5, None]}
+    assert json.loads(text) == {"b": 1, "a": [2.5, None], "seal": json.loads(text)["seal"]}
 
 
-def test_a_value_that_json_cannot_hold_leaves_the_old_file(tmp_path):
-    path = tmp_path / "a.json"
-    files.write_json(path, 1)
-    with pytest.raises(TypeError):
-        files.write_json(path, {1, 2})
-    assert json.loads(path.read_text()) == 1
+def test_no_two_numbers_are_written_alike():
+    assert (files.numeral(0.10), files.numeral(0.05000001)) == ("0.1", "0.05000001")
 
 
 def test_sha256_is_that_of_the_bytes(tmp_path):
@@ -204,5 +200,44 @@ def test_sha256_is_that_of_the_bytes(tmp_path):
     assert files.sha256(tmp_path / "a") == hashlib.sha256(b"abc").hexdigest()
 
 
-def test_without_a_project_the_start_stands_for_its_root(tmp_path):
-    assert files.project_root(tmp_path / "nowhere") == tmp_path / "nowhere"
+def test_what_killed_writers_of_a_file_left_is_swept_when_it_is_old_and_ours(tmp_path):
+    target, code = tmp_path / "[a].csv", "0123456789abcdef" * 2
+    others = (f".a.{code}.csv", f".[a].{code}.json", f"[a].{code}.csv", ".[a].csv")
+    names = (f".[a].{code}.csv", *others)
+    fresh = tmp_path / f".[a].{code[::-1]}.csv"
+    for name in (*names, fresh.name):
+        (tmp_path / name).touch()
+    for name in names:
+        os.utime(tmp_path / name, (0, 0))
+    files.write_text(target, "new")
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == {*others, fresh.name, target.name}
+
+
+HOLD = """
+import sys, time
+from smuglib import files
+with files.locked(sys.argv[1]):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_a_lock_refuses_others_and_is_free_when_its_holder_was_killed(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "PATIENCE", 0)
+    lock = tmp_path / ".lock"
+    command = [sys.executable, "-c", HOLD, lock]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as child:
+        assert child.stdout.readline()
+        with (
+            pytest.raises(ValueError, match="^this is running already"),
+            files.locked(lock, "this"),
+        ):
+            pass
+        child.kill()
+    for _ in range(2):
+        with files.locked(lock, "this"):
+            assert lock.exists()
+    assert lock.exists(), (
+        "whoever removes it lets two in: one waits for the old file, one makes a new"
+    )

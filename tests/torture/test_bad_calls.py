@@ -7,6 +7,7 @@ import importlib
 import pytest
 import torch
 
+from smuglib import files
 from tests.torture import bad_calls
 from tests.torture.calls import HOLDERS, calls
 
@@ -82,3 +83,9 @@ def test_what_ends_otherwise_is_lost(monkeypatch, function, detail):
     outcome = bad_calls.attempt("f", "x", "1", lambda: 1)
     assert (outcome.verdict, outcome.case) == ("lost", "f(x=1)")
     assert detail in outcome.detail
+
+
+def test_no_hang_passes_for_an_unreadable_file(monkeypatch):
+    monkeypatch.setattr(bad_calls, "SECONDS", 0.1)
+    with pytest.raises(bad_calls.TooLongError), bad_calls.limits(), files.reading("x", "a file"):
+        hanging(0)

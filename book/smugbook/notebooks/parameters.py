@@ -14,9 +14,13 @@ import tokenize
 from dataclasses import dataclass, replace
 from typing import Any
 
+from smuglib import checks
+
 KINDS = {"bool": bool, "int": int, "float": float, "str": str, "list": list}
 
 _LIMIT = re.compile(r"(?<!\S)(>=?|≥) (-?\d+(?:\.\d+)?)")
+
+_CHOICE = re.compile(r"(?:^|: )((?:\w+, )*\w+ or \w+)$")
 
 _INTERVAL = re.compile(r"\bin ([(\[])(-?\d[\d.]*), (-?\d[\d.]*)([)\]])")
 
@@ -65,9 +69,12 @@ class Parameter:
     def checked(self, value: Any) -> Any:  # noqa: ANN401
         """Return a value, or each element of a list, if it lies in the range of the comment.
 
-        Ranges that are read: ``> 0``, ``≥ 1``, ``in (0, 1]`` and the like. What a comment says in
-        other words is not checked here.
+        Ranges that are read: ``> 0``, ``≥ 1``, ``in (0, 1]`` and the like; and of a text, ``a, b
+        or c`` at the end. What a comment says in other words is not checked here.
         """
+        if isinstance(value, str) and (named := _CHOICE.search(self.comment)):
+            # Which "cuda:1" is one of, too.
+            checks.one_of(self.name, value.partition(":")[0], re.split(", | or ", named[1]))
         for number in value if isinstance(value, list) else [value]:
             if isinstance(number, (int, float)) and not isinstance(number, bool):
                 self._within(number)

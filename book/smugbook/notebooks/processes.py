@@ -1,4 +1,4 @@
-"""Processes that share files: one at a time, none that outlives its parent, a home to write to."""
+"""Processes: none that outlives its parent, and a home to write to."""
 
 from __future__ import annotations
 
@@ -7,40 +7,10 @@ import signal
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-
-from filelock import FileLock, Timeout
 
 PARENT = "SMUGBOOK_PARENT"
 """Environment variable: number of the process that ends its children by ending."""
-
-PATIENCE = 2
-"""Seconds after which a lock is another's: children of a killed process end within them."""
-
-
-@contextmanager
-def alone(path: Path | str, what: str) -> Iterator[None]:
-    """Hold a lock on a file, or say that another process does what is done here.
-
-    The operating system frees it when its process ends, however that ends.
-    """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if not os.access(path.parent, os.W_OK):
-        raise PermissionError(f"{path.parent} cannot be written to")
-    lock = FileLock(path.with_name(f".{path.name}.lock"))
-    try:
-        lock.acquire(timeout=PATIENCE)
-    except Timeout:
-        raise ValueError(f"{what} is running already: wait for it, or stop it first") from None
-    try:
-        yield
-    finally:
-        # Before the release: who waits for a file without a name looks for the name again.
-        Path(lock.lock_file).unlink(missing_ok=True)
-        lock.release()
 
 
 def hear_hangups() -> None:

@@ -8,16 +8,19 @@ from dataclasses import fields
 from functools import partial
 from pathlib import Path
 
-from smugbook import profiles
+from smugbook import paths, profiles
 from smugbook.words import labels
-from smuglib import checks, files
-from smuglib.methods import METHODS, PRECISIONS, REFERENCES, SIGMAS
+from smuglib import checks
+from smuglib.methods import METHODS, REFERENCES, SIGMAS
 
 SHIPPED = Path(__file__).parents[2] / "shipped"
 """Folder of the shipped records, a folder per profile."""
 
 SWEEPS = ("strength", "kspace", "rate", "mask", "steps", "samples", "strong", "plateau", "range")
-"""Names of `smuglib.evaluation.scenarios.AXES`, which only torch's importers know."""
+"""Names of `smugbook.experiments.sweeps.AXES`, which only torch's importers know."""
+
+DEPARTURES = ("start_only", "share_noise", "target_units", "cg_coupled", "seed=1")
+"""Names of `smugbook.experiments.departures.DEPARTURES`, likewise."""
 
 _COUNT = checks.integer
 
@@ -46,7 +49,7 @@ def _inside(name: str, value: object) -> Path:
     path = Path(value) if isinstance(value, str) else Path()
     if not path.parts or path.is_absolute() or ".." in path.parts:
         raise ValueError(f"{name} must be the path of a folder in the project, got {value!r}")
-    return files.project_root() / path
+    return paths.project_root() / path
 
 
 def _benchmark(name: str, value: object) -> object:
@@ -71,13 +74,14 @@ RANGES: dict[str, Callable[[str, object], object]] = {
     "center_fraction": checks.fraction,
     "contrast": _contrast,
     "density": partial(checks.one_of, allowed=("variable", "uniform")),
+    "departures": partial(checks.one_of, allowed=DEPARTURES),
     "device": _device,
     "epsilon": checks.non_negative,
     "epsilons": checks.non_negative,
     "executed": _inside,
     "images": partial(checks.one_of, allowed=("shipped", "build")),
     "index": _COUNT_OR_ZERO,
-    "jitters": files.plain_name,
+    "jitters": paths.plain_name,
     "method": _METHOD,
     "methods": _METHOD,
     "metric": partial(checks.one_of, allowed=("psnr", "ssim", "nmse")),
@@ -91,7 +95,7 @@ RANGES: dict[str, Callable[[str, object], object]] = {
     "noise_levels": checks.non_negative,
     "pictured": _METHOD,
     "placement": partial(checks.one_of, allowed=("", *METHODS.values())),
-    "precision": partial(checks.one_of, allowed=PRECISIONS),
+    "precision": partial(checks.one_of, allowed=profiles.PRECISIONS),
     "profile": partial(checks.one_of, allowed=profiles.PROFILES),
     "reference": partial(checks.one_of, allowed=REFERENCES),
     "results": partial(checks.one_of, allowed=("shipped", "build")),
@@ -104,7 +108,7 @@ RANGES: dict[str, Callable[[str, object], object]] = {
     "sigma": checks.non_negative,
     "sigmas": checks.non_negative,
     "sweeps": partial(checks.one_of, allowed=SWEEPS),
-    "variant": lambda name, value: value and files.plain_name(name, value),
+    "variant": lambda name, value: value and paths.plain_name(name, value),
     "view": _SCENARIO,
 }
 """Check of each name; that of a list's name is for every element."""

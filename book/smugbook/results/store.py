@@ -12,6 +12,7 @@ import hashlib
 import io
 import shutil
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,9 +20,10 @@ from typing import Any
 import pandas as pd
 
 from smugbook import profiles
+from smugbook.paths import plain_name, project_root
 from smuglib import checks, files
 from smuglib.evaluation import scores
-from smuglib.files import project_root, replacing
+from smuglib.files import replacing
 from smuglib.methods import METHODS
 from smuglib.models import TotalVariation, UnrolledNetwork, ZeroFilled, load_network
 from smuglib.models.weights import SHIPPED as SHIPPED_WEIGHTS
@@ -73,7 +75,7 @@ class Store:
         if not label:
             return self
         folder = self.folder / "variants"
-        files.plain_name("variant", label)
+        plain_name("variant", label)
         known = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
         if label not in known and not missing_ok:
             raise FileNotFoundError(
@@ -138,18 +140,31 @@ class Store:
 
     def read_provenance(self, method: str, sigma: float) -> dict[str, Any]:
         """Read how a run was trained: settings, commit, versions, device, time."""
-        return files.read_json(self.log(method, sigma).with_suffix(".json"))
+        path = self.log(method, sigma).with_suffix(".json")
+        provenance = files.read_json(path)
+        # The shipped ones name no weights.
+        named = provenance.get("weights_sha256")
+        if named is not None and named != files.sha256(self.weights(method, sigma)):
+            raise files.UnreadableFileError(path, "it is of other weights: train again")
+        return provenance
 
     def keep(self, method: str, sigma: float, weights: Path) -> Path:
-        """Copy a finished training's weights, log and provenance from its checkpoints here."""
-        for source, target in (
-            (weights.parent / "log.csv", self.log(method, sigma)),
-            (weights.parent / "provenance.json", self.log(method, sigma).with_suffix(".json")),
-            (weights, self.weights(method, sigma)),
-        ):
-            with replacing(target) as temporary:
-                shutil.copyfile(source, temporary)
-        return self.weights(method, sigma)
+        """Copy a finished training's weights, log and provenance from its checkpoints here.
+
+        All are copied before one is renamed. The provenance comes last, and tells by its hashes
+        whether a crash between left one of the others; the next training to end mends it.
+        """
+        target = self.weights(method, sigma)
+        provenance = files.read_json(weights.parent / "provenance.json")
+        provenance["weights_sha256"] = files.sha256(weights)
+        log = self.log(method, sigma)
+        # The last that is entered is the first to be renamed.
+        with ExitStack() as copies:
+            told = copies.enter_context(replacing(log.with_suffix(".json")))
+            told.write_bytes(files.sealed_json(provenance))
+            for source, place in ((weights.parent / "log.csv", log), (weights, target)):
+                shutil.copyfile(source, copies.enter_context(replacing(place)))
+        return target
 
 
 def read_block(store: Store, sigma: float, methods: Sequence[str] = tuple(METHODS)) -> pd.DataFrame:

@@ -63,7 +63,7 @@ SWEEP_LABELS = {
     "plateau_image": "strong adaptive attack, longer",
     "range_image": "adaptive, within reach of a measurement",
 }
-"""Names of the scenarios of `smuglib.evaluation.scenarios`."""
+"""Names of the scenarios of `smugbook.experiments.sweeps`."""
 
 SHORT_RUNG_LABELS = {
     "random_uniform": "random point of the ball",

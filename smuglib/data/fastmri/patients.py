@@ -7,7 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from smuglib import checks
-from smuglib.data.fastmri.volume import Volume
+from smuglib.data.fastmri.volume import Volume, visit
 from smuglib.data.splits import GROUPS
 from smuglib.random import derived_seed
 
@@ -35,10 +35,10 @@ def split_patients(
         checks.fraction(f"fractions[{name!r}]", value, allow_zero=True)
     if abs(sum(fractions.values()) - 1) > 1e-9:
         raise ValueError(f"fractions must sum to 1, got {dict(fractions)}")
-    volumes = [
-        file if isinstance(file, Volume) else Volume.open(checks.path("files", file))
-        for file in files
-    ]
+    files = [file if isinstance(file, Volume) else checks.path("files", file) for file in files]
+    # One process for all: each start takes longer than many visits.
+    visit(file for file in files if isinstance(file, Path))
+    volumes = [file if isinstance(file, Volume) else Volume.open(file) for file in files]
     volumes.sort(key=lambda v: (derived_seed(seed, "order", v.patient), v.path.name))
     splits: dict[str, list[Volume]] = {name: [] for name in GROUPS}
     for volume in volumes:

@@ -13,10 +13,10 @@ from smugbook.experiments import trainings
 from smugbook.experiments.trainings import Examples, finetune, pretrain
 from smuglib import random
 from smuglib.consistency import DataConsistency
-from smuglib.files import sha256
+from smuglib.files import sha256, write_bytes
 from smuglib.methods import METHODS
 from smuglib.models import UnrolledNetwork, denoisers, load_network
-from smuglib.models.weights import read_tensors, save_tensors
+from smuglib.models.weights import packed, read_tensors
 from smuglib.random import generator
 
 TINY = profiles.get("smoke").replace(
@@ -315,6 +315,6 @@ def load_network_of(folder, *, best, last):
     for name, value in (("best", best), ("last", last)):
         filled = {key: torch.full_like(t, value) for key, t in denoiser.state_dict().items()}
         header = {"settings": {}, "update": 1, "validation_psnr": 30.0}
-        save_tensors(folder / f"{name}.safetensors", filled, header)
+        write_bytes(folder / f"{name}.safetensors", packed(filled, header))
     net = UnrolledNetwork(denoiser)
     return load_network(trainings._export(net, folder, method="modl", sigma=0.05))[0]

@@ -1,24 +1,13 @@
-"""Locks that end with their process, and processes that end with their parent."""
+"""Processes that end with their parent."""
 
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from smugbook.notebooks import processes
-
-HOLD = """
-import sys, time
-from smugbook.notebooks import processes
-with processes.alone(sys.argv[1], "this"):
-    print("held", flush=True)
-    time.sleep(60)
-"""
 
 WATCH = """
 import time
@@ -35,19 +24,6 @@ def start(script, *words, **environment):
     child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=own)
     assert child.stdout.readline()
     return child
-
-
-def test_a_lock_is_free_when_its_holder_was_killed(tmp_path, monkeypatch):
-    monkeypatch.setattr(processes, "PATIENCE", 0)
-    child = start(HOLD, tmp_path / "a")
-    running = pytest.raises(ValueError, match="^this is running already")
-    with running, processes.alone(tmp_path / "a", "this"):
-        pass
-    child.send_signal(signal.SIGKILL)
-    child.communicate()
-    with processes.alone(tmp_path / "a", "this"):
-        pass
-    assert not list(tmp_path.iterdir())
 
 
 def test_a_process_ends_soon_after_its_parent():

@@ -8,10 +8,12 @@ import pytest
 import torch
 
 from smugbook import profiles
+from smugbook.experiments import sweeps
+from smugbook.experiments.departures import DEPARTURES
 from smugbook.notebooks import contents, ranges, run
 from smugbook.words import labels
 from smuglib import sampling
-from smuglib.evaluation import scenarios, table_scenarios
+from smuglib.evaluation import table_scenarios
 
 
 def test_scenarios_are_those_of_the_table():
@@ -74,6 +76,8 @@ def test_no_chapter_s_own_defaults_are_refused(name):
         ("training_the_denoiser", {"sigmas": [0.05], "sigma": 0.01}, "sigma must be one of sigmas"),
         ("noise_samples", {"n_reference": 81}, "n_reference must be even"),
         ("evaluation", {"sweeps": ["depth"]}, "sweeps must be one of"),
+        ("departures", {"departures": ["depth"]}, "departures must be one of 'start_only', 'sh"),
+        ("noise_samples", {"method": "modl"}, "method must be one of 'rs_e2e', 'smug_v0', 'smug'"),
         ("evaluation", {"baselines": ["pca"]}, "baselines must be one of"),
         ("evaluation", {"attack_precision": "float16"}, "attack_precision must be one of"),
         ("harm", {"contrast": 0.0}, "contrast must be > -1 and not 0"),
@@ -84,8 +88,9 @@ def test_what_the_first_cells_refuse_is_refused_before_a_kernel_starts(chapter, 
         run.check_values(CHAPTERS[chapter], values)
 
 
-def test_sweeps_are_those_of_the_evaluation():
-    assert ranges.SWEEPS == tuple(scenarios.AXES)
+def test_sweeps_and_departures_are_those_that_are_evaluated():
+    assert ranges.SWEEPS == tuple(sweeps.AXES)
+    assert ranges.DEPARTURES == tuple(DEPARTURES)
 
 
 OUT = ("..", "../x", "x/../../y", "/etc", "/")

@@ -15,8 +15,9 @@ import pytest
 import torch
 
 from smugbook import cli
-from smugbook.notebooks import combinations, contents, key_numbers, processes, run, sweep
+from smugbook.notebooks import combinations, contents, key_numbers, run, sweep
 from smugbook.pages.sweep import sweep_markdown
+from smuglib import files
 from tests.notebook_files import demo, prose, write
 
 ROOT = Path(__file__).parents[3]
@@ -194,8 +195,8 @@ def test_no_notebook_of_other_code_counts_and_none_that_was_damaged(project):
 
 
 def test_a_second_sweep_of_a_chapter_says_that_the_first_is_running(project, capsys, monkeypatch):
-    monkeypatch.setattr(processes, "PATIENCE", 0)
-    with processes.alone(project / "build" / "sweeps" / "01_demo" / "sweep", "it"):
+    monkeypatch.setattr(files, "PATIENCE", 0)
+    with files.locked(project / "build" / "sweeps" / "01_demo" / ".sweep.lock"):
         assert cli.main(["sweep", "demo", "-p", "index", "1"]) == 2
     assert capsys.readouterr().err.startswith("error: a sweep of demo is running already")
 

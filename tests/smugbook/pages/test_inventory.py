@@ -10,8 +10,9 @@ import pytest
 
 from smugbook.notebooks import run
 from smugbook.pages import inventory
+from smugbook.paths import project_root
 from smugbook.results import Store
-from smuglib.files import project_root, sha256
+from smuglib.files import sha256
 from tests.smugbook.notebooks.test_sweep import executed
 from tests.torture import report
 from tests.torture.outcome import Outcome

@@ -9,10 +9,11 @@ import pytest
 import torch
 
 from smugbook import profiles, results
+from smugbook.experiments import sweeps
 from smugbook.results import Store
 from smugbook.results.recheck import recheck, score_recomputer
 from smuglib import evaluation
-from smuglib.evaluation import Scenario, evaluate, scenarios, scores, table_scenarios
+from smuglib.evaluation import Scenario, evaluate, scores, table_scenarios
 from smuglib.methods import METHODS
 from smuglib.models import TotalVariation, UnrolledNetwork, ZeroFilled, denoisers, save_network
 from smuglib.random import generator
@@ -61,17 +62,17 @@ def test_every_row_is_recomputed_to_the_last_digit(store, block):
     assert (found["ssim_recorded"] - found["ssim_recomputed"]).abs().max() < 1e-9
 
 
-@pytest.mark.parametrize("sweep", scenarios.AXES)
+@pytest.mark.parametrize("sweep", sweeps.AXES)
 def test_every_row_of_a_sweep_is_recomputed(store, sweep):
     if sweep in ("strong", "plateau"):
-        chosen = [replace(one, attack_steps=2) for one in scenarios.scenarios(sweep)]
+        chosen = [replace(one, attack_steps=2) for one in sweeps.sweep_scenarios(sweep)]
     else:
-        chosen = scenarios.scenarios(sweep, attack_steps=1, attack_samples=1)
+        chosen = sweeps.sweep_scenarios(sweep, attack_steps=1, attack_samples=1)
     own = pd.DataFrame([asdict(row) for row in rows(store, "smug", chosen, n_slices=1)])
     again = score_recomputer(store, TINY)
     found = recheck(own, again, n_drawn=99, tolerance=1e-9, generator=generator(0))
     assert len(found) == len(chosen)
-    axis = scenarios.AXES[sweep]
+    axis = sweeps.AXES[sweep]
     for scenario in chosen:
         (row,) = scores.rows_of(evaluation.select(own, scenario))
         assert getattr(row, axis) == pytest.approx(getattr(scenario, axis), abs=0.02)

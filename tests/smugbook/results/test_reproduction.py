@@ -7,7 +7,7 @@ import pytest
 
 from smugbook import cli
 from smugbook.results.reproduction import compare_records
-from smuglib.files import UnreadableFileError, sha256, write_json
+from smuglib.files import UnreadableFileError, sealed_json, sha256, write_bytes
 
 
 def write(folder, name, **changes):
@@ -26,7 +26,8 @@ def write(folder, name, **changes):
 def keep(frame, path):
     """Write a table as records are kept, with its hash beside it."""
     frame.to_csv(path, index=False)
-    write_json(path.with_suffix(".json"), {"rows": len(frame), "sha256": sha256(path)})
+    beside = {"rows": len(frame), "sha256": sha256(path)}
+    write_bytes(path.with_suffix(".json"), sealed_json(beside))
 
 
 def test_rows_are_matched_and_measures_compared(tmp_path):

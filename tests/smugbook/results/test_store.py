@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 
 import pandas as pd
@@ -11,10 +12,11 @@ import torch
 from smugbook.results import Store
 from smugbook.results.store import run_name
 from smuglib import models
-from smuglib.files import UnreadableFileError, sha256, write_json
+from smuglib.files import UnreadableFileError, sealed_json, sha256, write_bytes
 from smuglib.methods import METHODS, SIGMAS
 from smuglib.models import UnrolledNetwork, denoisers, weights
 from smuglib.smoothing import Smoothing
+from tests.crashes import crashes
 from tests.damage import damaged
 
 LAYOUT = {
@@ -135,7 +137,8 @@ def test_keep_copies_weights_log_and_provenance(tmp_path):
     assert not network.training
     expected = pd.DataFrame({"update": [1, 2], "validation_psnr": [30.5, 31.25]})
     pd.testing.assert_frame_equal(kept.read_log("smug", 0.05), expected)
-    assert kept.read_provenance("smug", 0.05) == {"commit": "abc"}
+    described = {"commit": "abc", "weights_sha256": sha256(source)}
+    assert kept.read_provenance("smug", 0.05) == described
 
 
 def test_a_damaged_log_is_refused(tmp_path):
@@ -143,7 +146,7 @@ def test_a_damaged_log_is_refused(tmp_path):
     source = trained(kept.checkpoints("smug", 0.05, "code"))
     kept.keep("smug", 0.05, source)
     log = kept.log("smug", 0.05)
-    write_json(log.with_suffix(".json"), {"log_sha256": sha256(log)})
+    write_bytes(log.with_suffix(".json"), sealed_json({"log_sha256": sha256(log)}))
     whole = log.read_bytes()
     kept.read_log("smug", 0.05)
     for content in damaged(whole, n_cuts=20):
@@ -159,6 +162,32 @@ def test_keep_replaces_an_older_training(tmp_path):
     kept.keep("smug", 0.05, trained(kept.checkpoints("smug", 0.05, "code"), seed=2))
     assert first.read_bytes() != before
     assert sorted(p.name for p in first.parent.iterdir()) == [first.name]
+
+
+def test_a_crash_leaves_one_training_or_is_told_and_the_next_mends_it(tmp_path):
+    kept = Store(tmp_path)
+    runs = [trained(kept.checkpoints("smug", 0.05, code), seed=s) for s, code in enumerate("ab")]
+    for number, run in enumerate(runs):
+        log = (run.parent / "log.csv").read_text() + f"{number + 3},32\n"
+        (run.parent / "log.csv").write_text(log)
+        described = {"log_sha256": hashlib.sha256(log.encode()).hexdigest()}
+        write_bytes(run.parent / "provenance.json", sealed_json(described))
+    whole = [sha256(run) for run in runs]
+    n_told = 0
+    for _ in crashes(
+        lambda: kept.keep("smug", 0.05, runs[0]), lambda: kept.keep("smug", 0.05, runs[1])
+    ):
+        try:
+            log = kept.read_log("smug", 0.05)
+        except UnreadableFileError:
+            n_told += 1
+        else:
+            number = whole.index(kept.read_provenance("smug", 0.05)["weights_sha256"])
+            assert sha256(kept.weights("smug", 0.05)) == whole[number]
+            assert log["update"].iloc[-1] == number + 3
+        kept.keep("smug", 0.05, runs[1])
+        assert kept.read_provenance("smug", 0.05)["weights_sha256"] == whole[1]
+    assert n_told
 
 
 def test_what_was_not_trained_is_named(tmp_path):

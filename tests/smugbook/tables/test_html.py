@@ -3,10 +3,11 @@
 import numpy as np
 import pandas as pd
 
+from smugbook.experiments import sweeps
 from smugbook.tables.html import format_table, render_table, write_html
 from smugbook.words import labels
 from smugbook.words.numbers import NO_BREAK
-from smuglib.evaluation import scenarios, table_scenarios
+from smuglib.evaluation import table_scenarios
 
 
 def test_a_table_of_records_is_in_words():
@@ -60,9 +61,9 @@ def test_intervals_stay_whole_and_differences_have_their_own_line():
 def test_every_scenario_has_a_name():
     known = labels.VALUE_LABELS["scenario"]
     named = [one.name for one in table_scenarios()]
-    named += [one.name for sweep in scenarios.AXES for one in scenarios.scenarios(sweep)]
+    named += [one.name for sweep in sweeps.AXES for one in sweeps.sweep_scenarios(sweep)]
     assert set(named) <= set(known)
-    assert {one.rung for sweep in scenarios.AXES for one in scenarios.scenarios(sweep)} - {
+    assert {one.rung for sweep in sweeps.AXES for one in sweeps.sweep_scenarios(sweep)} - {
         "clean"
     } <= set(labels.SHORT_RUNG_LABELS)
 

@@ -8,7 +8,7 @@ from smuglib import attacks, data, metrics
 from smuglib.consistency import DataConsistency
 from smuglib.data import Scan
 from smuglib.models import TotalVariation, Trace
-from smuglib.models.baselines import objective, total_variation
+from smuglib.models.baselines import total_variation
 from smuglib.operators import SenseOperator
 from smuglib.random import generator
 from smuglib.smoothing import Smoothing
@@ -27,6 +27,12 @@ def brain():
 
 
 # --- the minimum --------------------------------------------------------------------------------
+
+
+def objective(x, y, A, weight):
+    """What total variation minimizes."""
+    misfit = torch.view_as_real(A.forward(x) - y).square().sum((-4, -3, -2, -1))
+    return misfit + weight * total_variation(x)
 
 
 def differences(height, width):

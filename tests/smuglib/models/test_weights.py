@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from smuglib import models
+from smuglib import files, models
 from smuglib.files import UnreadableFileError
 from smuglib.methods import METHODS, SIGMAS
 from smuglib.models import UnrolledNetwork, denoisers, weights
@@ -136,7 +136,7 @@ def test_equal_weights_make_equal_files():
 def test_a_file_of_another_program_is_refused_and_read_on_request(tmp_path, metadata, reason):
     path = tmp_path / "a.safetensors"
     save_file({"weight": torch.zeros(3)}, path, metadata={"smuglib": '{"a": 1}'})
-    with pytest.raises(UnreadableFileError, match=r"it has no seal, .*\(path, verify="):
+    with pytest.raises(UnreadableFileError, match=r"it has no seal.*.*\(path, verify="):
         weights.read_tensors(path)
     tensors, header = weights.read_tensors(path, verify=False)
     assert torch.equal(tensors["weight"], torch.zeros(3)) and header == {"a": 1}
@@ -158,7 +158,7 @@ def test_a_file_that_is_no_safetensors_is_refused(tmp_path, content):
 
 def test_weights_of_a_bare_denoiser_are_no_network(tmp_path):
     path = tmp_path / "a.safetensors"
-    weights.save_tensors(path, network().denoiser.state_dict(), {"update": 3})
+    files.write_bytes(path, weights.packed(network().denoiser.state_dict(), {"update": 3}))
     with pytest.raises(ValueError, match="holds no network: its header names no architecture"):
         models.load_network(path)
 
@@ -185,7 +185,9 @@ def test_a_header_that_does_not_fit_its_weights_is_refused(tmp_path):
     path = tmp_path / "a.safetensors"
     models.save_network(path, network())
     tensors, header = weights.read_tensors(path)
-    weights.save_tensors(path, tensors, {**header, "architecture": {**ARCHITECTURE, "channels": 6}})
+    files.write_bytes(
+        path, weights.packed(tensors, {**header, "architecture": {**ARCHITECTURE, "channels": 6}})
+    )
     with pytest.raises(ValueError, match=r"has shape \(.*\) in the file and \(.*\) in the network"):
         models.load_network(path)
 
@@ -235,6 +237,8 @@ def test_an_architecture_that_the_tensors_do_not_fill_is_not_built(tmp_path, cla
     path = tmp_path / "a.safetensors"
     models.save_network(path, network())
     tensors, header = weights.read_tensors(path)
-    weights.save_tensors(path, tensors, {**header, "architecture": {**ARCHITECTURE, **claim}})
+    files.write_bytes(
+        path, weights.packed(tensors, {**header, "architecture": {**ARCHITECTURE, **claim}})
+    )
     with pytest.raises(ValueError, match="cannot be read"):
         models.load_network(path)

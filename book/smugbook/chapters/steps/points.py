@@ -6,6 +6,7 @@ import math
 
 import pandas as pd
 
+from smugbook.experiments.sweeps import AXES
 from smugbook.profiles import Profile
 from smugbook.words.labels import SCENARIO_LABELS, VALUE_LABELS
 from smugbook.words.markup import in_markdown
@@ -13,7 +14,6 @@ from smugbook.words.numbers import number, strength
 from smugbook.words.verdicts import choose_word, format_interval, join_names
 from smuglib.evaluation import PAIR, Interval
 from smuglib.evaluation.bootstrap import over_subjects
-from smuglib.evaluation.scenarios import AXES
 
 TOY = "smoke"
 """The profile that is for tests, whose runs take seconds."""

@@ -1,8 +1,4 @@
-"""Claims of the poster, each with the intervals that speak for or against it.
-
-An interval is oriented so that a claim predicts it above a threshold. The verdict follows from the
-intervals and nothing else. A claim about *every* case is contradicted by one interval below.
-"""
+"""Claims of the poster, each with the intervals that speak for or against it."""
 
 from __future__ import annotations
 
@@ -12,10 +8,10 @@ import pandas as pd
 
 from smugbook.chapters.what_we_know import evidence
 from smugbook.experiments import controls
+from smugbook.words.claims import Claim, Evidence
 from smugbook.words.poster import POSTER
 from smugbook.words.verdicts import RANKING
 from smuglib.evaluation import Scenario
-from smuglib.evaluation.claims import Claim, Evidence
 
 ATTACKS = ("transfer_published", "transfer", "adaptive_image", "adaptive_kspace_l2")
 """Attacks under which robustness is judged, from the published code's to the realistic one."""

@@ -8,10 +8,11 @@ import pandas as pd
 
 from smugbook.experiments import controls, curves
 from smugbook.experiments.seeds import scenario_changes
+from smugbook.experiments.sweeps import AXES
+from smugbook.words.claims import Evidence
 from smugbook.words.labels import METHOD_LABELS, SCENARIO_LABELS, SWEEP_LABELS
 from smugbook.words.numbers import strength
-from smuglib.evaluation import PAIR, Interval, Scenario, compare, scenarios, select
-from smuglib.evaluation.claims import Evidence
+from smuglib.evaluation import PAIR, Interval, Scenario, compare, select
 from smuglib.evaluation.comparisons import fragility
 
 TABLE, SWEEPS, CONTROLS = "13_table1", "16_sweeps", "21_controls"
@@ -91,7 +92,7 @@ def compare_curves(
 def _setting(name: str, value: float) -> str:
     """Write a value on the axis of a curve."""
     kind = name.split("_")[0]
-    axis = scenarios.AXES[kind]
+    axis = AXES[kind]
     if axis == "epsilon":
         return f"ε = {strength(value, 'kspace' if kind == 'kspace' else 'image')}"
     steps = "step" if value == 1 else "steps"

@@ -24,6 +24,7 @@ from tqdm import tqdm
 
 from smugbook.explorers.static import sprites
 from smugbook.explorers.static.sprites import Sheet
+from smugbook.paths import plain_name
 from smugbook.profiles import Profile
 from smugbook.results.scans import scan_of
 from smugbook.results.store import Store, network, weights_hash
@@ -195,7 +196,7 @@ def read_explorer(path: Path | str) -> Explorer:
     written = records.read_provenance(path)
     with files.reading(path.with_suffix(".json"), "what describes an explorer"):
         for name, expected in written["images"].items():
-            files.plain_name("image", name)
+            plain_name("image", name)
             if files.sha256(path.with_name(name)) != expected:
                 raise files.UnreadableFileError(
                     path.with_name(name), f"it is not the image written with {path}"

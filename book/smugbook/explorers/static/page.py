@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from smugbook.explorers.static import sprites
 from smugbook.explorers.static.grid import KINDS, VIEWS, Explorer
 from smugbook.notebooks.run import IMAGES
+from smugbook.paths import project_root
 from smugbook.words.labels import METHOD_LABELS, SCENARIO_LABELS
 from smugbook.words.markup import in_html
 from smuglib import checks, files
@@ -34,7 +35,7 @@ def show(explorer: Explorer, path: Path | str, **first: Any) -> HTML:  # noqa: A
     # Present wherever notebooks run, and not needed to import this module.
     from IPython.display import HTML
 
-    root, found = files.project_root(), Path(path).resolve()
+    root, found = project_root(), Path(path).resolve()
     folder = found.parent.relative_to(root) if found.is_relative_to(root) else found.parent
     # Two explorers on the pages of a sweep have images of the same names.
     place = f"{FOLDER}/{files.sha256(found)[:8]}"

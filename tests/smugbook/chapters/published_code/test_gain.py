@@ -13,9 +13,8 @@ from smugbook.chapters.published_code.names import (
     departure_labels,
     departure_phrase,
 )
-from smugbook.experiments import departures, effects
+from smugbook.experiments import departures, effects, sweeps
 from smugbook.results import Store
-from smuglib.evaluation import scenarios
 from tests.smugbook.experiments.test_effects import CLEAN, leave
 
 
@@ -127,8 +126,8 @@ def test_departures_with_a_value_follow_a_rule(name, text):
 
 def test_every_departure_has_a_short_name_and_a_phrase():
     names = [*departures.DEPARTURES, *LABELS]
-    names += [f"steps={count}" for count in scenarios.UNROLLING_STEPS]
-    names += [f"mask={rate}" for rate in scenarios.SAMPLING_RATES]
+    names += [f"steps={count}" for count in sweeps.UNROLLING_STEPS]
+    names += [f"mask={rate}" for rate in sweeps.SAMPLING_RATES]
     for name in names:
         assert len(departure_label(name)) <= 25
         assert departure_phrase(name) in PHRASES.values()

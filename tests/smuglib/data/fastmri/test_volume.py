@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+
 import numpy as np
 import pytest
 import torch
 
+from smuglib.data.fastmri import volume as volume_module
+from smuglib.data.fastmri.patients import split_patients
 from smuglib.data.fastmri.volume import Volume
 from smuglib.files import UnreadableFileError
 from smuglib.operators import ifft2c
@@ -36,7 +41,7 @@ def test_file_that_is_not_hdf5(tmp_path):
     path = tmp_path / "text.h5"
     path.write_text("kspace")
     with pytest.raises(
-        ValueError, match=r"text\.h5 cannot be read: it may be truncated.*expected a fastMRI"
+        ValueError, match=r"text\.h5 cannot be read: it is not a fastMRI multicoil volume"
     ):
         Volume.open(path)
 
@@ -44,7 +49,7 @@ def test_file_that_is_not_hdf5(tmp_path):
 def test_truncated_file(path, tmp_path):
     cut = tmp_path / "cut.h5"
     cut.write_bytes(path.read_bytes()[:5000])
-    with pytest.raises(ValueError, match=r"cut\.h5 cannot be read: it may be truncated"):
+    with pytest.raises(ValueError, match=r"cut\.h5 cannot be read: .*or it is truncated"):
         Volume.open(cut)
 
 
@@ -76,6 +81,12 @@ def test_other_contents_that_do_not_fit(tmp_path):
     turned = write(tmp_path / "turned.h5", scanned(0).mT.contiguous())
     with pytest.raises(ValueError, match="phase encoding must run along the last axis"):
         Volume.open(turned)
+    typed = write(tmp_path / "typed.h5", scanned(0))
+    with h5py.File(typed, "r+") as file:
+        del file["kspace"]
+        file["kspace"] = np.dtype("c8")
+    with pytest.raises(UnreadableFileError, match=r"typed\.h5 cannot be read"):
+        Volume.open(typed)
     last = write(tmp_path / "last.h5", scanned(0).movedim(1, -1).contiguous())
     with pytest.raises(UnreadableFileError, match=r"\(1, 128, 60, 4\).*expected \[slice, coil, re"):
         Volume.open(last)
@@ -106,3 +117,33 @@ def test_claims_larger_than_the_file_and_other_files_are_refused(tmp_path):
                 file["kspace"] = h5py.ExternalLink(write(tmp_path / "o.h5", scanned(0)), "kspace")
         with pytest.raises(UnreadableFileError, match=rf"claim\.h5 cannot be read.*{message}"):
             Volume.open(path)
+
+
+def test_files_that_hdf5_does_not_come_back_from_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(volume_module, "PATIENCE", 1.0)
+    whole = write(tmp_path / "a.h5", scanned(0))
+    looping, never = tmp_path / "looping.h5", tmp_path / "never.h5"
+    content = bytearray(whole.read_bytes())
+    # A heap of texts that holds zeros makes HDF5 2.0 loop.
+    texts = content.index(b"GCOL") + 16
+    content[texts : texts + 64] = bytes(64)
+    looping.write_bytes(content)
+    os.mkfifo(never)
+    for path in (looping, never):
+        with pytest.raises(UnreadableFileError, match=rf"{path.stem}\.h5 cannot be read"):
+            split_patients([whole, path])
+    monkeypatch.setattr(volume_module, "VISIT", "import os; os.abort()")
+    assert split_patients([whole]), "it came back before"
+
+
+def test_one_process_visits_all_files_that_are_new_or_changed(tmp_path, monkeypatch):
+    started = []
+    run = subprocess.run
+    monkeypatch.setattr(subprocess, "run", lambda *a, **k: started.append(a) or run(*a, **k))
+    paths = [write(tmp_path / f"{name}.h5", scanned(0)) for name in "abc"]
+    split_patients(paths)
+    Volume.open(paths[0]).kspace(0)
+    assert len(started) == 1
+    os.utime(paths[0], ns=(0, 0))
+    split_patients(paths)
+    assert len(started) == 2

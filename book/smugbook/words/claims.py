@@ -13,17 +13,7 @@ from smuglib.evaluation.bootstrap import Interval
 
 @dataclass(frozen=True)
 class Evidence:
-    """One measured difference.
-
-    Parameters
-    ----------
-    what
-        What was compared, in words.
-    interval
-        Mean difference with its ends, oriented as the claim predicts: above the ``threshold``.
-    source
-        Chapter of the book that shows it.
-    """
+    """One measured difference, oriented as the claim predicts, and the chapter that shows it."""
 
     what: str
     interval: Interval
@@ -49,10 +39,7 @@ VERDICTS = {
 
 @dataclass(frozen=True)
 class Claim:
-    """A claim, where the poster makes it, and what was measured.
-
-    A ``universal`` one is about every case: one that speaks against it contradicts it.
-    """
+    """A claim, where the poster makes it, and what was measured; ``universal``: of every case."""
 
     statement: str
     where: str

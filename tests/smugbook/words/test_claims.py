@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from smuglib.evaluation import Interval, claims
-from smuglib.evaluation.claims import Claim, Evidence
+from smugbook.words import claims
+from smugbook.words.claims import Claim, Evidence
+from smuglib.evaluation import Interval
 
 ABOVE, BELOW, AROUND = Interval(1, 0.5, 1.5), Interval(-1, -1.5, -0.5), Interval(0.1, -0.4, 0.6)
 
