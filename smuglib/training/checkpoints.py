@@ -1,14 +1,12 @@
 """The folder of one resumable run: its state, twice, and the results that follow from it."""
 
-from __future__ import annotations
-
 import csv
 import hashlib
 import io
 import os
 import warnings
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -135,6 +133,17 @@ def fill(tensors: Sequence[Tensor], values: Sequence[Tensor]) -> None:
     with torch.no_grad():
         for tensor, value in zip(tensors, values, strict=True):
             tensor.copy_(value)
+
+
+@contextmanager
+def replaced(tensors: Sequence[Tensor], values: Sequence[Tensor]) -> Iterator[None]:
+    """Let tensors hold other values for a while."""
+    kept = [tensor.detach().clone() for tensor in tensors]
+    fill(tensors, values)
+    try:
+        yield
+    finally:
+        fill(tensors, kept)
 
 
 def first_not_finite(tensors: Mapping[str, Tensor]) -> str | None:

@@ -5,17 +5,14 @@ number, so an interrupted and resumed training gives bitwise the weights of one 
 state holds all that a training leaves, twice: what is damaged is written again from it.
 
 A loss or gradient that is not finite sends the training back to its last state, with half the
-learning rate. On a GPU the numbers are read every `READ_EVERY` updates: it is never waited for in
-between.
+learning rate. On a GPU the numbers are read, and it is waited for, every `READ_EVERY` updates.
 """
-
-from __future__ import annotations
 
 import math
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -35,6 +32,7 @@ from smuglib.training.checkpoints import (
     copied,
     fill,
     first_not_finite,
+    replaced,
     results,
 )
 from smuglib.training.plan import Budget, Plan, clip, one_cycle
@@ -80,6 +78,7 @@ class Training:
         self._loss, self._validate, self._describe = loss, validate, describe
         self._optimizer = torch.optim.Adam(network.parameters(), betas=(0.5, 0.999))
         self._device = next(network.parameters()).device
+        self._read_every = 1 if self._device.type == "cpu" else READ_EVERY
         self._average = [p.detach().clone() for p in network.parameters()] if plan.ema_decay else []
         self._marks = {
             round(k * plan.updates / plan.n_validations) for k in range(1, plan.n_validations + 1)
@@ -105,18 +104,15 @@ class Training:
         RuntimeError
             If loss, gradient, weights or validation PSNR are no longer finite, at ever lower
             learning rates.
-        ValueError
-            If the folder's state is of another plan.
         BudgetSpentError
             If the time is up; the next call goes on from the very update.
         """
-        is_first = ranks.place()[0] == 0
-        with self._checkpoints.locked() if is_first else nullcontext():
-            if is_first:
-                self._resume()
-            ranks.wait()
-            if not is_first:
-                self._resume()
+        with self._checkpoints.locked() if ranks.is_first() else nullcontext():
+            if not ranks.is_first():
+                ranks.wait()
+            self._resume()
+            if ranks.is_first():
+                ranks.wait()
             self._train(Budget() if budget is None else budget)
         return self._log
 
@@ -129,7 +125,8 @@ class Training:
         self._good = self._state()
         with bar, precision.tf32(self.plan.precision == "tf32"):
             while self._update < self.plan.updates:
-                is_read = self._is_read(self._update)
+                after = self._update + 1
+                is_read = after % self._read_every == 0 or after in self._marks
                 try:
                     self._step(self._update, is_read=is_read)
                     self._update += 1
@@ -140,13 +137,8 @@ class Training:
                 except FloatingPointError as error:
                     self._fall(error)
                 bar.update(self._update - bar.n)
-                if is_read and ranks.any_of(budget.is_spent, self._device):
+                if is_read and self._update < self.plan.updates:
                     self._pause(budget)
-
-    def _is_read(self, update: int) -> bool:
-        """Return whether the numbers of an update are read as soon as they are computed."""
-        every = 1 if self._device.type == "cpu" else READ_EVERY
-        return (update + 1) % every == 0 or update + 1 in self._marks
 
     def _step(self, update: int, *, is_read: bool) -> None:
         self.network.train()
@@ -157,13 +149,12 @@ class Training:
         with precision.autocast(self.plan.precision, self._device.type):
             loss = self._loss(update)
         loss.backward()
-        value = loss.detach()
         gradients = {
             name: p.grad for name, p in self.network.named_parameters() if p.grad is not None
         }
-        ranks.average([value, *gradients.values()])
+        ranks.average([loss.detach(), *gradients.values()])
         norm = nn.utils.get_total_norm(list(gradients.values()))
-        self._unread.append((value, norm))
+        self._unread.append((loss.detach(), norm))
         if is_read:
             self._read(gradients)
         self._norm = clip(gradients.values(), norm, self.plan.clip_factor, self._norm)
@@ -176,15 +167,13 @@ class Training:
         """Take note of the losses since the last reading; raise for the first not finite."""
         unread = torch.stack([torch.stack(pair) for pair in self._unread]).tolist()
         self._unread.clear()
-        first = self._update + 1 - len(unread)
-        for update, (loss, norm) in enumerate(unread, start=first):
+        for update, (loss, norm) in enumerate(unread, start=self._update + 1 - len(unread)):
             if not math.isfinite(loss):
                 raise FloatingPointError(f"the loss became {loss} at {self._named(update)}")
             if not math.isfinite(norm):
                 name = first_not_finite(gradients) or "all parameters, together,"
-                raise FloatingPointError(
-                    f"the gradient of {name} is not finite at {self._named(update)}"
-                )
+                where = self._named(update)
+                raise FloatingPointError(f"the gradient of {name} is not finite at {where}")
             self._losses.append(loss)
 
     def _named(self, update: int) -> str:
@@ -198,27 +187,23 @@ class Training:
         self._falls = falls
         if len(falls) > MOST_FALLS:
             raise RuntimeError(f"{error}, at {0.5**MOST_FALLS:g} of the planned rate") from error
-        warnings.warn(
-            f"{error}: back to update {self._update}, with {0.5 ** len(falls):g} of the planned "
-            "learning rate",
-            stacklevel=4,
-        )
+        share = f"{0.5 ** len(falls):g} of the planned learning rate"
+        warnings.warn(f"{error}: back to update {self._update}, with {share}", stacklevel=4)
 
     def _pause(self, budget: Budget) -> None:
-        self._good = self._state()
-        self._save()
-        budget.stop(f"{self.folder.name} stands at update {self._update} of {self.plan.updates}")
+        """Stop here if the time of one of the processes is up."""
+        if ranks.any_of(budget.is_spent, self._device):
+            self._good = self._state()
+            self._save()
+            place = f"update {self._update} of {self.plan.updates}"
+            budget.stop(f"{self.folder.name} stands at {place}")
 
     def _checkpoint(self) -> None:
-        with self._averaged():
+        own = list(self.network.parameters()) if self._average else []
+        with replaced(own, self._average):
             self.network.eval()
             state = self.network.state_dict()
-            broken = first_not_finite(state)
-            if broken:
-                update = self._named(self._update - 1)
-                raise FloatingPointError(f"{broken} is not finite after {update}")
-            with torch.no_grad():
-                psnr = self._validated()
+            psnr = self._validated(state)
             row = {
                 "update": self._update,
                 "learning_rate": self._optimizer.param_groups[0]["lr"],
@@ -235,24 +220,16 @@ class Training:
         self._save()
 
     def _save(self) -> None:
-        if ranks.place()[0] == 0:
+        if ranks.is_first():
             self._checkpoints.save(*self._good)
             if self._log:
                 self._checkpoints.write(self._results())
 
-    @contextmanager
-    def _averaged(self) -> Iterator[None]:
-        """Put the moving average in the weights' place, if the plan has one."""
-        own = list(self.network.parameters()) if self._average else []
-        kept = [parameter.detach().clone() for parameter in own]
-        fill(own, self._average)
+    @torch.no_grad()
+    def _validated(self, state: Mapping[str, Tensor]) -> float:
         try:
-            yield
-        finally:
-            fill(own, kept)
-
-    def _validated(self) -> float:
-        try:
+            if broken := first_not_finite(state):
+                raise FloatingPointError(f"{broken} is not finite")
             psnr = self._validate()
             if not math.isfinite(psnr):
                 raise FloatingPointError(f"the validation PSNR is {psnr}")
@@ -263,16 +240,16 @@ class Training:
     def _results(self) -> dict[str, bytes]:
         """Return the contents of the files beside the state, which holds all that is in them."""
         last = below("average" if self._average else "network", self._good[0])
-        return results(self.plan, self._log, self._best, last, self._made)
+        made = {**self._made, "falls": self._falls}
+        return results(self.plan, self._log, self._best, last, made)
 
     def _state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Return a copy of all that the training goes on from, on the CPU."""
         network = self.network.state_dict()
-        names = (name for name, _ in self.network.named_parameters())
-        average = (
-            {**network, **dict(zip(names, self._average, strict=True))} if self._average else {}
-        )
-        tensors = {"network": network, "average": average, "best": self._best}
+        tensors = {"network": network, "best": self._best}
+        if self._average:
+            names = dict(self.network.named_parameters())
+            tensors["average"] = {**network, **dict(zip(names, self._average, strict=True))}
         for index, moments in self._optimizer.state_dict()["state"].items():
             tensors[f"adam.{index}"] = moments
         header = {
@@ -299,23 +276,23 @@ class Training:
             )
         self._good = state
         self._restore(tensors, header)
-        if self._log and ranks.place()[0] == 0:
+        if self._log and ranks.is_first():
             self._checkpoints.heal(self._results())
 
     def _restore(self, tensors: Mapping[str, Tensor], header: Mapping[str, Any]) -> None:
         self.network.load_state_dict(below("network", tensors))
-        average = below("average", tensors)
-        if average:
-            names = (name for name, _ in self.network.named_parameters())
-            fill(self._average, [average[name] for name in names])
-        moments: dict[int, dict[str, Tensor]] = {}
-        for name, value in below("adam", tensors).items():
-            index, moment = name.split(".")
-            # Adam changes its moments in place, and a state may be gone back to again.
-            moments.setdefault(int(index), {})[moment] = value.clone()
+        if self._average:
+            average = below("average", tensors)
+            fill(self._average, [average[name] for name, _ in self.network.named_parameters()])
+        # Adam changes its moments in place, and a state may be gone back to again.
+        moments = {
+            index: {name: value.clone() for name, value in below(f"adam.{index}", tensors).items()}
+            for index in range(len(list(self.network.parameters())))
+            if f"adam.{index}.step" in tensors
+        }
         self._optimizer.load_state_dict({**self._optimizer.state_dict(), "state": moments})
-        norm = header["norm"]
-        self._norm = None if norm is None else torch.tensor(norm).double().to(self._device)
+        norm = torch.tensor(header["norm"] or 0.0, dtype=torch.float64, device=self._device)
+        self._norm = None if header["norm"] is None else norm
         self._best, self._made = below("best", tensors), header["made"]
         self._update, self._seconds = header["update"], header["seconds"]
         self._losses, self._log = list(header["losses"]), list(header["log"])

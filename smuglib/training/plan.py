@@ -1,7 +1,5 @@
 """How a network is trained, and how long a command may take."""
 
-from __future__ import annotations
-
 import math
 import time
 from collections.abc import Iterable
@@ -107,6 +105,5 @@ class Budget:
         return self._seconds is not None and time.monotonic() - self._started >= self._seconds
 
     def stop(self, done: str) -> None:
-        """Raise `BudgetSpentError`, with what is done so far, if the time is up."""
-        if self.is_spent:
-            raise BudgetSpentError(f"the budget of {self._seconds:g} s is spent: {done}")
+        """Raise `BudgetSpentError`, with what is done so far."""
+        raise BudgetSpentError(f"the budget of {self._seconds} s is spent: {done}")

@@ -4,8 +4,6 @@ Where `torchrun` started them and `torch.distributed.init_process_group` was cal
 together; a process alone is the first of one, and nothing here costs it anything.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 import torch
@@ -17,6 +15,11 @@ def place() -> tuple[int, int]:
     if distributed.is_available() and distributed.is_initialized():
         return distributed.get_rank(), distributed.get_world_size()
     return 0, 1
+
+
+def is_first() -> bool:
+    """Return whether this process is the one that writes."""
+    return place()[0] == 0
 
 
 def average(tensors: Iterable[Tensor]) -> None:

@@ -20,7 +20,8 @@ from smuglib import files, provenance
 from smuglib.models import denoisers
 from smuglib.models.weights import read_tensors
 from smuglib.random import complex_normal, generator
-from smuglib.training import Plan, Training, one_cycle
+from smuglib.training import Budget, BudgetSpentError, Plan, Training, one_cycle
+from smuglib.training.loop import MOST_FALLS
 from smuglib.training.plan import NORM_MEMORY
 from tests.crashes import crashes
 
@@ -416,3 +417,146 @@ def test_a_state_of_another_network_is_refused(tmp_path):
     other = nn.Linear(2, 2)
     with pytest.raises(RuntimeError, match="size mismatch|Missing key"):
         Run(tmp_path, network=other).training.run()
+
+
+# --- falls, averages, budgets --------------------------------------------------------------------
+
+
+def overflowing(run, at, times):
+    """Let the loss of an update overflow so many times, as low precision would."""
+    original, left = run.training._loss, [times]
+
+    def loss(update):
+        overflows = update == at and left[0] > 0
+        left[0] -= overflows
+        return original(update) * (math.inf if overflows else 1)
+
+    run.training._loss = loss
+
+
+@pytest.mark.parametrize("at", [0, 5])
+@pytest.mark.parametrize("times", [1, MOST_FALLS])
+def test_a_training_goes_back_from_what_is_not_finite_and_slows_down(tmp_path, at, times):
+    run = Run(tmp_path)
+    overflowing(run, at, times)
+    with pytest.warns(UserWarning, match=rf"update {at} of .* back to update {at // 2 * 2}, with"):
+        log = run.training.run()
+    start = at // 2 * 2
+    assert run.seen[: at + 1] == list(range(at + 1))
+    assert run.seen[at + 1 :] == [*range(start, at + 1)] * times + [*range(at + 1, 8)]
+    slowed = 0.5**times
+    assert log[-1]["learning_rate"] == slowed * one_cycle(7, 8, 1e-2)
+    assert [row["learning_rate"] for row in log[: start // 2]] == [
+        one_cycle(u, 8, 1e-2) for u in range(1, start, 2)
+    ]
+    falls = json.loads((tmp_path / "provenance.json").read_text())["falls"]
+    assert len(falls) == times
+    assert all(f"the loss became inf at update {at} of" in fall for fall in falls)
+
+
+def test_a_fall_leaves_no_trace_but_the_rate(tmp_path):
+    """Weights and Adam's moments are those of the state: as if begun there at half the rate."""
+    fallen, slow = Run(tmp_path / "fallen"), Run(tmp_path / "slow")
+    overflowing(fallen, 1, 1)
+    with pytest.warns(UserWarning, match="back to update 0"):
+        fallen.training.run()
+    slow.training._falls = ["as if"]
+    slow.training.run()
+    assert equal(fallen.weights(), slow.weights())
+
+
+@pytest.mark.filterwarnings("ignore:.* of the planned learning rate")
+def test_a_training_that_fell_and_was_stopped_ends_bitwise_as_one_that_fell(tmp_path):
+    whole, broken = Run(tmp_path / "whole"), Run(tmp_path / "broken", stop_at=6)
+    for run in (whole, broken):
+        overflowing(run, 3, 1)
+    whole.training.run()
+    with pytest.raises(Interruption):
+        broken.training.run()
+    resumed = Run(tmp_path / "broken")
+    resumed.training.run()
+    assert resumed.seen == [6, 7]
+    assert equal(whole.weights(), resumed.weights())
+
+
+@pytest.mark.parametrize("every", [3, 50])
+def test_numbers_that_are_read_late_change_nothing(tmp_path, monkeypatch, every):
+    """On a GPU losses and norms are read now and then; a fall is then seen late."""
+    now, late = Run(tmp_path / "now"), Run(tmp_path / "late")
+    log = now.training.run()
+    monkeypatch.setattr(late.training, "_read_every", every)
+    late_log = late.training.run()
+    assert equal(now.weights(), late.weights())
+    assert [row["loss"] for row in log] == [row["loss"] for row in late_log]
+    fallen = Run(tmp_path / "fallen", replace(PLAN, n_validations=1))
+    monkeypatch.setattr(fallen.training, "_read_every", every)
+    overflowing(fallen, 4, 1)
+    with pytest.warns(UserWarning, match="became inf at update 4 of .* back to update 0"):
+        fallen.training.run()
+    seen_late = min(8, -(-5 // every) * every)
+    assert fallen.seen == [*range(seen_late), *range(8)]
+    assert all(value.isfinite().all() for value in fallen.weights().values())
+
+
+def test_the_moving_average_is_what_is_validated_and_kept(tmp_path):
+    """By its definition: a ← d a + (1 - d) w, d = min(decay, (1 + n)/(10 + n))."""
+    plan = replace(PLAN, n_validations=8, ema_decay=0.3)
+    averaged, plain = Run(tmp_path / "averaged", plan), Run(tmp_path / "plain")
+    expected = [p.detach().double() for p in plain.network.parameters()]
+    step, n_done = plain.training._optimizer.step, [0]
+
+    def stepping():
+        step()
+        decay = min(0.3, (1 + n_done[0]) / (10 + n_done[0]))
+        n_done[0] += 1
+        for mean, weight in zip(expected, plain.network.parameters(), strict=True):
+            mean.lerp_(weight.detach().double(), 1 - decay)
+
+    plain.training._optimizer.step = stepping
+    plain.training.run()
+    seen = []
+    validate = averaged.training._validate
+
+    def spy():
+        seen.append({k: v.clone() for k, v in averaged.network.state_dict().items()})
+        return validate()
+
+    averaged.training._validate = spy
+    averaged.training.run()
+    assert equal(dict(averaged.network.state_dict()), plain.weights())  # it only watches
+    assert equal(seen[-1], averaged.weights())
+    found = [averaged.weights()[name] for name, _ in averaged.network.named_parameters()]
+    for weight, mean in zip(found, expected, strict=True):
+        # Eight roundings of numbers below 1 to single precision.
+        torch.testing.assert_close(weight.double(), mean, atol=1e-6, rtol=0)
+    assert not equal(averaged.weights(), plain.weights())
+
+
+@pytest.mark.parametrize("ema_decay", [0.0, 0.9])
+def test_a_training_in_slices_of_a_budget_ends_bitwise_as_one_without(tmp_path, ema_decay):
+    plan = replace(PLAN, ema_decay=ema_decay)
+    whole, folder = Run(tmp_path / "whole", plan), tmp_path / "sliced"
+    log, seen, said = whole.training.run(), [], []
+    for _ in range(20):
+        part = Run(folder, plan)
+        try:
+            sliced_log = part.training.run(Budget(0.0))
+        except BudgetSpentError as error:
+            said.append(str(error))
+        seen += part.seen
+        if part.seen == [7]:
+            break
+    assert seen == list(range(8))  # an update a call, none twice
+    assert said[2] == "the budget of 0.0 s is spent: sliced stands at update 3 of 8"
+    assert len(said) == 7
+    assert equal(whole.weights(), Run(folder, plan).weights())
+    assert equal(whole.weights("best.safetensors"), Run(folder, plan).weights("best.safetensors"))
+    for row in (*log, *sliced_log):
+        row.pop("seconds")
+    assert log == sliced_log
+
+
+@pytest.mark.parametrize("seconds", [-1, math.nan, "ten", True])
+def test_a_budget_is_refused_that_is_no_time(seconds):
+    with pytest.raises(ValueError, match="budget must be"):
+        Budget(seconds)
