@@ -6,8 +6,6 @@ one constant, so that the weights between terms are the poster's. Images are com
 ``denoiser``, t the fully sampled ``target``, and x_N the reconstruction ``x``.
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 

@@ -1,7 +1,5 @@
 """Provenance: what code, versions and device made a file."""
 
-from __future__ import annotations
-
 import platform
 import subprocess
 from datetime import UTC, datetime

@@ -1,7 +1,5 @@
 """What an error looks like in numbers: streaks in one direction, detail lost, detail made up."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import torch

@@ -1,7 +1,5 @@
 """The largest singular value of a reconstruction's Jacobian."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import torch

@@ -1,7 +1,5 @@
 """What the journal version of SMUG proves about its stability: the bound, evaluated."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass

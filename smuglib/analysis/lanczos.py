@@ -4,8 +4,6 @@ Lanczos' method (Golub and Van Loan, Matrix Computations, section 10.1): power i
 the best vector of the space its iterates span, in fewer products where eigenvalues crowd.
 """
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass

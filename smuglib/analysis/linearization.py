@@ -1,7 +1,5 @@
 """A reconstruction as a function of its input, and its Jacobian at one point."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import torch

@@ -1,7 +1,5 @@
 """The largest change of a reconstruction found in a ball around its input."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

@@ -4,8 +4,6 @@ A subject bends the template, redraws the tissue borders, changes the contrast, 
 bias field and a phase.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import lru_cache
 

@@ -1,7 +1,5 @@
 """The embedded data set: simulated multi-coil scans of synthetic brains."""
 
-from __future__ import annotations
-
 from torch.utils.data import Dataset
 
 from smuglib import checks

@@ -1,7 +1,5 @@
 """Smooth receive-coil sensitivities of a head array."""
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 from numpy.typing import NDArray

@@ -1,7 +1,5 @@
 """The simulator of scans: a protocol, a subject's slice, its coils and its noise."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import torch

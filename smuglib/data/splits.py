@@ -5,8 +5,6 @@ the head, with gaps wider than a subject's deformation can reach: every split se
 and no voxel of the template serves two splits.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import torch

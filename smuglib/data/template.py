@@ -4,8 +4,6 @@ It is the mean T1 brain of 152 people with its tissue probabilities, skull-strip
 shipped inside nilearn (Fonov et al., NeuroImage 54, 2011).
 """
 
-from __future__ import annotations
-
 from functools import lru_cache
 
 import numpy as np

@@ -4,8 +4,6 @@ The random draws of a row are a function of the seed and the slice alone. All me
 same random starts, and the noise of the scored reconstruction is not the attacker's.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path

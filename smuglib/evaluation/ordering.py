@@ -4,8 +4,6 @@ An attacker who knows more can do what one who knows less does. Where the record
 stronger rung hurts less, beyond the chance of the subjects drawn, its search has failed.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from itertools import combinations
 from typing import Unpack

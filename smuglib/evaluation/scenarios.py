@@ -1,7 +1,5 @@
 """Scenarios: what every method is put through, from clean scans to the strongest attack."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from typing import Any
 

@@ -3,8 +3,6 @@
 The random draws of a trial are a function of the seed and the slice alone.
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

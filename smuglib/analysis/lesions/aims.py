@@ -1,7 +1,5 @@
 """What an attacker may want of a lesion: to erase it, or to create one where there is none."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from torch import Tensor

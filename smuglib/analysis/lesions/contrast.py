@@ -5,8 +5,6 @@ Every function takes the planted scans, and reconstructions of ``planted.scan`` 
 are in units of each lesion's, float64, ``[lesion]``.
 """
 
-from __future__ import annotations
-
 from torch import Tensor
 
 from smuglib import checks

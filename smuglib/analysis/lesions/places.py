@@ -1,7 +1,5 @@
 """Places of lesions, drawn where there is tissue."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import torch

@@ -1,7 +1,5 @@
 """A scan with lesions, beside the same scan without them."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property

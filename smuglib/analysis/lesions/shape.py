@@ -1,7 +1,5 @@
 """The shape of a lesion: a disc with a soft edge, and the annulus that it is compared with."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import torch

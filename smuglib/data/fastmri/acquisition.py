@@ -20,8 +20,6 @@ A slice becomes a Cartesian problem of ``height`` x ``width`` pixels in these st
 The coils are not whitened: the files hold no noise scan.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """Slices of a folder of fastMRI volumes, split by patient."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any

@@ -4,8 +4,6 @@ Uecker et al., "ESPIRiT - an eigenvalue approach to autocalibrating parallel MRI
 Resonance in Medicine 71, 2014. The calibration is sigpy's.
 """
 
-from __future__ import annotations
-
 import hashlib
 import warnings
 from dataclasses import astuple, dataclass

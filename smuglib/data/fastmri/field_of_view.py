@@ -1,7 +1,5 @@
 """Complete k-space cropped to a smaller field of view, and which of its columns were measured."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

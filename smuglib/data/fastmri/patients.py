@@ -1,7 +1,5 @@
 """Splits of fastMRI volumes by patient, never by file."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
