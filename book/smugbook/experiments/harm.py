@@ -20,13 +20,13 @@ from functools import lru_cache
 from typing import ClassVar
 
 from smugbook.experiments import lesion_trial
+from smugbook.experiments.measuring import Measure, Values
 from smuglib import checks, metrics, random
 from smuglib.analysis import uncertainty
 from smuglib.analysis.lesions import Planted, draw, plant
 from smuglib.attacks.ladder import PRECISIONS
 from smuglib.data import Scan
 from smuglib.evaluation import Scenario
-from smuglib.evaluation.measurements import Measure, Values
 from smuglib.models import UnrolledNetwork
 
 DOMAINS = ("image", "kspace")

@@ -12,13 +12,13 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from smugbook.experiments.measuring import Measure, Values
 from smuglib import checks
 from smuglib.analysis import JacobianNorm, Spectrum, jacobian_norm, journal_bound, local_lipschitz
 from smuglib.analysis.linearization import DOMAINS
 from smuglib.analysis.spectrum import gain
 from smuglib.consistency import DataConsistency
 from smuglib.data import Scan
-from smuglib.evaluation.measurements import Measure, Values
 from smuglib.models import UnrolledNetwork
 
 EDGES = (1e-4, 1e-3, 1e-2, 3e-2, 0.1, 0.3, 0.6)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pandas as pd
 import torch
 
+from smugbook.experiments import measuring
 from smugbook.experiments.harm import LesionStudy
 from smugbook.experiments.stability import StabilityStudy
 from smugbook.experiments.transfer import TransferStudy
@@ -19,7 +20,7 @@ from smugbook.results import scans, sources, store
 from smugbook.results.recheck import Recompute
 from smugbook.results.store import Store
 from smuglib import checks, provenance
-from smuglib.evaluation import Measurement, measurements, records
+from smuglib.evaluation import Measurement, records
 from smuglib.models import UnrolledNetwork
 from smuglib.models.precision import tf32
 
@@ -86,7 +87,7 @@ class Run:
         }
         key = hashlib.sha256(json.dumps(made, sort_keys=True).encode()).hexdigest()
         with tf32(False):
-            found = measurements.collect(
+            found = measuring.collect(
                 self.study.measure(net, *companions),
                 (scans.scan_of(self.profile, index).to(device) for index in range(n_slices)),
                 self.study.scenarios(net),
@@ -131,7 +132,7 @@ def study_recomputer(study: Study, store: Store, profile: Profile) -> Recompute:
             paths = " or ".join(str(store.weights(name, sigma)) for name in names)
             raise RuntimeError(f"{run.path} was not measured with the weights {paths}")
         net, *companions = run.networks(torch.device("cpu"))
-        return measurements.measured(
+        return measuring.measured(
             study.measure(net, *companions),
             scans.scan_of(profile, first.slice),
             first.scenario,

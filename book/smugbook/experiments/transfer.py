@@ -8,12 +8,12 @@ from typing import ClassVar
 
 import torch
 
+from smugbook.experiments.measuring import Measure, Values
 from smuglib import attacks, checks, metrics, random
 from smuglib.attacks import LADDER, Attack
 from smuglib.attacks.ladder import PRECISIONS, Precision
 from smuglib.consistency import DataConsistency
 from smuglib.data import Scan
-from smuglib.evaluation.measurements import Measure, Values
 from smuglib.methods import METHODS
 from smuglib.models import UnrolledNetwork
 

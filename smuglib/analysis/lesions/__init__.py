@@ -20,12 +20,13 @@ stands where there is no lesion: as large as 1, an artefact looks like a lesion 
 *apparent* contrast is what a reader sees.
 """
 
-from smuglib.analysis.lesions.aims import AIMS, objective
 from smuglib.analysis.lesions.contrast import (
+    AIMS,
     apparent_contrast,
     contrast_recovery,
     false_contrast,
     mean_in,
+    objective,
 )
 from smuglib.analysis.lesions.places import draw
 from smuglib.analysis.lesions.planting import Planted, footprint, plant

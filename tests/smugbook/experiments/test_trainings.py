@@ -281,6 +281,7 @@ def test_bad_arguments_are_refused_before_anything_is_written(tmp_path, pretrain
     assert not folder.exists()
 
 
+@pytest.mark.filterwarnings("ignore:.* of the planned learning rate")
 @pytest.mark.parametrize("stage", ["pretrain", "finetune"])
 def test_what_is_not_finite_is_named_with_its_slices(tmp_path, monkeypatch, pretrained, stage):
     def train(folder):

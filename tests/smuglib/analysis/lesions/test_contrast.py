@@ -1,11 +1,16 @@
-"""What is measured of lesions."""
+"""What is measured of lesions, and what an attacker aims at."""
 
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smuglib.analysis.lesions import apparent_contrast, contrast_recovery, false_contrast
+from smuglib.analysis.lesions import (
+    apparent_contrast,
+    contrast_recovery,
+    false_contrast,
+    objective,
+)
 from tests.helpers import few_examples
 from tests.lesions import SIZE, at_the_peak, planted
 
@@ -50,3 +55,25 @@ def test_measures_are_in_the_units_of_their_scans():
     assert contrast_recovery(pair, pair.scan.target, pair.free.target).item() == pytest.approx(1)
     same = pair.factor * pair.scan.target  # in the units of the other scan: wrong by the factor
     assert abs(contrast_recovery(pair, same, pair.free.target).item() - 1) > 0.05
+
+
+@pytest.mark.parametrize("contrast", [0.5, -0.5])
+def test_the_aims_are_the_contrast_with_the_sign_of_the_goal(contrast):
+    scene = planted(contrast=contrast)
+    x = scene.scan.target
+    for lesion in (0, 1):
+        disc, annulus = scene.discs[lesion], scene.annuli[lesion]
+        bright = (x.abs()[0][disc].mean() - x.abs()[0][annulus].mean()).item()
+        created, erased = (
+            objective(scene, aim, lesion=lesion)(x).item() for aim in ("create", "erase")
+        )
+        assert created == pytest.approx(bright if contrast > 0 else -bright)
+        assert erased == -created
+
+
+def test_impossible_aims_are_refused():
+    with pytest.raises(ValueError, match="aim must be one of"):
+        objective(planted(), "hide")
+    with pytest.raises(ValueError, match="lesion must be < 2, got 2"):
+        objective(planted(), "erase", lesion=2)
+    assert objective(planted(), "error") is None

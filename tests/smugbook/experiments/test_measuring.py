@@ -7,9 +7,9 @@ from dataclasses import asdict, replace
 import pandas as pd
 import pytest
 
+from smugbook.experiments.measuring import collect, measured
 from smugbook.results.recheck import recheck_measurements
 from smuglib.evaluation import Measurement, records
-from smuglib.evaluation.measurements import collect, measured
 from smuglib.random import generator
 from tests.scans import scan
 
