@@ -29,10 +29,8 @@ def mean_squared_error(x: Tensor, target: Tensor) -> Tensor:
     try:
         torch.broadcast_shapes(x.shape, target.shape)
     except RuntimeError:
-        raise ValueError(
-            f"x and target must have shapes that broadcast, got {tuple(x.shape)} and "
-            f"{tuple(target.shape)}"
-        ) from None
+        shapes = f"{tuple(x.shape)} and {tuple(target.shape)}"
+        raise ValueError(f"x and target must have shapes that broadcast, got {shapes}") from None
     return torch.view_as_real(x - target).square().sum(-1).mean()
 
 
@@ -44,14 +42,9 @@ def pretraining_loss(
     generator: torch.Generator,
     n_samples: int = 1,
 ) -> Tensor:
-    """Return the poster's pre-training loss ``E_ν ||D(t + ν) - t||^2``.
+    """Return the poster's pre-training loss ``E_ν ||D(t + ν) - t||^2``, ν of ``sigma`` a part.
 
     It is :eq:`eq-pretraining` of the book, :eq:`eq-step-pretraining` there too.
-
-    Parameters
-    ----------
-    sigma, n_samples
-        Standard deviation of the noise on each part, and its samples per image.
 
     Examples
     --------
@@ -84,8 +77,7 @@ def unrolled_stability(
 ) -> Tensor:
     """Return the poster's UStab loss ``sum_n E_ν ||D(x_n + ν) - D(t)||^2``.
 
-    It is :eq:`eq-ustab` of the book. The noisy denoiser outputs are those that the forward pass
-    averaged: the loss costs one more denoiser call, for the reference, and nothing else.
+    It is :eq:`eq-ustab` of the book, and costs one more denoiser call, for the reference.
 
     Parameters
     ----------

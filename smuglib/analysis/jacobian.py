@@ -54,33 +54,20 @@ def jacobian_norm(
 ) -> JacobianNorm:
     """Return the largest singular value of the reconstruction's Jacobian at a point.
 
-    :eq:`eq-jacobian` of the book.
-
-    Power iteration on ``J^H J`` that keeps its iterates (`lanczos`), one a scan. The graph of the
-    whole reconstruction stays in memory: for many noise samples give few scans.
+    :eq:`eq-jacobian` of the book, by power iteration on ``J^H J`` that keeps its iterates
+    (`lanczos`), one a scan. The graph of the whole reconstruction stays in memory: for many noise
+    samples give few scans. A Jacobian that is zero or not finite is a RuntimeError.
 
     Parameters
     ----------
-    point
-        Zero-filled images z, ``[batch, height, width]``, or k-space y,
-        ``[batch, coil, height, width]``, complex: as ``domain`` says.
-    A
-        The scans' operator, or its data-consistency step.
-    domain
-        ``"image"``, or ``"kspace"``: with respect to the sampled entries only.
-    n_samples, unrolling_steps
-        Override the network's own settings.
-    tol
-        Stop a scan at this relative residual of ``J^H J v = σ² v``, > 0.
-    max_iter
-        Cap of the products with ``J^H J``; reaching it raises a `solvers.ConvergenceWarning`.
+    point, domain
+        Zero-filled images z, ``[batch, height, width]`` (``"image"``), or k-space y, ``[batch,
+        coil, height, width]`` (``"kspace"``: with respect to the sampled entries only), complex.
+    tol, max_iter
+        Stop a scan at this relative residual of ``J^H J v = σ² v``, > 0, or, with a
+        `ConvergenceWarning`, after so many products.
     seed
         Names the noise samples and the start.
-
-    Raises
-    ------
-    RuntimeError
-        If the Jacobian of a scan is zero or not finite.
     """
     support = support_of(net, point, A, domain)
     function = reconstruction(

@@ -65,24 +65,15 @@ def journal_bound(
     inputs and cannot be computed: M is taken from the largest output seen in this reconstruction,
     so the true constants are larger still (a denoiser that is not bounded has none).
 
-    Parameters
-    ----------
-    net
-        A network smoothed at its denoiser, or at its steps, which is the same function.
-    z
-        Zero-filled images, complex, ``[batch, height, width]``.
-    A
-        The scans' operator, with a 1-D Cartesian mask, or its data-consistency step.
-    steps
-        Numbers n of unrolling steps, each >= 1.
+    ``net`` is smoothed at its denoiser, or at its steps, which is the same function; ``z`` are
+    zero-filled images, complex, ``[batch, height, width]``, of a 1-D Cartesian mask; ``steps`` are
+    numbers n of unrolling steps.
     """
     checks.instance("net", net, UnrolledNetwork)
     checks.complex_tensor("z", z, n_axes=(3,))
     if net.smoothing.placement not in ("denoiser", "step"):
-        raise ValueError(
-            "net must be smoothed at its denoiser or steps: the bound is for no other placement, "
-            f"got {net.smoothing.placement!r}"
-        )
+        got = net.smoothing.placement
+        raise ValueError(f"net must be smoothed at its denoiser or steps, got {got!r}")
     sigma = checks.positive("sigma", net.smoothing.sigma)
     counts = tuple(checks.integer("steps", n) for n in checks.members("steps", steps))
     if not counts:

@@ -44,22 +44,10 @@ def reconstruct(
     n_steps: int | None = None,
     n_samples: int | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Reconstruct with a smoothed network, and keep its samples' spread.
+    """Return a smoothed network's reconstruction, and the spread u of its samples, at least two.
 
-    Parameters
-    ----------
-    z
-        Zero-filled images ``A^H y``, complex, ``[batch, height, width]``.
-    A
-        The scan's operator, or its data-consistency step.
-    n_steps, n_samples
-        Override the network's own; at least two samples.
-
-    Returns
-    -------
-    Tensor, Tensor
-        The reconstruction, exactly that of ``net``, and the spread u, real, in units of the
-        scan's scale, both ``[batch, height, width]``.
+    Both are ``[batch, height, width]``, u real and in units of the scan's scale; arguments are
+    those of the network.
     """
     if not net.smoothing.is_active:
         raise ValueError("net must be smoothed: without noise samples there is no spread")
@@ -97,11 +85,7 @@ def foreground(target: Tensor, fraction: float = 0.05) -> Tensor:
 
 
 def gradient_magnitude(x: Tensor) -> Tensor:
-    """Return how steep a magnitude image is: what any predictor of errors has to beat.
-
-    It is ``|grad |x||`` by central differences, real, in units of the scale per pixel,
-    ``[batch, height, width]``.
-    """
+    """Return ``|grad |x||`` a pixel, ``[batch, height, width]``: what predictors have to beat."""
     checks.complex_tensor("x", x, n_axes=(3,))
     if min(x.shape[-2:]) < 2:
         raise ValueError(f"x must be at least 2 pixels a side, got {tuple(x.shape)}")
@@ -122,11 +106,9 @@ def rank_correlation(predicted: Tensor, error: Tensor, mask: Tensor) -> float:
 
 
 def attainable_correlation(predicted: Tensor, mask: Tensor, *, generator: torch.Generator) -> float:
-    """Return the rank correlation that a prediction would have if it were right.
+    """Return the rank correlation that a prediction would have if it were right: an upper bound.
 
-    Errors are drawn at random, ``|e|`` with e complex Gaussian and ``E|e|^2 = u^2``: the less u
-    varies, the less it can order them. A spread estimated from few samples varies more than the
-    truth, which makes this an upper bound.
+    Errors are drawn at random, ``|e|`` with e complex Gaussian and ``E|e|^2 = u^2``.
     """
     like = torch.zeros((), dtype=torch.complex128, device="cpu")
     noise = complex_normal(predicted.shape, 0.5**0.5, generator, like).abs()
@@ -158,15 +140,10 @@ def calibration(
         raise ValueError(f"n_bins must be <= the {u.numel()} pixels, got {n_bins}")
     order = u.argsort(stable=True)
     bins = zip(u[order].tensor_split(n_bins), e[order].tensor_split(n_bins), strict=True)
-    rows = [
-        {
-            "predicted": float(low.square().mean().sqrt()),
-            "error": float(true.square().mean().sqrt()),
-            "pixels": low.numel(),
-        }
-        for low, true in bins
-    ]
-    table: pd.DataFrame = require("pandas", extra="evaluation", what="tables").DataFrame(rows)
+    rows = [(*(x.square().mean().sqrt().item() for x in pair), pair[0].numel()) for pair in bins]
+    table: pd.DataFrame = require("pandas", extra="evaluation", what="tables").DataFrame(
+        rows, columns=["predicted", "error", "pixels"]
+    )
     return table
 
 

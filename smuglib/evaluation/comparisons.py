@@ -40,8 +40,6 @@ def averages(
 
     Parameters
     ----------
-    rows
-        Rows with ``split``, ``subject``, the columns of ``by``, and numbers to average.
     by
         Columns that hold apart what must not be averaged.
     root_mean_square
@@ -98,21 +96,9 @@ def compare(
 ) -> Interval:
     """Return the mean of ``first - second``, slice by slice, with its interval over subjects.
 
-    Parameters
-    ----------
-    first, second
-        Records of the same slices and seeds, one row each.
-    value
-        A column of results.
-    pair
-        Columns that make two rows a pair, ``split`` and ``subject`` first.
-    options
-        See `smuglib.evaluation.bootstrap.bootstrap`.
-
-    Returns
-    -------
-    Interval
-        NaN at both ends for fewer than two subjects.
+    Both are records of the same slices and seeds, one row each; ``value`` is a column of results,
+    ``pair`` those that make two rows a pair, ``split`` and ``subject`` first, and ``options`` are
+    those of `bootstrap`. Fewer than two subjects: NaN at both ends.
     """
     # Sorted, so that the order of rows changes no digit.
     return over_subjects(difference(first, second, value, pair=pair).sort_index(), **options)

@@ -143,15 +143,8 @@ def _write(
 def read(path: Path | str, kind: type[RecordType], *, verify: bool = True) -> pd.DataFrame:
     """Read a CSV file that `write` wrote, one line per row, and check it.
 
-    ``verify`` compares the file with the hash in the JSON file beside it.
-
-    Raises
-    ------
-    FileNotFoundError
-        If the CSV file, or with ``verify`` its JSON file, is missing.
-    UnreadableFileError
-        If the file is truncated or edited, lacks a column, has an unknown one, or holds a value
-        of the wrong type.
+    ``verify`` compares the file with the hash in the JSON file beside it. A file that is truncated
+    or edited, or of another kind, is an UnreadableFileError.
     """
     path, columns = Path(path), kind.columns()
     content = _pair(path)[0] if verify else _content(path)
@@ -231,16 +224,11 @@ def _check_rows(rows: list[RecordType]) -> None:
 
 
 def _check_columns(path: Path, columns: dict[str, str], found: list[str]) -> None:
-    missing = [name for name in columns if name not in found]
-    unknown = [name for name in found if name not in columns]
-    if missing:
-        raise UnreadableFileError(
-            path, f"it lacks column {missing[0]!r}: records need {', '.join(columns)}"
-        )
-    if unknown:
-        raise UnreadableFileError(
-            path, f"it has the unknown column {unknown[0]!r}: allowed are {', '.join(columns)}"
-        )
+    for what, held, wanted in (("lacks", columns, found), ("has the unknown", found, columns)):
+        odd = [name for name in held if name not in wanted]
+        if odd:
+            reason = f"it {what} column {odd[0]!r}: records have {', '.join(columns)}"
+            raise UnreadableFileError(path, reason)
 
 
 def _parsed(path: Path, number: int, row: dict[str, Any], kind: type[RecordType]) -> RecordType:
@@ -248,16 +236,14 @@ def _parsed(path: Path, number: int, row: dict[str, Any], kind: type[RecordType]
     types = {"str": str, "int": int, "float": float}
     columns = kind.columns()
     if None in row or None in row.values():
-        raise UnreadableFileError(
-            path, f"line {number} has not {len(columns)} fields, the file is truncated"
-        )
+        reason = f"line {number} has not {len(columns)} fields, the file is truncated"
+        raise UnreadableFileError(path, reason)
     values: dict[str, Any] = {}
     for name, type_name in columns.items():
         try:
             empty = name in kind.OPTIONAL and not row[name]
             values[name] = math.nan if empty else types[type_name](row[name])
         except ValueError as error:
-            raise UnreadableFileError(
-                path, f"line {number}: {name} must be of type {type_name}, got {row[name]!r}"
-            ) from error
+            reason = f"line {number}: {name} must be of type {type_name}, got {row[name]!r}"
+            raise UnreadableFileError(path, reason) from error
     return kind(**values)

@@ -20,7 +20,7 @@ from functools import lru_cache
 from typing import ClassVar
 
 from smugbook.experiments import lesion_trial
-from smugbook.experiments.measuring import Measure, Values
+from smugbook.experiments.measurements import Measure, Values
 from smuglib import checks, metrics, random
 from smuglib.analysis import uncertainty
 from smuglib.analysis.lesions import Planted, draw, plant

@@ -12,7 +12,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from smugbook.experiments.measuring import Measure, Values
+from smugbook.experiments.measurements import Measure, Values
 from smuglib import checks
 from smuglib.analysis import JacobianNorm, Spectrum, jacobian_norm, journal_bound, local_lipschitz
 from smuglib.analysis.linearization import DOMAINS

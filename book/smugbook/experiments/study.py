@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from smugbook.experiments import measuring
+from smugbook.experiments import measurements
 from smugbook.experiments.harm import LesionStudy
 from smugbook.experiments.stability import StabilityStudy
 from smugbook.experiments.transfer import TransferStudy
@@ -87,7 +87,7 @@ class Run:
         }
         key = hashlib.sha256(json.dumps(made, sort_keys=True).encode()).hexdigest()
         with tf32(False):
-            found = measuring.collect(
+            found = measurements.measure_slices(
                 self.study.measure(net, *companions),
                 (scans.scan_of(self.profile, index).to(device) for index in range(n_slices)),
                 self.study.scenarios(net),
@@ -132,7 +132,7 @@ def study_recomputer(study: Study, store: Store, profile: Profile) -> Recompute:
             paths = " or ".join(str(store.weights(name, sigma)) for name in names)
             raise RuntimeError(f"{run.path} was not measured with the weights {paths}")
         net, *companions = run.networks(torch.device("cpu"))
-        return measuring.measured(
+        return measurements.measure_slice(
             study.measure(net, *companions),
             scans.scan_of(profile, first.slice),
             first.scenario,

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import torch
 
-from smugbook.experiments.measuring import Measure, Values
+from smugbook.experiments.measurements import Measure, Values
 from smuglib import attacks, checks, metrics, random
 from smuglib.attacks import LADDER, Attack
 from smuglib.attacks.ladder import PRECISIONS, Precision

@@ -48,17 +48,13 @@ class FastMRIProtocol:
 
     Parameters
     ----------
-    sampling_rate
-        Fraction of sampled phase-encoding columns, in (0, 1]; columns that the scanner never
-        acquired are taken off the mask afterwards.
+    sampling_rate, center_fraction, mask_seed
+        Fractions of phase-encoding columns in all and in the fully sampled centre, and seed: one
+        mask serves all slices of one width, less the columns that the scanner never acquired.
     height, width
         Size of the crop in pixels, or None to keep an axis as measured.
     n_coils
         Number of coils that a volume must have, or None for any.
-    center_fraction
-        Fraction of columns in the fully sampled centre.
-    mask_seed
-        Seed of the mask: one mask serves all slices of one width.
     source
         ``"retrospective"``: draw the mask; the volume must be fully sampled. ``"file"``: use
         the mask in a test file in its place, or the columns that are not empty where it has
@@ -75,7 +71,6 @@ class FastMRIProtocol:
     espirit: Espirit = field(default_factory=Espirit)
 
     def __post_init__(self) -> None:
-        """Check every value."""
         checks.replace_fields(
             self,
             sampling_rate=checks.fraction("sampling_rate", self.sampling_rate),

@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 import pandas as pd
 import pytest
 
-from smugbook.experiments.measuring import collect, measured
+from smugbook.experiments.measurements import measure_slice, measure_slices
 from smugbook.results.recheck import recheck_measurements
 from smuglib.evaluation import Measurement, records
 from smuglib.random import generator
@@ -23,7 +23,7 @@ def values(found, scenario):
 
 
 def test_rows_say_what_was_measured():
-    found = measured(values, scan(4), "attacked", **NAMES)
+    found = measure_slice(values, scan(4), "attacked", **NAMES)
     assert [(row.quantity, row.index, row.value) for row in found] == [
         ("norm", 0, 4.6), ("share", 0, 4.5), ("share", 1, -4.5), ("psnr", 0, 34.5),
     ]  # fmt: skip
@@ -34,7 +34,7 @@ def test_rows_say_what_was_measured():
 
 def test_rows_survive_the_file(tmp_path):
     path = tmp_path / "a.csv"
-    found = measured(values, scan(4), "clean", **NAMES)
+    found = measure_slice(values, scan(4), "clean", **NAMES)
     records.write(path, found, Measurement, {"settings": {"seed": 3}})
     assert records.rows_of(records.read(path, Measurement), Measurement) == found
     assert records.read_provenance(path)["settings"] == {"seed": 3}
@@ -50,7 +50,7 @@ def test_rows_survive_the_file(tmp_path):
 def test_an_interrupted_run_resumes_and_ends_alike(tmp_path):
     options = {"scenarios": ["clean", "attacked"], "progress": False, **NAMES}
     scans = [scan(index) for index in range(3)]
-    whole = collect(values, scans, partial=tmp_path / "whole.csv", **options)
+    whole = measure_slices(values, scans, partial=tmp_path / "whole.csv", **options)
     calls = []
 
     def stops(found, scenario):
@@ -61,22 +61,22 @@ def test_an_interrupted_run_resumes_and_ends_alike(tmp_path):
 
     partial = tmp_path / "partial.csv"
     with pytest.raises(KeyboardInterrupt):
-        collect(stops, scans, partial=partial, **options)
-    assert collect(stops, scans, partial=partial, **options) == whole
+        measure_slices(stops, scans, partial=partial, **options)
+    assert measure_slices(stops, scans, partial=partial, **options) == whole
     # The second slice was cut short, so it is measured again; the first one is not.
     assert calls == [(0, "clean"), (0, "attacked"), (1, "clean"), (1, "attacked"),
                      (1, "clean"), (1, "attacked"), (2, "clean"), (2, "attacked")]  # fmt: skip
-    assert collect(stops, scans[:1], partial=partial, **options) == whole
+    assert measure_slices(stops, scans[:1], partial=partial, **options) == whole
     partial.write_text(partial.read_text().replace("30.5", "90.5"))
     with pytest.warns(UserWarning, match=r"partial\.csv cannot be read: .* computed again"):
-        assert collect(values, scans, partial=partial, **options) == whole
+        assert measure_slices(values, scans, partial=partial, **options) == whole
     with pytest.raises(ValueError, match="scenarios must hold at least one"):
-        collect(values, scans, partial=partial, **(options | {"scenarios": []}))
+        measure_slices(values, scans, partial=partial, **(options | {"scenarios": []}))
 
 
 def table(n_slices=4):
     scenarios = ("clean", "attacked")
-    found = [measured(values, scan(i), s, **NAMES) for i in range(n_slices) for s in scenarios]
+    found = [measure_slice(values, scan(i), s, **NAMES) for i in range(n_slices) for s in scenarios]
     return pd.DataFrame([asdict(row) for group in found for row in group])
 
 
@@ -84,7 +84,7 @@ def again(drawn):
     first = records.rows_of(drawn, Measurement)[0]
     method, sigma = first.method, first.training_sigma
     assert (method, sigma) == ("smug", 0.05)
-    return measured(values, scan(first.slice), first.scenario, **NAMES)
+    return measure_slice(values, scan(first.slice), first.scenario, **NAMES)
 
 
 def test_a_random_but_seeded_handful_is_measured_again():

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
+from smugbook.experiments import artifacts
 from smuglib import random
-from smuglib.analysis import artifacts
 from smuglib.operators import fft2c, ifft2c
 
 

@@ -19,7 +19,7 @@ Measure = Callable[[Scan, str], Values]
 """Measures one network at a slice in a scenario."""
 
 
-def measured(
+def measure_slice(
     measure: Measure,
     scan: Scan,
     scenario: str,
@@ -48,7 +48,7 @@ def measured(
     ]
 
 
-def collect(
+def measure_slices(
     measure: Measure,
     scans: Iterable[Scan],
     scenarios: Sequence[str],
@@ -63,7 +63,7 @@ def collect(
 
     Slices that the CSV file ``partial`` holds come first and are not measured again: it must be of
     the same code, weights and settings. It is rewritten after every slice; if it is damaged, all is
-    measured again, with a warning. See `measured`.
+    measured again, with a warning. See `measure_slice`.
     """
     if not scenarios:
         raise ValueError("scenarios must hold at least one name, got none")
@@ -73,6 +73,6 @@ def collect(
     for scan in tqdm(scans, desc=method, disable=not progress):
         if (scan.split, int(scan.slice_index)) not in done:
             for scenario in scenarios:
-                found += measured(measure, scan, scenario, **of)
+                found += measure_slice(measure, scan, scenario, **of)
             records.keep(partial, found, Measurement)
     return found
