@@ -153,6 +153,11 @@ def test_lengths_are_halved_where_and_only_where_progress_stops():
     assert (lengths[:41, 2] == 1).all()
 
 
+def test_an_error_that_stands_still_is_no_progress():
+    lengths = reviews(torch.ones(101, 1), 100)[:, 0]
+    assert [lengths[k].item() for k in (21, 22, 41)] == [1, 0.5, 0.25]
+
+
 def test_a_length_is_halved_when_the_best_error_stands_still():
     """Steps that improve on one another below an old best are no progress, two periods long."""
     curve = torch.cat([torch.arange(23.0), torch.tensor([-100.0]), torch.arange(-99.0, -22.0)])
