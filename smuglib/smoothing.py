@@ -8,7 +8,7 @@ from torch import Tensor
 
 from smuglib import checks
 from smuglib.methods import Placement
-from smuglib.random import complex_normal
+from smuglib.random import Source, complex_normal
 
 PLACEMENTS: tuple[Placement, ...] = get_args(Placement)
 
@@ -80,7 +80,7 @@ class NoiseSource:
     torch.Size([2, 3, 8, 8])
     """
 
-    def __init__(self, smoothing: Smoothing, generator: torch.Generator | None) -> None:
+    def __init__(self, smoothing: Smoothing, generator: Source | None) -> None:
         if smoothing.is_active and generator is None:
             asked = f"smoothing placement {smoothing.placement!r}"
             raise ValueError(f"generator is required: {asked} draws noise")

@@ -67,7 +67,7 @@ def local_lipschitz(
     with torch.no_grad():
         clean = function(point)
 
-    def deviations(delta: Tensor, _: torch.Generator) -> Tensor:
+    def deviations(delta: Tensor, _: random.Source) -> Tensor:
         return torch.view_as_real(function(point + delta) - clean).square().sum((-3, -2, -1))
 
     starts = random.generator(seed, "stability", "ascent", device=point.device)

@@ -10,11 +10,10 @@ Steps have a fixed length (Madry et al., ICLR 2018), or follow Auto-PGD (Croce a
 where :math:`\Pi` projects to the ball, :math:`g_k` is the direction of steepest ascent, and the
 first step and the first one after a return to the best iterate have no momentum (α = 1).
 
-**Noise.** A smoothed reconstruction has an error that is random. Its gradient is taken under fresh
-noise at every step, or the perturbation would fit one draw of the noise (a weaker attack under new
-noise than one of half the steps: seen on SMUG). But iterates of a run are compared under one noise,
-drawn anew for every run, which costs a forward pass a step where anything random is drawn; and the
-candidates of all runs under one that no run has seen, or the luckiest draw would win.
+**Noise.** The gradient of a smoothed reconstruction is taken under fresh noise at every step, or
+the perturbation would fit one draw of it (seen on SMUG). But iterates of a run are compared under
+one noise, at the cost of a forward pass a step; and the candidates of all runs under one that no
+run has seen, or the luckiest draw would win.
 """
 
 from collections.abc import Callable
@@ -25,6 +24,7 @@ from torch import Tensor
 from smuglib import checks
 from smuglib.attacks.balls import Ball
 from smuglib.attacks.ladder import Attack
+from smuglib.random import Source, repeatable
 
 MOMENTUM = 0.25
 """Share 1 - α of the step before in a step of Auto-PGD."""
@@ -32,14 +32,14 @@ MOMENTUM = 0.25
 PROGRESS = 0.75
 """Share of the steps between two checkpoints that must improve, or the length is halved."""
 
-Errors = Callable[[Tensor, torch.Generator], Tensor]
+Errors = Callable[[Tensor, Source], Tensor]
 
 
 def climb(
     errors: Errors,
     ball: Ball,
     attack: Attack,
-    generator: torch.Generator,
+    generator: Source,
     *,
     start: Tensor | None = None,
 ) -> Tensor:
@@ -52,36 +52,29 @@ def climb(
     climb = _adaptive if attack.step_rule == "adaptive" else _fixed
     if attack.n_restarts == 1 and attack.keep == "last":
         return climb(errors, ball, attack, generator, _first(ball, attack, generator, start))[0]
-    common = _Common(generator)
+    common = repeatable(generator)
     found, largest = torch.zeros_like(ball.center), torch.full_like(ball.radius, -torch.inf)
     for run in range(attack.n_restarts):
         first = _first(ball, attack, generator, None if run else start)
         last, best = climb(errors, ball, attack, generator, first)
         for delta in (last, best) if attack.keep == "best" else (last,):
-            found, largest = _larger(delta, common.judge(errors, delta), found, largest)
+            found, largest = _larger(delta, _judged(errors, delta, common()), found, largest)
     return found
 
 
-class _Common:
-    """Noise that is the same at every judgement."""
-
-    def __init__(self, generator: torch.Generator) -> None:
-        self._device = generator.device
-        self._seed = int(torch.randint(2**62, (), generator=generator, device=self._device))
-
-    def judge(self, errors: Errors, delta: Tensor) -> Tensor:
-        with torch.no_grad():
-            return errors(delta, torch.Generator(self._device).manual_seed(self._seed))
+@torch.no_grad()
+def _judged(errors: Errors, delta: Tensor, noise: Source) -> Tensor:
+    return errors(delta, noise)
 
 
-def _first(ball: Ball, attack: Attack, generator: torch.Generator, start: Tensor | None) -> Tensor:
+def _first(ball: Ball, attack: Attack, generator: Source, start: Tensor | None) -> Tensor:
     if start is not None:
         return ball.project(start)
     return ball.uniform(generator) if attack.random_start else torch.zeros_like(ball.center)
 
 
 def _fixed(
-    errors: Errors, ball: Ball, attack: Attack, generator: torch.Generator, delta: Tensor
+    errors: Errors, ball: Ball, attack: Attack, generator: Source, delta: Tensor
 ) -> tuple[Tensor, Tensor]:
     """Run one ascent: the last iterate, and for every scan the best of those before it."""
     step = attack.step_fraction * ball.radius
@@ -94,10 +87,10 @@ def _fixed(
 
 
 def _adaptive(
-    errors: Errors, ball: Ball, attack: Attack, generator: torch.Generator, delta: Tensor
+    errors: Errors, ball: Ball, attack: Attack, generator: Source, delta: Tensor
 ) -> tuple[Tensor, Tensor]:
     """Run one ascent of Auto-PGD; returns what `_fixed` does."""
-    common = _Common(generator)
+    common = repeatable(generator)
     steps = StepLengths(attack.step_fraction * ball.radius, attack.n_steps)
     momentum, moved = torch.zeros_like(ball.radius), torch.zeros_like(delta)
     best, uphill, largest = delta, delta, torch.full_like(ball.radius, -torch.inf)
@@ -105,7 +98,7 @@ def _adaptive(
         before = generator.get_state()
         error, gradient = _differentiated(errors, delta, generator)
         if not torch.equal(before, generator.get_state()):
-            error = common.judge(errors, delta)
+            error = _judged(errors, delta, common())
         uphill, _ = _larger(gradient, error, uphill, largest)
         best, largest = _larger(delta, error, best, largest)
         back = steps.review(n_done, error, largest)
@@ -118,7 +111,7 @@ def _adaptive(
     return delta, best
 
 
-def _differentiated(errors: Errors, delta: Tensor, noise: torch.Generator) -> tuple[Tensor, Tensor]:
+def _differentiated(errors: Errors, delta: Tensor, noise: Source) -> tuple[Tensor, Tensor]:
     """Return every scan's error at a perturbation, and its gradient."""
     with torch.enable_grad():
         point = delta.detach().requires_grad_(True)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from smuglib import checks
 from smuglib.consistency.range_space import RangeSpace
-from smuglib.random import complex_normal
+from smuglib.random import Source, complex_normal, draw
 
 Norm = Literal["linf", "l2"]
 
@@ -45,21 +45,20 @@ class Ball:
     def __post_init__(self) -> None:
         checks.one_of("norm", self.norm, get_args(Norm))
 
-    def uniform(self, generator: torch.Generator) -> Tensor:
+    def uniform(self, generator: Source) -> Tensor:
         """Draw a perturbation uniformly from the ball, of the shape of ``center``."""
-        shape, device = self.center.shape, generator.device
-        real_dtype = self.center.real.dtype
+        shape, real_dtype = self.center.shape, self.center.real.dtype
         if self.norm == "linf":
-            parts = torch.rand((*shape, 2), generator=generator, dtype=real_dtype, device=device)
+            parts = draw(torch.rand, (*shape, 2), generator, real_dtype)
             cube = torch.view_as_complex(parts.mul_(2).sub_(1)).to(self.center.device)
             return self._supported(cube * self._radius)
         direction = self.unit(self._gaussian(generator))
-        height = torch.rand(shape[0], generator=generator, dtype=torch.float64, device=device)
+        height = draw(torch.rand, shape[:1], generator, torch.float64).to(self.center.device)
         # A radius of u^(1/n) makes the density uniform over a ball of n dimensions.
-        length = height.pow(1 / self._n_parts().to(device)).to(self.center.device, real_dtype)
+        length = height.pow(1 / self._n_parts()).to(real_dtype)
         return direction * self._radius * self.aligned(length)
 
-    def gaussian(self, generator: torch.Generator) -> Tensor:
+    def gaussian(self, generator: Source) -> Tensor:
         """Draw Gaussian noise: ℓ2, of norm ε; ℓ∞, of standard deviation ε on each part (poster)."""
         noise = self._gaussian(generator)
         return self._radius * (noise if self.norm == "linf" else self.unit(noise))
@@ -95,7 +94,7 @@ class Ball:
         """Return one value per scan, ``[batch]``, shaped to broadcast against perturbations."""
         return values.reshape(-1, *(1,) * (self.center.ndim - 1))
 
-    def _gaussian(self, generator: torch.Generator) -> Tensor:
+    def _gaussian(self, generator: Source) -> Tensor:
         return self._supported(complex_normal(self.center.shape, 1.0, generator, self.center))
 
     def _supported(self, delta: Tensor) -> Tensor:
@@ -115,7 +114,6 @@ def _length(x: Tensor) -> Tensor:
 
 
 N_ROUNDS = 20
-"""Rounds of Dykstra's algorithm (see `RangeBall`)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,7 +134,7 @@ class RangeBall(Ball):
         if self.support is not None:
             raise ValueError("support must be None: the subspace takes its place")
 
-    def uniform(self, generator: torch.Generator) -> Tensor:
+    def uniform(self, generator: Source) -> Tensor:
         """Draw from the ball: uniformly in ℓ2; in ℓ∞ a draw from the cube, projected."""
         draw = super().uniform(generator)
         return draw if self.norm == "l2" else self.project(draw)

@@ -41,15 +41,13 @@ class Attack:
     norm
         ``"linf"`` on real and imaginary parts, or ``"l2"`` of one scan. ε is absolute, except
         for ``"l2"`` in k-space, where it is relative to ``||y||_2`` of each scan.
-    n_steps
-        Steps of gradient ascent.
+    n_steps, n_restarts
+        Steps of gradient ascent in a run, and runs, of which each scan keeps its worst.
     step_fraction
-        Length of a step in units of ε; the poster's is 1/3. With adaptive steps the first length;
+        Length of a step, or of the first adaptive one, in units of ε; the poster's is 1/3,
         Auto-PGD's is 2.
     random_start
         Start from a uniform draw from the ball, instead of from zero.
-    n_restarts
-        Number of runs, of which each scan keeps its worst.
     keep
         The ``"last"`` iterate of a run, or the ``"best"``: the one of the largest error.
     gradient
@@ -133,6 +131,5 @@ LADDER: dict[str, Attack] = {
 }
 """The rungs of attack, weakest first.
 
-Whether `adaptive_strong` has reached a plateau is a matter of measurement: the sweep ``plateau`` of
-the book gives it twice the steps and a third run.
+Whether `adaptive_strong` has reached a plateau the book's sweep ``plateau`` measures.
 """

@@ -29,6 +29,7 @@ from smuglib.consistency.step import CutStep, Step, operator_of
 from smuglib.models.denoisers import arithmetic
 from smuglib.models.reconstruction import Reconstruction, bind, frozen, module_of, operand
 from smuglib.operators.sense import SenseOperator
+from smuglib.random import Source, checked_source
 
 Objective = Callable[[Tensor], Tensor]
 """What an attacker wants more of, from reconstructions to one number per scan, ``[batch]``."""
@@ -45,7 +46,7 @@ def pgd(
     n_steps: int | None = None,
     norm: Norm | None = None,
     unrolling_steps: int | None = None,
-    generator: torch.Generator,
+    generator: Source,
 ) -> Tensor:
     """Attack the zero-filled image: the poster's adversary, :eq:`eq-attack` of the book.
 
@@ -53,10 +54,9 @@ def pgd(
 
     Parameters
     ----------
-    net, A
-        The method under attack, and the scans' operator or a data-consistency step.
-    z, target
-        Zero-filled images ``A^H y`` and fully sampled ones, complex, ``[batch, height, width]``.
+    z, A, target
+        Zero-filled images ``A^H y`` and fully sampled ones, complex, ``[batch, height, width]``,
+        and their operator or a data-consistency step.
     epsilon
         Radius ε >= 0 of the ball, in units of the scan's scale: the largest real or imaginary
         part of δ (``norm="linf"``), or ``||δ||_2`` of each scan (``"l2"``).
@@ -102,7 +102,7 @@ def pgd_kspace(
     n_steps: int | None = None,
     norm: Norm | None = None,
     unrolling_steps: int | None = None,
-    generator: torch.Generator,
+    generator: Source,
 ) -> Tensor:
     """Attack the measured samples: a perturbation that a scanner could have produced.
 
@@ -145,7 +145,7 @@ def run(
     epsilon: float,
     unrolling_steps: int | None = None,
     objective: Objective | None = None,
-    generator: torch.Generator,
+    generator: Source,
 ) -> Tensor:
     """Attack a scan by one rung of the ladder.
 
@@ -207,11 +207,11 @@ def _perturbed(
     epsilon: float,
     unrolling_steps: int | None,
     objective: Objective | None,
-    generator: torch.Generator,
+    generator: Source,
 ) -> Tensor:
     """Return ``start + δ``: zero-filled images or k-space, as the attack's domain says."""
     epsilon = checks.non_negative("epsilon", epsilon)
-    checks.generator("generator", generator)
+    checked_source("generator", generator)
     unrolling_steps = checks.optional(checks.integer, "unrolling_steps", unrolling_steps)
     checks.function("net", net, 2)
     checks.optional(checks.function, "objective", objective, n_arguments=1)
@@ -251,7 +251,7 @@ def _errors(
     around = attack.through == "around"
     method = bind(net, A, n_steps=unrolling_steps, n_samples=attack.n_samples, around=around)
 
-    def errors(delta: Tensor, noise: torch.Generator) -> Tensor:
+    def errors(delta: Tensor, noise: Source) -> Tensor:
         attacked = start + delta
         z = operator.adjoint(attacked) if attack.domain == "kspace" else attacked
         return wanted(method(z, noise))

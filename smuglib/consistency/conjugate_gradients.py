@@ -22,8 +22,8 @@ class CGSolver:
         Stop an image when its residual norm falls below ``tol`` times that of its right-hand side,
         or, with a `ConvergenceWarning`, after so many iterations.
     coupled
-        Take inner products over all images at once, as the poster's published code does: an image
-        shares step lengths and stopping rule with its batch, and its result depends on them.
+        Take inner products over all images at once, as the poster's published code does: an image's
+        result depends on its batch.
 
     Examples
     --------

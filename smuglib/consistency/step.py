@@ -1,8 +1,8 @@
 r"""Data consistency: the exact solution of ``(A^H A + lambda I) x = z + lambda d``.
 
-This is the poster's step (ii), ``argmin_x ||A x - y||^2 + lambda ||x - d||^2`` with
-``z = A^H y``. Every solver computes ``x = P r`` of ``r = z + lambda d`` with the symmetric
-``P = (A^H A + lambda I)^{-1}``, so they share one derivative,
+This is the poster's step (ii), ``argmin_x ||A x - y||^2 + lambda ||x - d||^2`` with ``z = A^H y``.
+Every solver computes ``x = P r`` of ``r = z + lambda d`` with ``P = (A^H A + lambda I)^{-1}``, so
+they share one derivative,
 
 .. math:: \bar r = P \bar x, \qquad \bar\lambda = -\mathrm{Re}\langle P \bar x, x\rangle,
 
@@ -176,8 +176,7 @@ class CutStep:
 class MismatchedStep:
     """The step ``believed``, with the mask of a training, for data that ``operator`` measured.
 
-    The poster's published code tests sampling rates so: ``A^H y`` has the new mask, data
-    consistency keeps the old one. It is a mask mismatch, not a change of rate.
+    The poster's published code tests sampling rates so: a mask mismatch, not a change of rate.
     """
 
     def __init__(self, believed: Step, operator: SenseOperator) -> None:

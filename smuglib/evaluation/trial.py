@@ -23,7 +23,7 @@ def reconstruct(
     seed: int = 0,
     A: SenseOperator | Step | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Put one scan, a batch of one at the scenario's sampling rate, through a scenario.
+    """Put scans, at the scenario's sampling rate, through a scenario.
 
     Parameters
     ----------
@@ -35,14 +35,13 @@ def reconstruct(
     -------
     Tensor, Tensor
         The zero-filled image that the method was given, perturbation included, and the
-        reconstruction, complex, ``[1, height, width]``.
+        reconstruction, complex, ``[batch, height, width]``.
     """
-    check_single(scan)
     A = scan.operator if A is None else A
     method = bind(net, A, n_steps=scenario.n_steps, n_samples=scenario.n_samples)
     z = perturbed(net, scan, scenario, A, seed=seed)
     with torch.no_grad():
-        x = method(z, random.generator(seed, "score", scan.split, int(scan.slice_index)))
+        x = method(z, _source(seed, "score", scan))
     return z, x
 
 
@@ -58,7 +57,7 @@ def perturbed(
     """Return the zero-filled image that a scenario gives a method, perturbation included.
 
     The attacker maximizes ``objective``, by default the squared error; see `reconstruct`. The
-    result is complex, ``[1, height, width]``.
+    result is complex, ``[batch, height, width]``.
     """
     if scenario.attack is None:
         return operator_of(A).adjoint(scan.kspace)
@@ -71,11 +70,14 @@ def perturbed(
         epsilon=scenario.epsilon,
         unrolling_steps=scenario.n_steps,
         objective=objective,
-        generator=random.generator(seed, "attack", scan.split, int(scan.slice_index)),
+        generator=_source(seed, "attack", scan),
     )
 
 
-def check_single(scan: Scan) -> None:
-    """Refuse more than one slice at a time: random draws are a function of the slice."""
-    if len(scan) != 1:
-        raise ValueError(f"a scan must be a batch of one, got a batch of {len(scan)}")
+def _source(seed: int, use: str, scan: Scan) -> random.Source:
+    """Return the source of a use's draws: on the scans' device, a generator for each scan."""
+    index = scan.slice_index
+    slices = index.tolist() if isinstance(index, Tensor) and index.ndim else [int(index)]
+    device = scan.kspace.device
+    found = [random.generator(seed, use, scan.split, index, device=device) for index in slices]
+    return found[0] if len(found) == 1 else random.PerScan(found)

@@ -25,11 +25,10 @@ denoising step that has a memory (the dual p) and one weight. It converges for `
 and 0 < ρ < 2; with ``||∇||^2 <= 8`` that is met by s = λ/4 (Chambolle, J Math Imaging Vis 20, 2004,
 theorem 3.1).
 
-The data enter through z alone, and only for a z in the range of A^H is there a minimum whatever the
-weight. A perturbation δ of z along a null vector n of A adds ``-2 Re<δ, n>`` to the objective,
-which then falls for ever along n unless ``w TV(n) >= 2 |<δ, n>|``: under an attack on the
-zero-filled image the iterates of a small weight grow with their number, and that is the formula's
-answer, not the solver's failure.
+Only for a z in the range of A^H is there a minimum whatever the weight. A perturbation δ of z along
+a null vector n of A adds ``-2 Re<δ, n>`` to the objective, which then falls for ever along n unless
+``w TV(n) >= 2 |<δ, n>|``: under an attack on the zero-filled image the iterates of a small weight
+grow with their number, and that is the formula's answer, not the solver's failure.
 """
 
 import torch
@@ -108,8 +107,8 @@ class TotalVariation(nn.Module):
     """
 
     # The weight of the best mean PSNR of clean validation slices 0 to 5 (128 x 128, 8 coils, rate
-    # 0.25): 38.7 dB. λ and the number of iterations are the cheapest tried
-    # that leave less than 1e-3 of the image to the limit, with and without a k-space attack of 2 %.
+    # 0.25): 38.7 dB. λ and the number of iterations are the cheapest tried that leave less than
+    # 1e-3 of the image to the limit, with and without a k-space attack of 2 %.
     def __init__(self, weight: float = 5e-4, *, n_steps: int = 50, lam: float = 0.05) -> None:
         super().__init__()
         self.weight = checks.positive("weight", weight)
@@ -130,16 +129,8 @@ class TotalVariation(nn.Module):
     ) -> Tensor:
         """Reconstruct images, ``[batch, height, width]``: the last data-consistent iterate.
 
-        Parameters
-        ----------
-        z
-            Zero-filled images ``A^H y``, complex, ``[batch, height, width]``.
-        A
-            The scan's operator, or a data-consistency step, whose own λ then sets τ and s.
-        n_steps
-            Number of iterations of this call.
-        trace
-            Collects x_n and d_n.
+        ``z`` are zero-filled images ``A^H y``, complex; ``A`` the scan's operator, or a step, whose
+        own λ then sets τ and s; ``trace`` collects x_n and d_n.
         """
         checks.optional(checks.instance, "trace", trace, kind=Trace)
         steps = self.n_steps if n_steps is None else checks.integer("n_steps", n_steps)

@@ -5,8 +5,6 @@ only inside the call; images of any size are padded by reflection to what the ne
 need, and cropped back.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -27,10 +25,8 @@ class Denoiser(nn.Module):
 
     Parameters
     ----------
-    body
-        Network from ``[n, 2, height, width]`` to the same shape, real.
-    stride
-        Height and width are padded to multiples of this.
+    body, stride
+        Network from ``[n, 2, height, width]`` to the same shape, real, padded to multiples of this.
     architecture
         The arguments of `make` that build this network: stored with its weights.
 
@@ -50,7 +46,7 @@ class Denoiser(nn.Module):
         self.compiled = False
         self._run: Callable[[Tensor], Tensor] | None = None
 
-    def accelerate(self, *, precision: str = "float32", compiled: bool = False) -> Denoiser:
+    def accelerate(self, *, precision: str = "float32", compiled: bool = False) -> "Denoiser":
         """Choose how the convolutions are computed, and return this network.
 
         Parameters
@@ -75,10 +71,7 @@ class Denoiser(nn.Module):
         self.accelerate(precision=self.precision, compiled=self.compiled)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Denoise complex images, ``[..., height, width]``, in units of the scan's scale.
-
-        Both sides must exceed half a stride: the padding reflects the image.
-        """
+        """Denoise complex images, ``[..., height, width]``, in units of the scan's scale."""
         checks.complex_tensor("x", x)
         weight = next(self.parameters(), None)
         if weight is not None and weight.dtype != x.real.dtype:
@@ -158,9 +151,7 @@ def make(name: str = "didn", *, channels: int = 32, blocks: int = 2) -> Denoiser
 
 
 def seeded(architecture: dict[str, str | int], seed: int) -> Denoiser:
-    """Build a denoiser whose initial weights are a function of ``seed`` alone.
-
-    ``architecture`` holds the arguments of `make`; torch's global generator is left as it was.
+    """Build a denoiser from the arguments of `make`, its weights a function of ``seed`` alone.
 
     Examples
     --------

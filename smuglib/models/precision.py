@@ -10,8 +10,7 @@ import torch
 def tf32(allowed: bool) -> Iterator[None]:
     """Allow or forbid TF32 convolutions on CUDA devices, backward passes included.
 
-    torch allows them unless told otherwise; their products carry 10 bits of mantissa. Data
-    consistency is never computed in TF32. No effect on a CPU.
+    Their products carry 10 bits of mantissa. Data consistency is never computed in TF32.
     """
     before = torch.backends.cudnn.allow_tf32
     torch.backends.cudnn.allow_tf32 = allowed
@@ -22,11 +21,7 @@ def tf32(allowed: bool) -> Iterator[None]:
 
 
 def autocast(precision: str, device_type: str) -> AbstractContextManager[object]:
-    """Return the context of a forward pass whose convolutions have a precision.
-
-    ``"bfloat16"`` makes torch autocast on the type of device; any other leaves the context as it
-    is. The backward pass follows the forward pass.
-    """
+    """Return the context of a forward pass: ``"bfloat16"`` autocasts, any other changes nothing."""
     if precision == "bfloat16":
         return torch.autocast(device_type, torch.bfloat16)
     return nullcontext()

@@ -5,15 +5,15 @@ from contextlib import contextmanager
 from inspect import signature
 from typing import Any, Protocol
 
-import torch
 from torch import Tensor, nn
 
 from smuglib import checks
 from smuglib.consistency.step import SolverName, Step, operator_of
 from smuglib.operators.sense import SenseOperator
+from smuglib.random import Source
 from smuglib.smoothing import Smoothing
 
-Bound = Callable[[Tensor, torch.Generator], Tensor]
+Bound = Callable[[Tensor, Source], Tensor]
 """A reconstruction of given scans with given settings, from ``z`` and a source of its noise."""
 
 
@@ -23,15 +23,10 @@ class Reconstruction(Protocol):
     ``z`` are zero-filled images ``A^H y``, complex, ``[batch, height, width]``; ``A`` is their
     `SenseOperator`. An attack needs the gradient of the result with respect to ``z``.
 
-    What else a method can do, the names in its signature tell:
-
-    ``generator``
-        It draws noise from this source, fresh at each step of an attack. A method without it
-        draws nothing.
-    ``n_steps``, ``n_samples``
-        Its unrolling steps and noise samples can be chosen, and otherwise are its own.
-    ``smoothing``
-        ``Smoothing("none")`` switches its noise off.
+    What else a method can do, the names in its signature tell: ``generator`` (it draws noise from
+    this source, fresh at each step of an attack), ``n_steps`` and ``n_samples`` (its unrolling
+    steps and noise samples can be chosen), ``smoothing`` (``Smoothing("none")`` switches its noise
+    off).
 
     A method with a ``consistency_step(A)``, such as `UnrolledNetwork`, is handed what that returns:
     its data-consistency step, factored once, whose gradient an attack can cut.
@@ -79,7 +74,7 @@ def bind(net: Reconstruction, A: SenseOperator | Step, **settings: Any) -> Bound
     given, draws = options(net, **settings), "generator" in _names(net)
     A = operand(net, A)
 
-    def reconstruct(z: Tensor, generator: torch.Generator) -> Tensor:
+    def reconstruct(z: Tensor, generator: Source) -> Tensor:
         noise = {"generator": generator} if draws else {}
         x = net(z, A, **given, **noise)  # type: ignore[arg-type]
         checks.complex_tensor("what the method returns", x, n_axes=(3,))

@@ -20,6 +20,7 @@ from smuglib import checks
 from smuglib.consistency.step import SolverName, Step, as_step
 from smuglib.methods import Placement
 from smuglib.operators.sense import SenseOperator
+from smuglib.random import Source
 from smuglib.smoothing import NoiseSource, Smoothing
 
 
@@ -95,7 +96,7 @@ class UnrolledNetwork(nn.Module):
         z: Tensor,
         A: SenseOperator | Step,
         *,
-        generator: torch.Generator | None = None,
+        generator: Source | None = None,
         n_steps: int | None = None,
         n_samples: int | None = None,
         smoothing: Smoothing | None = None,
@@ -103,16 +104,10 @@ class UnrolledNetwork(nn.Module):
     ) -> Tensor:
         """Reconstruct images, ``[batch, height, width]``.
 
-        Parameters
-        ----------
-        z
-            Zero-filled images ``A^H y``, complex, ``[batch, height, width]``.
-        A
-            The scan's operator, factored once, or a data-consistency step.
-        n_steps, n_samples, smoothing
-            Instead of the network's own; ``Smoothing("none")`` switches the smoothing off.
-        trace
-            Collects what the unrolled stability loss needs.
+        ``z`` are zero-filled images ``A^H y``, complex, of the same shape; ``A`` the scan's
+        operator, factored once, or a data-consistency step. ``n_steps``, ``n_samples`` and
+        ``smoothing`` stand for the network's own (``Smoothing("none")`` switches it off), and
+        ``trace`` collects what the unrolled stability loss needs.
         """
         steps = self.n_steps if n_steps is None else checks.integer("n_steps", n_steps)
         smoothing = self.smoothing if smoothing is None else smoothing

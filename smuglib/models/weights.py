@@ -169,14 +169,8 @@ def file_name(method: str, sigma: float) -> str:
 def load(name: str, *, sigma: float = 0.05, profile: str = "default") -> UnrolledNetwork:
     """Load shipped weights: a trained network, on the CPU, in evaluation mode.
 
-    Parameters
-    ----------
-    name
-        ``"modl"``, ``"rs_e2e"``, ``"smug_v0"`` or ``"smug"``.
-    sigma
-        Noise of pre-training and smoothing: 0.05, or the poster's 0.01. MoDL is not smoothed.
-    profile
-        Folder of the weights.
+    ``name`` is ``"modl"``, ``"rs_e2e"``, ``"smug_v0"`` or ``"smug"``; ``sigma`` the noise of
+    pre-training and smoothing, 0.05 or the poster's 0.01; ``profile`` the folder of the weights.
 
     Examples
     --------

@@ -1,7 +1,5 @@
 """The SENSE forward operator ``A = M F S``: coil maps, Fourier transform, sampling mask."""
 
-from __future__ import annotations
-
 import itertools
 from functools import cached_property
 
@@ -61,7 +59,7 @@ class SenseOperator:
         """Whether whole columns are sampled, so that the readout axis is complete."""
         return self.mask.shape[-2] == 1
 
-    def to(self, target: torch.device | torch.dtype | str) -> SenseOperator:
+    def to(self, target: torch.device | torch.dtype | str) -> "SenseOperator":
         """Return this operator on another device, or with maps of another complex dtype."""
         if not isinstance(target, torch.dtype):
             target = checks.device("target", target)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from smuglib.random import complex_normal, derived_seed, generator
+from smuglib.random import PerScan, complex_normal, derived_seed, draw, generator, repeatable
 
 LIKE = torch.empty(0, dtype=torch.complex64)
 
@@ -91,3 +91,34 @@ def test_a_cpu_generator_serves_a_gpu_with_the_same_draw():
     on_gpu = complex_normal((3,), 1.0, generator(0), LIKE.cuda())
     assert on_gpu.is_cuda
     assert torch.equal(on_gpu.cpu(), complex_normal((3,), 1.0, generator(0), LIKE))
+
+
+@pytest.mark.parametrize("sampler", [torch.randn, torch.rand])
+def test_a_scan_of_a_batch_draws_what_it_draws_alone(sampler):
+    keys = ("a", "b", "c")
+    together = PerScan([generator(0, key) for key in keys])
+    drawn = [draw(sampler, (3, 40, 2), together), draw(sampler, (3,), together, torch.float64)]
+    for index, key in enumerate(keys):
+        alone = generator(0, key)
+        for batch in drawn:
+            one = draw(sampler, (1, *batch.shape[1:]), alone, batch.dtype)
+            assert torch.equal(one[0], batch[index])
+    with pytest.raises(ValueError, match="must be of 2 scans, as the batch, got one of 3"):
+        draw(sampler, (2, 40), together)
+
+
+def test_repeatable_sources_are_alike_and_differ_from_the_first():
+    for source in (generator(0, "a"), PerScan([generator(0, "a"), generator(0, "b")])):
+        before = source.get_state()
+        again = repeatable(source)
+        assert not torch.equal(before, source.get_state())
+        first, second = (draw(torch.rand, (2, 8), again()) for _ in range(2))
+        assert torch.equal(first, second)
+        assert not torch.equal(first, draw(torch.rand, (2, 8), source))
+    alone = repeatable(generator(0, "b"))
+    assert torch.equal(draw(torch.rand, (1, 8), alone())[0], first[1])
+
+
+def test_a_source_of_several_scans_must_hold_generators():
+    with pytest.raises(TypeError, match=r"generators\[1\] must be a torch.Generator, got int"):
+        PerScan([generator(0, "a"), 3])

@@ -108,13 +108,13 @@ def pretrain(profile: Profile, sigma: float, folder: Path | str, *, device: str 
     validation = [scan.to(where) for scan in _validation_scans(profile)]
 
     def loss(update: int) -> Tensor:
-        noise = random.generator(profile.seed, "pretraining noise", update)
+        noise = random.generator(profile.seed, "pretraining noise", update, device=where)
         return pretraining_loss(denoiser, examples(update)[2], sigma, generator=noise)
 
     def validate() -> float:
         scores = []
         for index, scan in enumerate(validation):
-            noise = random.generator(profile.seed, "pretraining validation", index)
+            noise = random.generator(profile.seed, "pretraining validation", index, device=where)
             noisy = scan.target + random.complex_normal(
                 scan.target.shape, sigma, noise, scan.target
             )
@@ -155,10 +155,10 @@ def finetune(
     def loss(update: int) -> Tensor:
         z, operator, target = examples(update)
         if profile.jitter:
-            jitter = random.generator(profile.seed, "jitter", update)
+            jitter = random.generator(profile.seed, "jitter", update, device=where)
             z = z + random.complex_normal(z.shape, profile.jitter, jitter, z)
         trace = Trace() if method == "smug" else None
-        noise = random.generator(profile.seed, "fine-tuning noise", update)
+        noise = random.generator(profile.seed, "fine-tuning noise", update, device=where)
         x = network(z, operator, generator=noise, n_samples=profile.n_samples_training, trace=trace)
         return finetuning_loss(
             x,
@@ -194,7 +194,7 @@ def _validation(profile: Profile, network: UnrolledNetwork, device: torch.device
     def validate() -> float:
         scores = []
         for index, scan in enumerate(scans):
-            noise = random.generator(profile.seed, "validation", index)
+            noise = random.generator(profile.seed, "validation", index, device=device)
             z = scan.operator.adjoint(scan.kspace)
             x = network(z, scan.operator, generator=noise, n_samples=profile.n_samples_training)
             scores.append(psnr(x, scan.target))

@@ -14,6 +14,7 @@ from smuglib.evaluation import Scenario, evaluate, scores
 from smuglib.evaluation.trial import reconstruct
 from smuglib.models import ZeroFilled, unrolled
 from smuglib.operators import SenseOperator
+from smuglib.training import Budget, BudgetSpentError
 from tests.evaluated import ADAPTIVE, OPTIONS, QUICK
 from tests.scans import network, scan
 
@@ -57,6 +58,61 @@ def test_rows_do_not_depend_on_order_or_company(scans):
     by_identity = {row.identity: row for row in reverse}
     assert [by_identity[row.identity] for row in together] == together
     assert alone == [together[-1]]
+
+
+STRONG = Scenario("strong", "adaptive_strong", 0.02, attack_steps=3, attack_samples=1)
+IN_BATCHES = [
+    CLEAN,
+    KSPACE,
+    ADAPTIVE,
+    STRONG,
+    Scenario("noise", "random_gaussian", 0.02),
+    Scenario("rate", sampling_rate=0.25),
+    Scenario("mismatch", sampling_rate=0.25, mask_mismatch=True),
+]
+
+
+@pytest.mark.parametrize("method", ["modl", "rs_e2e", "smug"])
+@pytest.mark.parametrize("batch", [2, 3])
+def test_a_row_does_not_depend_on_the_batch_that_it_is_computed_in(scans, method, batch):
+    net = network(method, n_samples=2)
+    options = {**OPTIONS, "rescan": lambda scan, rate: masked(scan, rate)}
+    alone, together = (
+        evaluate(net, scans, IN_BATCHES, batch=size, **options) for size in (1, batch)
+    )
+    for one, other in zip(alone, together, strict=True):
+        assert one.identity == other.identity
+        # To rounding: a batch's sums run in another order, and an attack goes on from there.
+        assert other.psnr == pytest.approx(one.psnr, abs=2e-3)
+        assert other.psnr_zero_filled == pytest.approx(one.psnr_zero_filled, abs=2e-3)
+
+
+def masked(scan, rate):
+    """Keep so many of a scan's columns, from the centre on."""
+    width = scan.mask.shape[-1]
+    near = (torch.arange(width) - width // 2).abs() <= rate * width / 2
+    mask = scan.mask & near
+    return replace(scan, kspace=scan.kspace * mask, mask=mask)
+
+
+def test_scans_of_two_sizes_share_a_batch(scans):
+    small = data.brain("test", 1, height=32, width=40, n_coils=2)
+    net = network("smug")
+    mixed = [scans[0], small, scans[1]]
+    alone, together = (evaluate(net, mixed, [ADAPTIVE], batch=n, **OPTIONS) for n in (1, 3))
+    assert [row.slice for row in together] == [row.slice for row in alone]
+    for one, other in zip(alone, together, strict=True):
+        assert other.psnr == pytest.approx(one.psnr, abs=2e-3)
+
+
+def test_an_evaluation_in_slices_of_a_budget_is_that_without_one(scans, tmp_path):
+    net, partial = network("smug"), tmp_path / "partial.csv"
+    whole = evaluate(net, scans, [CLEAN, ADAPTIVE], **OPTIONS)
+    for n_done in (1, 2):
+        with pytest.raises(BudgetSpentError, match=rf"evaluated at {n_done} of 3 scans"):
+            evaluate(net, scans, [CLEAN, ADAPTIVE], partial=partial, budget=Budget(0), **OPTIONS)
+    rows = evaluate(net, scans, [CLEAN, ADAPTIVE], partial=partial, budget=Budget(0), **OPTIONS)
+    assert rows == whole
 
 
 def test_seed_changes_attacks_and_noise(scans):
@@ -238,8 +294,9 @@ def test_bad_requests(scans):
     refused("seed must be", seed=-1)
     refused("give rescan", scenarios=[Scenario("rate", sampling_rate=0.5)])
     refused("batch of one, got a batch of 2", chosen=[data.collate(scans[:2])])
-    with pytest.raises(ValueError, match="batch of one"):
-        reconstruct(net, data.collate(scans[:2]), CLEAN)
+    refused("batch must be an integer >= 1", batch=0)
+    with pytest.raises(TypeError, match="budget must be a Budget"):
+        evaluate(net, scans, [CLEAN], budget=5.0, **OPTIONS)
 
 
 def test_a_hidden_gradient_stops_the_evaluation(scans):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from smuglib.analysis.sampling_error import sampling_errors
+from smugbook.experiments.sampling_error import sampling_errors
 from smuglib.consistency import DataConsistency
 from smuglib.models import UnrolledNetwork
 from smuglib.smoothing import Smoothing
