@@ -50,13 +50,14 @@ def pgd(
 ) -> Tensor:
     """Attack the zero-filled image: the poster's adversary, :eq:`eq-attack` of the book.
 
-    The perturbation of a scan does not depend on the other scans of its batch, random draws apart.
+    The perturbation of a scan does not depend on the other scans of its batch; nor do its draws, if
+    ``generator`` is a `smuglib.random.PerScan`.
 
     Parameters
     ----------
-    z, A, target
-        Zero-filled images ``A^H y`` and fully sampled ones, complex, ``[batch, height, width]``,
-        and their operator or a data-consistency step.
+    net, z, A, target
+        The method; zero-filled images ``A^H y``; their operator, or a data-consistency step; fully
+        sampled images. All images are complex, ``[batch, height, width]``.
     epsilon
         Radius ε >= 0 of the ball, in units of the scan's scale: the largest real or imaginary
         part of δ (``norm="linf"``), or ``||δ||_2`` of each scan (``"l2"``).
