@@ -15,6 +15,7 @@ from torch.utils.data import Dataset
 from tqdm import tqdm
 
 from smuglib import checks, metrics, provenance, sampling
+from smuglib.budget import Budget
 from smuglib.consistency.step import MismatchedStep, SolverName, Step
 from smuglib.data.scan import Scan
 from smuglib.evaluation import records, scores
@@ -43,6 +44,7 @@ def evaluate(
     solver: SolverName = "auto",
     partial: Path | str | None = None,
     keep: Keep | None = None,
+    budget: Budget | None = None,
     progress: bool = True,
 ) -> list[Score]:
     """Evaluate one method on all scans in all scenarios: rows scan by scan.
@@ -71,6 +73,13 @@ def evaluate(
     keep
         Called with every row that is computed and with its reconstruction, complex,
         ``[1, height, width]``, on the network's device.
+    budget
+        Time that this may take; looked at after every scan, once a row has been computed.
+
+    Raises
+    ------
+    BudgetSpentError
+        If the time is up before the last scan; with ``partial`` the next call goes on from there.
     """
     partial = checks.optional(checks.path, "partial", partial, is_new=True)
     checks.optional(checks.function, "keep", keep, n_arguments=2)
@@ -97,7 +106,7 @@ def evaluate(
     rows: list[Score] = []
     bar = tqdm(total=len(scans) * len(scenarios), desc=method, disable=not progress)
     with bar, tf32(False):
-        for scan in scans:
+        for number, scan in enumerate(scans, start=1):
             found = _scan_rows(net, scan, scenarios, common, known, rescan, solver, keep, device)
             for row in found:
                 rows.append(row)
@@ -106,6 +115,10 @@ def evaluate(
                 ours = {row.identity for row in rows}
                 rest = [row for identity, row in known.items() if identity not in ours]
                 records.keep(partial, [*rows, *rest], Score)
+            # What was only looked up is no progress: a call with too little time would make none.
+            is_new = any(row.identity not in known for row in rows)
+            if budget is not None and is_new and budget.is_spent and number < len(scans):
+                budget.stop(f"{method} has been through {number} of {len(scans)} scans")
     return rows
 
 

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from smuglib import provenance
+from smuglib.budget import Budget
 from smuglib.checks import require
 from smuglib.models import precision
 from smuglib.training import ranks
@@ -35,7 +36,7 @@ from smuglib.training.checkpoints import (
     replaced,
     results,
 )
-from smuglib.training.plan import Budget, Plan, clip, one_cycle
+from smuglib.training.plan import Plan, clip, one_cycle
 
 MOST_FALLS = 4
 """Times that a training may go back to an earlier state before it gives up."""

@@ -1,7 +1,6 @@
-"""How a network is trained, and how long a command may take."""
+"""How a network is trained."""
 
 import math
-import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -79,31 +78,3 @@ def clip(gradients: Iterable[Tensor], norm: Tensor, factor: float, mean: Tensor 
     for gradient in gradients:
         gradient.mul_(share)
     return NORM_MEMORY * mean + (1 - NORM_MEMORY) * torch.minimum(norm.double(), bound)
-
-
-class BudgetSpentError(RuntimeError):
-    """The time is up: all that was computed is kept, and the same call goes on from there."""
-
-
-class Budget:
-    """Seconds from now that long work may take; None: as long as it needs.
-
-    Examples
-    --------
-    >>> budget = Budget(0.0)
-    >>> budget.is_spent, Budget(None).is_spent
-    (True, False)
-    """
-
-    def __init__(self, seconds: float | None = None) -> None:
-        self._seconds = checks.optional(checks.non_negative, "budget", seconds)
-        self._started = time.monotonic()
-
-    @property
-    def is_spent(self) -> bool:
-        """Whether the time is up."""
-        return self._seconds is not None and time.monotonic() - self._started >= self._seconds
-
-    def stop(self, done: str) -> None:
-        """Raise `BudgetSpentError`, with what is done so far."""
-        raise BudgetSpentError(f"the budget of {self._seconds} s is spent: {done}")

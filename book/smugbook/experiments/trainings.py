@@ -13,6 +13,7 @@ from torch import Tensor
 
 from smugbook.profiles import Profile
 from smuglib import checks, random
+from smuglib.budget import Budget
 from smuglib.data import BrainDataset, Scan
 from smuglib.files import sha256
 from smuglib.losses import finetuning_loss, pretraining_loss
@@ -99,7 +100,31 @@ def _plan(profile: Profile, updates: int, **settings: Any) -> Plan:  # noqa: ANN
     )
 
 
-def pretrain(profile: Profile, sigma: float, folder: Path | str, *, device: str = "auto") -> Path:
+def pretraining_plan(profile: Profile, sigma: float) -> Plan:
+    """Return how `pretrain` trains."""
+    return _plan(profile, profile.pretraining_updates, stage="pretrain", sigma=sigma)
+
+
+def finetuning_plan(profile: Profile, method: str, sigma: float, start: Path | str | None) -> Plan:
+    """Return how `finetune` trains; the weights that it starts from are named by their hash."""
+    return _plan(
+        profile,
+        profile.updates,
+        stage="finetune",
+        method=method,
+        sigma=sigma,
+        start="fresh" if start is None else sha256(start),
+    )
+
+
+def pretrain(
+    profile: Profile,
+    sigma: float,
+    folder: Path | str,
+    *,
+    device: str = "auto",
+    budget: Budget | None = None,
+) -> Path:
     """Pre-train a denoiser alone, ``min E_t E_ν ||D(t + ν) - t||^2`` (poster, "SMUG Training")."""
     checks.positive("sigma", sigma)
     where = checks.device("device", device)
@@ -121,8 +146,8 @@ def pretrain(profile: Profile, sigma: float, folder: Path | str, *, device: str 
             scores.append(psnr(denoiser(noisy), scan.target))
         return _mean(scores, validation)
 
-    plan = _plan(profile, profile.pretraining_updates, stage="pretrain", sigma=sigma)
-    Training(denoiser, loss, validate, plan, folder, describe=examples.describe).run()
+    plan = pretraining_plan(profile, sigma)
+    Training(denoiser, loss, validate, plan, folder, describe=examples.describe).run(budget)
     return Path(folder) / "best.safetensors"
 
 
@@ -134,6 +159,7 @@ def finetune(
     folder: Path | str,
     *,
     device: str = "auto",
+    budget: Budget | None = None,
 ) -> Path:
     """Fine-tune an unrolled network around a pre-trained denoiser (poster, "SMUG Training").
 
@@ -169,16 +195,9 @@ def finetune(
             reference=profile.reference,
         )
 
-    plan = _plan(
-        profile,
-        profile.updates,
-        stage="finetune",
-        method=method,
-        sigma=sigma,
-        start="fresh" if start is None else sha256(start),
-    )
+    plan = finetuning_plan(profile, method, sigma, start)
     validate = _validation(profile, network, where)
-    Training(denoiser, loss, validate, plan, folder, describe=examples.describe).run()
+    Training(denoiser, loss, validate, plan, folder, describe=examples.describe).run(budget)
     return _export(network, Path(folder), method=method, sigma=sigma)
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 from smugbook.profiles import Profile
 from smuglib.data import BrainDataset, Scan, brain
+from smuglib.files import write_text
 
 
 def scan_hashes(profile: Profile) -> Iterator[tuple[str, str]]:
@@ -21,6 +23,12 @@ def scan_hashes(profile: Profile) -> Iterator[tuple[str, str]]:
             scan = dataset[index]
             content = scan.kspace.numpy().tobytes() + scan.target.numpy().tobytes()
             yield f"{split}/{index}", hashlib.sha256(content).hexdigest()
+
+
+def write_scan_hashes(path: Path, profile: Profile) -> None:
+    """Write the hashes of a profile's scans, in the format of ``sha256sum``."""
+    lines = [f"{value}  {name}\n" for name, value in scan_hashes(profile)]
+    write_text(path, "".join(lines))
 
 
 def scan_of(profile: Profile, index: int, sampling_rate: float | None = None) -> Scan:

@@ -1,0 +1,101 @@
+"""All parts of a profile, in the order in which they are begun."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from smugbook.experiments import extent
+from smugbook.experiments.controls import Control
+from smugbook.experiments.evaluations import Evaluation
+from smugbook.experiments.parts import Part, Records, Scans, Training
+from smugbook.results.store import Store, run_name
+from smuglib.evaluation import table_scenarios
+from smuglib.methods import METHODS
+
+SLOWEST_FIRST = tuple(reversed(METHODS))
+"""What takes longest is begun first, so that nothing waits for it alone at the end."""
+
+
+def parts_of(profile: str) -> list[Part]:
+    """Return the parts of Table 1, then the controls', then the sweeps, each after its needs."""
+    levels = extent.levels(profile)
+    runs = [(method, sigma) for sigma in levels for method in SLOWEST_FIRST]
+    every: list[Part] = [Scans(profile, "scans", ())]
+    every += [_pretraining(profile, sigma, {}) for sigma in levels]
+    every += [_finetuning(profile, *run, {}) for run in runs]
+    every += [_table(profile, *run) for run in runs]
+    for control in extent.controls_of(profile):
+        every += _parts_of_control(profile, control)
+    every += [_sweeps(profile, *run) for run in runs if extent.sweeps_at(run[1])]
+    found: dict[str, Part] = {}
+    for part in every:
+        # Several controls start from one pre-training.
+        found.setdefault(part.name, part)
+    return list(found.values())
+
+
+def _pretraining(profile: str, sigma: float, changes: Mapping[str, Any]) -> Training:
+    name = _name(profile, run_name("pretrained", sigma), changes)
+    return Training(profile, name, ("scans",), "pretrained", sigma, changes)
+
+
+def _finetuning(profile: str, method: str, sigma: float, changes: Mapping[str, Any]) -> Training:
+    needs = "scans"
+    if changes.get("pretrained", True):
+        needs = _pretraining(profile, sigma, _seed_of(changes)).name
+    name = _name(profile, run_name(method, sigma), changes)
+    return Training(profile, name, (needs,), method, sigma, changes)
+
+
+def _seed_of(changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a pre-training knows of the changes of a fine-tuning."""
+    return {name: value for name, value in changes.items() if name == "seed"}
+
+
+def _table(profile: str, method: str, sigma: float) -> Records:
+    asked = Evaluation(
+        profile,
+        method,
+        sigma,
+        baselines=extent.baselines_at(sigma),
+        **extent.few_evaluated(profile),
+    )
+    run = run_name(method, sigma)
+    return Records(profile, f"records/{run}", (run,), asked)
+
+
+def _sweeps(profile: str, method: str, sigma: float) -> Records:
+    """Return the table with the sweeps: the rows of the table are there already."""
+    asked = Evaluation(
+        profile,
+        method,
+        sigma,
+        scenarios=[scenario.name for scenario in table_scenarios()],
+        sweeps=extent.sweeps_at(sigma),
+        baselines=extent.baselines_at(sigma),
+        **extent.few_evaluated(profile),
+    )
+    run = run_name(method, sigma)
+    return Records(profile, f"sweeps/{run}", (f"records/{run}",), asked)
+
+
+def _parts_of_control(profile: str, control: Control) -> Iterator[Part]:
+    method, sigma = control.method, control.sigma
+    run = run_name(method, sigma)
+    if control.training:
+        if control.training.get("pretrained", True):
+            yield _pretraining(profile, sigma, _seed_of(control.training))
+        training = _finetuning(profile, method, sigma, control.training)
+        yield training
+        run = training.name
+    settings = extent.evaluation_of(control) | extent.few_evaluated(profile)
+    asked = Evaluation(profile, method, sigma, **settings)
+    name = f"variants/{asked.label}/records/{run_name(method, sigma)}"
+    yield Records(profile, name, (run,), asked)
+
+
+def _name(profile: str, run: str, changes: Mapping[str, Any]) -> str:
+    """Name a training by its folder below the profile's, and its run."""
+    own = Store.open(profile, "build")
+    return (own.variant(changes).folder / run).relative_to(own.folder).as_posix()
