@@ -16,20 +16,10 @@ from smugbook.notebooks import combinations, contents, forks, processes, run
 from smugbook.notebooks.parameters import Parameter
 from smugbook.pages import folders
 from smugbook.paths import project_root
+from smugbook.words.commands import COMPUTE
 from smuglib import checks
 from smuglib.budget import Budget
 from smuglib.files import locked
-
-COMPUTE = """\
-Trains and evaluates all networks of a profile: Table 1 first, then the controls, then the sweeps.
-It needs no Snakemake, papermill or Jupyter. Whatever stops it, the next call goes on from there.
-
-Left to `make reproduce`, which takes over what lies in build/PROFILE: the studies (harm,
-stability, transfer, departures), the explorer's images, and the pages.
-
-Exit codes: 0 all is done; 1 a part failed, the others went on; 2 a wrong argument; 75 the budget
-is spent, call again. Processes stop at their next checkpoint, at a training's next updates or an
-evaluation's next scan: leave them some time before a limit that kills."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -106,12 +96,11 @@ def _parser() -> argparse.ArgumentParser:
         "compute",
         help="train and evaluate a whole profile, several networks side by side",
         description=COMPUTE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     compute.add_argument("profile", choices=tuple(profiles.PROFILES))
     compute.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
     compute.add_argument("--jobs", type=int, default=1, help="processes at once, 1 by default")
-    compute.add_argument("--budget", type=float, metavar="SECONDS", help="time that this may take")
+    compute.add_argument("--budget", type=float, metavar="SECONDS", help="stop cleanly after them")
     compute.add_argument("--plan", action="store_true", help="say what is left to do, and stop")
     compute.add_argument("--part", help="compute one part of the plan alone, in this process")
     compute.set_defaults(command=_compute)
@@ -252,10 +241,10 @@ def _compute(options: argparse.Namespace) -> int:
     if options.plan:
         print(computing.plan(options.profile, device=options.device))
         return 0
+    where = {"device": options.device, "budget": budget}
     if options.part is not None:
-        run = options.profile, options.part
-        return computing.compute_part(*run, device=options.device, budget=budget)
-    return computing.compute(options.profile, device=options.device, n_jobs=n_jobs, budget=budget)
+        return computing.compute_part(options.profile, options.part, **where)
+    return computing.compute(options.profile, n_jobs=n_jobs, **where)
 
 
 def _explorer(options: argparse.Namespace) -> None:

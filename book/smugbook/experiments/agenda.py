@@ -54,13 +54,8 @@ def _seed_of(changes: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _table(profile: str, method: str, sigma: float) -> Records:
-    asked = Evaluation(
-        profile,
-        method,
-        sigma,
-        baselines=extent.baselines_at(sigma),
-        **extent.few_evaluated(profile),
-    )
+    settings = {"baselines": extent.baselines_at(sigma)} | extent.few_evaluated(profile)
+    asked = Evaluation(profile, method, sigma, **settings)
     run = run_name(method, sigma)
     return Records(profile, f"records/{run}", (run,), asked)
 

@@ -9,8 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from smugbook.experiments import estimates, scheduling
 from smugbook.experiments.agenda import parts_of
-from smugbook.experiments.estimates import Pace
-from smugbook.experiments.parts import Part
+from smugbook.experiments.parts import Pace, Part
 from smugbook.experiments.scheduling import OUT_OF_TIME, Outcome
 from smugbook.notebooks import processes
 from smugbook.results import Store
@@ -69,7 +68,7 @@ def _begin(part: Part, device: str, n_jobs: int, budget: Budget) -> subprocess.P
     command += ["--device", device]
     if budget.seconds_left is not None:
         command += ["--budget", str(budget.seconds_left)]
-    environment = {processes.PARENT: str(os.getpid()), **os.environ}
+    environment = {**os.environ, processes.PARENT: str(os.getpid())}
     if n_jobs > 1:
         # As many threads as cores in every process would wait for each other.
         n_threads = max(1, (os.cpu_count() or 1) // n_jobs)
@@ -109,5 +108,5 @@ def plan(profile: str, *, device: str) -> str:
         lines.append(f"{part.name:55} {progress:>11} {shown:>8}  {source}")
     head = f"{'part':55} {'done':>11} {'seconds':>8}  estimated from"
     unknown = f", and {n_unknown} parts of unknown time" if n_unknown else ""
-    end = f"{len(left)} of {len(parts)} parts are left: {total:.0f} s on {name}, one at a time{unknown}"
+    end = f"{len(left)} of {len(parts)} parts are left: {total:.0f} s one by one{unknown} ({name})"
     return "\n".join([head, *lines, end] if left else [f"all {len(parts)} parts are done"])

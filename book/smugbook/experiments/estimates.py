@@ -16,7 +16,7 @@ from smuglib import files
 H200_UPDATES_PER_SECOND = 10.0
 """Of every training of the default profile alone on an H200 with torch 2.11, measured once."""
 
-COLUMNS = ("kind", "seconds", "count", "device")
+COLUMNS = ("kind", "seconds", "size", "device")
 
 
 def note(path: Path, kind: str, pace: Pace) -> None:
@@ -26,7 +26,7 @@ def note(path: Path, kind: str, pace: Pace) -> None:
     with path.open("a", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerows([COLUMNS] if is_new else [])
-        writer.writerow([kind, round(pace.seconds, 1), pace.count, pace.device])
+        writer.writerow([kind, round(pace.seconds, 1), pace.size, pace.device])
 
 
 def paces(path: Path, parts: Iterable[Part]) -> dict[str, list[Pace]]:
@@ -34,8 +34,8 @@ def paces(path: Path, parts: Iterable[Part]) -> dict[str, list[Pace]]:
     found: dict[str, list[Pace]] = {}
     if path.is_file():
         with files.reading(path, "a table of paces"):
-            for kind, seconds, count, device in pd.read_csv(path)[list(COLUMNS)].to_numpy():
-                found.setdefault(kind, []).append(Pace(seconds, count, device))
+            for kind, seconds, size, device in pd.read_csv(path)[list(COLUMNS)].to_numpy():
+                found.setdefault(kind, []).append(Pace(seconds, size, device))
     of_logs: dict[str, list[Pace]] = {}
     for part in parts:
         pace = part.pace()
@@ -58,7 +58,7 @@ def seconds_left(
     }
     for source, found in sources.items():
         here = [pace for pace in found if _model(pace.device) == _model(device)]
-        count = sum(pace.count for pace in here)
+        count = sum(pace.size for pace in here)
         if count:
             return sum(pace.seconds for pace in here) / count * (part.size - n_done), source
     return _elsewhere(part, part.size - n_done, device)

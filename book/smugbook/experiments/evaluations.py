@@ -65,7 +65,10 @@ class Evaluation:
         """Scenarios asked for: those of the table, then those of sweeps."""
         wanted = self.scenarios or ([] if self.sweeps else self.table)
         chosen = [self.table[checks.one_of("scenarios", name, self.table)] for name in wanted]
-        ascent = {"attack_steps": self.attack_steps, "attack_samples": self.attack_samples}
+        ascent: dict[str, Any] = {
+            "attack_steps": self.attack_steps,
+            "attack_samples": self.attack_samples,
+        }
         if self.sweep_steps is not None:
             ascent |= {"attack_steps": self.sweep_steps, "strong_steps": self.sweep_steps}
         swept = [sweep_scenarios(name, self.epsilon, **ascent) for name in self.sweeps]
@@ -127,6 +130,12 @@ class Evaluation:
     def hashes(self) -> dict[str, str]:
         """Return the hashes of the weights, by method."""
         return {name: weights_hash(self.store, name, self.sigma) for name in self.names}
+
+    def check(self, device: str) -> None:
+        """Refuse what cannot be evaluated, before anything is computed."""
+        checks.device("device", device)
+        for needed in ("n_scans", "chosen", "store", "path"):
+            getattr(self, needed)
 
     def compute(self, *, device: str = "auto", budget: Budget | None = None) -> pd.DataFrame:
         """Evaluate, or go on with it; return all rows of the file of records."""

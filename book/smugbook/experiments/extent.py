@@ -33,7 +33,7 @@ def controls_of(profile: str) -> list[Control]:
     return [*{one.question: one for one in every if one.question in FEW_QUESTIONS}.values()]
 
 
-def few_evaluated(profile: str) -> dict[str, int]:
+def few_evaluated(profile: str) -> dict[str, Any]:
     """Return the settings of the evaluations that a profile has of its own."""
     return {"n_slices": 2, "sweep_steps": 1} if profile == "smoke" else {}
 

@@ -30,7 +30,7 @@ class Pace(NamedTuple):
     """Seconds that some updates, scans or rows took, and the device that they took them on."""
 
     seconds: float
-    count: int
+    size: int
     device: str
 
 
@@ -216,9 +216,8 @@ class Records(Part):
             hashes = asked.hashes()
             if self._is_written(hashes):
                 return self.size
-            left = [
-                row for name in hashes for row in records.kept(asked.partial(name), scores.Score)
-            ]
+            partial = [asked.partial(name) for name in hashes]
+            left = [row for path in partial for row in records.kept(path, scores.Score)]
             frame = pd.DataFrame(left, columns=list(scores.COLUMNS))
             return min(self._count(frame, hashes), self.size - 1)
         return 0

@@ -36,11 +36,11 @@ def end_with_parent() -> None:
 
 
 def _watch(number: int) -> None:
-    # What a process starts itself is handed to another parent: no package is needed to see it.
-    while os.getppid() == number:
-        time.sleep(0.2)
-        if os.getppid() != number:
-            os._exit(1)
+    # A child is handed to another parent when its own ends: it needs no package to see that.
+    if os.getppid() == number:
+        while os.getppid() == number:
+            time.sleep(0.2)
+        os._exit(1)
     import psutil
 
     try:
