@@ -8,7 +8,14 @@ from typing import Any
 from smugbook.experiments import extent
 from smugbook.experiments.controls import Control
 from smugbook.experiments.evaluations import Evaluation
-from smugbook.experiments.parts import Part, Records, Scans, Training
+from smugbook.experiments.parts import (
+    SCANS_AT_ONCE,
+    Part,
+    Records,
+    Scans,
+    Training,
+    n_scans,
+)
 from smugbook.results.store import Store, run_name
 from smuglib.evaluation import table_scenarios
 from smuglib.methods import METHODS
@@ -21,7 +28,7 @@ def parts_of(profile: str) -> list[Part]:
     """Return the parts of Table 1, then the controls', then the sweeps, each after its needs."""
     levels = extent.levels(profile)
     runs = [(method, sigma) for sigma in levels for method in SLOWEST_FIRST]
-    every: list[Part] = [Scans(profile, "scans", ())]
+    every: list[Part] = [*_scans(profile)]
     every += [_pretraining(profile, sigma, {}) for sigma in levels]
     every += [_finetuning(profile, *run, {}) for run in runs]
     every += [_table(profile, *run) for run in runs]
@@ -35,17 +42,22 @@ def parts_of(profile: str) -> list[Part]:
     return list(found.values())
 
 
+def _scans(profile: str) -> list[Scans]:
+    starts = range(0, n_scans(profile), SCANS_AT_ONCE)
+    return [Scans(profile, f"scans/{start}", (), start) for start in starts]
+
+
 def _pretraining(profile: str, sigma: float, changes: Mapping[str, Any]) -> Training:
     name = _name(profile, run_name("pretrained", sigma), changes)
-    return Training(profile, name, ("scans",), "pretrained", sigma, changes)
+    needs = tuple(part.name for part in _scans(profile))
+    return Training(profile, name, needs, "pretrained", sigma, changes)
 
 
 def _finetuning(profile: str, method: str, sigma: float, changes: Mapping[str, Any]) -> Training:
-    needs = "scans"
-    if changes.get("pretrained", True):
-        needs = _pretraining(profile, sigma, _seed_of(changes)).name
+    first = _pretraining(profile, sigma, _seed_of(changes))
+    needs = (first.name,) if changes.get("pretrained", True) else first.needs
     name = _name(profile, run_name(method, sigma), changes)
-    return Training(profile, name, (needs,), method, sigma, changes)
+    return Training(profile, name, needs, method, sigma, changes)
 
 
 def _seed_of(changes: Mapping[str, Any]) -> dict[str, Any]:

@@ -25,6 +25,9 @@ from smuglib.evaluation import records, scores, select
 NOT_THERE = (FileNotFoundError, files.UnreadableFileError)
 """Errors of what is not there, or damaged: it is computed again."""
 
+SCANS_AT_ONCE = 64
+"""Scans that one process simulates."""
+
 
 class Pace(NamedTuple):
     """Seconds that some updates, scans or rows took, and the device that they took them on."""
@@ -72,38 +75,46 @@ class Part(ABC):
 
 @dataclass(frozen=True)
 class Scans(Part):
-    """The simulated scans, which stay in the cache on the disk, and their hashes."""
+    """Some of the simulated scans, which stay in the cache on the disk; their hashes are kept."""
+
+    start: int
 
     @property
     def kind(self) -> str:
-        """Of one kind."""
+        """All are of one kind."""
         return "scans"
 
     @property
     def size(self) -> int:
         """Number of scans."""
-        settings = profiles.get(self.profile)
-        return settings.n_train + settings.n_validation + settings.n_test
+        return min(SCANS_AT_ONCE, n_scans(self.profile) - self.start)
 
     @cached_property
-    def _paths(self) -> tuple[Path, Path]:
-        """Where the pipeline keeps the hashes, and a copy with the hash of the code in its name."""
+    def _folder(self) -> Path:
         code = sources.library_hash("smuglib.data", "smugbook.profiles")
-        folder = Store.open(self.profile, "build").folder
-        return folder / "manifests/data.sha256", folder / f"checkpoints/data-{code[:12]}.sha256"
+        return Store.open(self.profile, "build").folder / "checkpoints" / f"data-{code[:12]}"
+
+    def _hashes(self, start: int) -> Path:
+        return self._folder / f"{start}.sha256"
 
     def n_done(self) -> int:
         """Return all or none."""
-        with suppress(FileNotFoundError):
-            told, copied = (path.read_bytes() for path in self._paths)
-            return self.size if told == copied else 0
-        return 0
+        return self.size if self._hashes(self.start).is_file() else 0
 
     def compute(self, *, device: str = "auto", budget: Budget | None = None) -> None:
-        """Simulate them; those that are in the cache take no time."""
-        told, copied = self._paths
-        write_scan_hashes(copied, profiles.get(self.profile))
-        files.write_bytes(told, copied.read_bytes())
+        """Simulate them; the last writes the manifest of all, where the pipeline looks for it."""
+        which = slice(self.start, self.start + SCANS_AT_ONCE)
+        write_scan_hashes(self._hashes(self.start), profiles.get(self.profile), which)
+        every = [self._hashes(start) for start in range(0, n_scans(self.profile), SCANS_AT_ONCE)]
+        if all(path.is_file() for path in every):
+            manifest = Store.open(self.profile, "build").folder / "manifests" / "data.sha256"
+            files.write_bytes(manifest, b"".join(path.read_bytes() for path in every))
+
+
+def n_scans(profile: str) -> int:
+    """Return the number of scans of all splits of a profile."""
+    settings = profiles.get(profile)
+    return settings.n_train + settings.n_validation + settings.n_test
 
 
 @dataclass(frozen=True)
