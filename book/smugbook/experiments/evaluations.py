@@ -105,10 +105,10 @@ class Evaluation:
         """File of the records."""
         return self.output.records(self.method, self.sigma)
 
-    @cached_property
+    @property
     def code(self) -> str:
         """Hash of the code that the rows depend on."""
-        return sources.library_hash("smuglib.evaluation", "smuglib.data")
+        return sources.own_hash("smuglib.evaluation", "smuglib.data")
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -6,7 +6,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -89,9 +88,9 @@ class Scans(Part):
         """Number of scans."""
         return min(SCANS_AT_ONCE, n_scans(self.profile) - self.start)
 
-    @cached_property
+    @property
     def _folder(self) -> Path:
-        code = sources.library_hash("smuglib.data", "smugbook.profiles")
+        code = sources.own_hash("smuglib.data", "smugbook.profiles")
         return Store.open(self.profile, "build").folder / "checkpoints" / f"data-{code[:12]}"
 
     def _hashes(self, start: int) -> Path:
@@ -153,7 +152,7 @@ class Training(Part):
             return None
         return runs.pretrained_weights(self.profile, self.sigma, seed=self.changes.get("seed"))
 
-    @cached_property
+    @property
     def _checkpoints(self) -> Path:
         return runs.checkpoints(self._store, self.method, self.sigma)
 

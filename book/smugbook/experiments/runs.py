@@ -12,7 +12,7 @@ from smuglib.budget import Budget
 
 def checkpoints(store: Store, method: str, sigma: float) -> Path:
     """Return the folder that a training of the present code resumes from."""
-    code = sources.library_hash("smugbook.experiments.trainings")
+    code = sources.own_hash("smugbook.experiments.trainings")
     return store.checkpoints(method, sigma, code)
 
 
