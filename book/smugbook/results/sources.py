@@ -53,7 +53,7 @@ def library_hash(*modules: str, packages: Mapping[str, Path] = PACKAGES) -> str:
 
 @cache
 def own_hash(*modules: str) -> str:
-    """Return the `library_hash` of modules of this process, which has read them once and for all."""
+    """Return the `library_hash` of modules of this process, which are hashed but once."""
     return library_hash(*modules)
 
 

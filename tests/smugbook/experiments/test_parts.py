@@ -1,4 +1,4 @@
-"""Parts end with the files of the notebooks' functions, go on where they stopped, know what is done."""
+"""Parts leave the files of the notebooks' functions, go on where they stopped, count what is done."""
 
 from __future__ import annotations
 
