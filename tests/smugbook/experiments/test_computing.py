@@ -119,8 +119,9 @@ def test_a_single_part_stops_with_the_same_code(agenda, capsys):
     assert "part must be one of 'a', 'b', 'c', got 'z'" in capsys.readouterr().err
 
 
-def python(script, *words, cwd):
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "book")))}
+def python(script, *words, cwd, **environment):
+    environment = {**os.environ, **environment}
+    environment["PYTHONPATH"] = os.pathsep.join((str(ROOT), str(ROOT / "book")))
     command = [sys.executable, "-c", script, *words]
     return subprocess.run(command, capture_output=True, text=True, env=environment, cwd=cwd)
 
@@ -156,13 +157,13 @@ def test_a_real_process_computes_without_the_packages_of_the_book(tmp_path):
         "    n_validation_used=1, n_test=2, denoiser='dncnn', channels=4, blocks=1,\n"
         "    pretraining_updates=1, updates=1, n_validations=1)\n"
         "profiles.PROFILES['smoke'] = tiny\n"
-        "for part in ('pretrained_s0.05', 'modl_s0.05'):\n"
+        "for part in ('scans/0', 'pretrained_s0.05', 'modl_s0.05', 'records/modl_s0.05'):\n"
         "    assert main(['compute', 'smoke', '--device', 'cpu', '--part', part]) == 0\n"
         "assert main(['compute', 'smoke', '--device', 'cpu', '--plan']) == 0\n"
         "assert main(['compute', 'smoke', '--device', 'cpu', '--budget', '0']) == 75\n"
     )
-    done = python(script, cwd=tmp_path)
+    done = python(script, cwd=tmp_path, SMUGLIB_CACHE=str(tmp_path / "cache"))
     assert done.returncode == 0, done.stderr
-    assert (tmp_path / "build/smoke/weights/modl_s0.05.safetensors").is_file()
-    assert "modl_s0.05" not in done.stdout.replace("/modl_s0.05", "")
-    assert "records/modl_s0.05" in done.stdout
+    names = [line.split()[0] for line in done.stdout.splitlines()]
+    assert "smug_s0.05" in names and "sweeps/modl_s0.05" in names
+    assert not {"scans/0", "pretrained_s0.05", "modl_s0.05", "records/modl_s0.05"} & set(names)

@@ -1,4 +1,4 @@
-"""Parts leave the files of the notebooks' functions, go on where they stopped, count what is done."""
+"""Parts leave the notebooks' files, go on where they stopped, and count what is done."""
 
 from __future__ import annotations
 

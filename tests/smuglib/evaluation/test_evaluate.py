@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from smuglib import data, metrics
+from smuglib.budget import Budget, BudgetSpentError
 from smuglib.consistency import DataConsistency
 from smuglib.consistency.step import as_step
 from smuglib.evaluation import Scenario, evaluate, scores
@@ -184,6 +185,17 @@ def test_an_interrupted_evaluation_resumes(scans, tmp_path):
     with pytest.warns(UserWarning, match=r"partial\.csv cannot be read: .* computed again"):
         assert evaluate(net, scans, [CLEAN, ADAPTIVE], partial=partial, **OPTIONS) == whole
     assert partial.read_text() == text
+
+
+def test_an_evaluation_stops_in_time_and_a_call_that_finds_rows_makes_new_ones(scans, tmp_path):
+    partial, net = tmp_path / "partial.csv", network("smug")
+    whole = evaluate(net, scans, [CLEAN], budget=Budget(), **OPTIONS)
+    for number in range(1, len(scans)):
+        with pytest.raises(BudgetSpentError, match=f"been through {number} of {len(scans)} scans"):
+            evaluate(net, scans, [CLEAN], partial=partial, budget=Budget(0), **OPTIONS)
+        assert scores.rows_of(scores.read(partial, verify=False)) == whole[:number]
+    found = evaluate(net, scans, [CLEAN], partial=partial, budget=Budget(0), **OPTIONS)
+    assert found == whole
 
 
 def test_rows_of_other_settings_are_not_reused_and_not_lost(scans, tmp_path):
