@@ -92,11 +92,7 @@ def _parser() -> argparse.ArgumentParser:
     simulate.add_argument("-o", "--output", type=Path, required=True)
     simulate.set_defaults(command=_simulate)
 
-    compute = commands.add_parser(
-        "compute",
-        help="train and evaluate a whole profile, several networks side by side",
-        description=COMPUTE,
-    )
+    compute = commands.add_parser("compute", **COMPUTE)
     compute.add_argument("profile", choices=tuple(profiles.PROFILES))
     compute.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
     compute.add_argument("--jobs", type=int, default=1, help="processes at once, 1 by default")

@@ -52,7 +52,7 @@ def test_a_child_of_its_own_needs_no_package_to_see_the_end_of_its_parent():
     parent = start(PARENT_OF, *command)
     child = int(parent.stdout.readline())
     parent.kill()
-    parent.wait()
+    parent.communicate(timeout=10)
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline and Path(f"/proc/{child}").exists():
         time.sleep(0.05)
