@@ -67,7 +67,7 @@ def few(name, profile):
 
 def levels(profile):
     """Noise levels of the methods."""
-    return [f"{sigma:g}" for sigma in extent.levels(profile)]
+    return [f"{sigma:g}" for sigma in extent.noise_levels(profile)]
 
 
 def code_level(profile):
@@ -75,7 +75,7 @@ def code_level(profile):
     return min(levels(profile), key=float)
 
 
-LABELS = {control.label: control for control in extent.controls_of(PROFILE)}
+LABELS = {control.label: control for control in extent.profile_controls(PROFILE)}
 
 LONG_FIRST = 1
 """Priority of what the longest notebooks, the evaluations, wait for, and of these themselves."""
@@ -430,7 +430,7 @@ rule chapter:
         ),
         controls=lambda wildcards: [
             f"build/{wildcards.profile}/variants/{c.label}/records/{c.method}_s{c.sigma:g}.csv"
-            for c in extent.controls_of(wildcards.profile)
+            for c in extent.profile_controls(wildcards.profile)
         ],
         others=others("{profile}"),
         studies=expand(

@@ -240,7 +240,7 @@ def _compute(options: argparse.Namespace) -> int:
     where = {"device": options.device, "budget": budget}
     if options.part is not None:
         return computing.compute_part(options.profile, options.part, **where)
-    return computing.compute(options.profile, n_jobs=n_jobs, **where)
+    return computing.compute_profile(options.profile, n_jobs=n_jobs, **where)
 
 
 def _explorer(options: argparse.Namespace) -> None:

@@ -26,13 +26,13 @@ SLOWEST_FIRST = tuple(reversed(METHODS))
 
 def parts_of(profile: str) -> list[Part]:
     """Return the parts of Table 1, then the controls', then the sweeps, each after its needs."""
-    levels = extent.levels(profile)
+    levels = extent.noise_levels(profile)
     runs = [(method, sigma) for sigma in levels for method in SLOWEST_FIRST]
     every: list[Part] = [*_scans(profile)]
     every += [_pretraining(profile, sigma, {}) for sigma in levels]
     every += [_finetuning(profile, *run, {}) for run in runs]
     every += [_table(profile, *run) for run in runs]
-    for control in extent.controls_of(profile):
+    for control in extent.profile_controls(profile):
         every += _parts_of_control(profile, control)
     every += [_sweeps(profile, *run) for run in runs if extent.sweeps_at(run[1])]
     found: dict[str, Part] = {}

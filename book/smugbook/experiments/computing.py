@@ -29,7 +29,7 @@ def compute_part(profile: str, name: str, *, device: str, budget: Budget) -> int
     return 0
 
 
-def compute(profile: str, *, device: str, n_jobs: int, budget: Budget) -> int:
+def compute_profile(profile: str, *, device: str, n_jobs: int, budget: Budget) -> int:
     """Compute what is left of a profile; return the exit code."""
     folder = Store.open(profile, "build").folder / "computing"
     processes.hear_hangups()

@@ -20,12 +20,12 @@ FEW_QUESTIONS = ("seed", "smoothing", "budget", "reference")
 """Questions that the smoke profile has a control of."""
 
 
-def levels(profile: str) -> tuple[float, ...]:
+def noise_levels(profile: str) -> tuple[float, ...]:
     """Return the noise levels of the methods."""
     return STUDIED if profile == "smoke" else SIGMAS
 
 
-def controls_of(profile: str) -> list[Control]:
+def profile_controls(profile: str) -> list[Control]:
     """Return the controls of a profile; at the smoke profile one each of a few questions."""
     every = controls.controls_of(profiles.get(profile))
     if profile != "smoke":

@@ -194,10 +194,10 @@ class Training(Part):
         """Train."""
         store, settings = self._store, self.settings
         if self.method == "pretrained":
-            runs.pretrain(store, settings, self.sigma, device=device, budget=budget)
+            runs.train_denoiser(store, settings, self.sigma, device=device, budget=budget)
         else:
             run = store, settings, self.method, self.sigma, self._start
-            runs.finetune(*run, device=device, budget=budget)
+            runs.train_network(*run, device=device, budget=budget)
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ def pretrained_weights(
     return store.weights("pretrained", sigma)
 
 
-def pretrain(
+def train_denoiser(
     store: Store,
     settings: Profile,
     sigma: float,
@@ -38,7 +38,7 @@ def pretrain(
     return store.keep("pretrained", sigma, best)
 
 
-def finetune(
+def train_network(
     store: Store,
     settings: Profile,
     method: str,

@@ -35,7 +35,7 @@ def test_table_1_comes_first_then_the_controls_then_the_sweeps():
 def test_a_control_is_trained_and_evaluated_where_the_chapter_reads_it(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     parts = {part.name: part for part in parts_of("default")}
-    for control in extent.controls_of("default"):
+    for control in extent.profile_controls("default"):
         run = f"{control.method}_s{control.sigma:g}"
         records = parts[f"variants/{control.label}/records/{run}"]
         assert isinstance(records, Records)

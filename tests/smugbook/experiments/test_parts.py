@@ -60,8 +60,8 @@ def contents(store, method):
 
 def test_trainings_leave_what_the_notebooks_functions_do(project, tmp_path):
     other = Store(tmp_path)
-    start = runs.pretrain(other, TINY, 0.05, device="cpu")
-    runs.finetune(other, TINY, "modl", 0.05, start, device="cpu")
+    start = runs.train_denoiser(other, TINY, 0.05, device="cpu")
+    runs.train_network(other, TINY, "modl", 0.05, start, device="cpu")
     for method in ("pretrained", "modl"):
         assert contents(project, method) == contents(other, method)
         kept, own = (store.read_provenance(method, 0.05) for store in (project, other))
