@@ -1,6 +1,8 @@
 # make book        the book from the shipped weights and records: _build/html/index.html
 # make test        linters, types, tests, and the whole pipeline and book at the smoke profile
 # make reproduce PROFILE=smoke        everything from the simulator on, into build/smoke
+# make compute PROFILE=default DEVICE=cuda JOBS=8 BUDGET=550        its trainings and evaluations
+#     alone, side by side; without Snakemake or Jupyter; stops in time; ARGS=--plan says what is left
 # make chapter NAME=table1 ARGS="-p epsilon 0.008"        one chapter with other parameters
 # make sweep NAME=fragility ARGS="-p sampling_rate 0.125,0.25,0.5"        one chapter at many
 # make lab         the chapters in JupyterLab, at a live explorer (make lab APP=notebook: Notebook)
@@ -15,6 +17,9 @@
 PYTHON ?= python3
 VENV ?= .venv
 PROFILE ?= default
+DEVICE ?= auto
+JOBS ?= 1
+BUDGET ?=
 CORES ?= $(shell nproc 2>/dev/null || echo 2)
 ARGS ?=
 APP ?= lab
@@ -28,6 +33,8 @@ STAMP := $(FILES)/.smuglib-installed
 PEERS := $(FILES)/.smuglib-peers-installed
 MUTATION := $(FILES)/.smuglib-mutation-installed
 BIN := "$(VENV)"/bin
+# What is computed alone runs where the book's packages are not installed, too.
+RUNNER = $(if $(wildcard $(FILES)/bin/python),$(BIN)/python,$(PYTHON))
 # The Snakefile holds a lock of its own, which does not outlive a process that is killed.
 SNAKEMAKE = $(BIN)/snakemake --cores $(CORES) --rerun-incomplete --nolock
 
@@ -37,7 +44,7 @@ export HOME := $(CURDIR)/build/home
 $(shell mkdir -p build/home)
 endif
 
-.PHONY: book test reproduce chapter sweep lab bench torture lowest coverage mutants ship lint format lock
+.PHONY: book test reproduce compute chapter sweep lab bench torture lowest coverage mutants ship lint format lock
 .PHONY: audit clean
 
 book: $(STAMP)
@@ -55,6 +62,11 @@ reproduce: $(STAMP)
 	    $(BIN)/python -m smugbook compare build/$(PROFILE)/$$kind book/shipped/$(PROFILE)/$$kind; \
 	  fi; \
 	done
+
+# Needs no environment of its own: PYTHON may be any with torch and what the library imports.
+compute:
+	@PYTHONPATH="$(CURDIR):$(CURDIR)/book$${PYTHONPATH:+:$$PYTHONPATH}" $(RUNNER) -m smugbook compute \
+	  $(PROFILE) --device $(DEVICE) --jobs $(JOBS) $(if $(BUDGET),--budget $(BUDGET)) $(ARGS)
 
 chapter: $(STAMP)
 	$(BIN)/python -m smugbook chapter $(if $(NAME),$(NAME),--list) $(ARGS)

@@ -20,7 +20,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from smugbook import profiles
-from smugbook.experiments import controls, sweeps
+from smugbook.experiments import controls, extent
 from smugbook.notebooks import forks, processes
 from smugbook.notebooks import run as notebooks
 from smugbook.pages.assembly import NO_PAGES, chapter_names
@@ -39,20 +39,17 @@ PAGES = [name for name in chapter_names("_toc.yml") if Path(f"book/{name}.ipynb"
 CHAPTERS = [name for name in PAGES if name not in STEPS]
 LAST = "how_it_was_made"  # reads how long the other chapters took
 LEVELS = [f"{sigma:g}" for sigma in SIGMAS]
-STUDIED = LEVELS[:1]
-"""Noise levels with sweeps and studies, which cost as much as an evaluation each."""
+STUDIED = [f"{sigma:g}" for sigma in extent.STUDIED]
 SHIPPED = "book/shipped/default"
 SHIPPED_WEIGHTS = "smuglib/shipped/default"
 EVERY_SCENARIO = ", ".join(scenario.name for scenario in table_scenarios())
-EVERY_SWEEP = ", ".join(sweeps.AXES)
 EXPLORER = f"explorer/s{LEVELS[0]}"
 
-# The smoke profile proves that everything runs; it need not find anything. One noise level and a
-# control of each kind do; Table 1 alone keeps the steps of its attacks, which the chapters look for.
+# What the smoke profile computes little of: see smugbook.experiments.extent.
 ONE = {"sigmas": STUDIED[0]}
 FEW = {
     "smoke": {
-        "04_evaluation": {"n_slices": 2, "sweep_steps": 1},
+        "04_evaluation": extent.few_evaluated("smoke"),
         "05_harm": {"n_slices": 2, "attack_steps": 2},
         "06_departures": {"n_slices": 2, "sigma": STUDIED[0]},
         "07_stability": {"n_slices": 2},
@@ -61,7 +58,6 @@ FEW = {
         **{chapter: ONE for chapter in PAGES if "sigmas" in notebooks.parameters(f"book/{chapter}.ipynb")},
     }
 }
-FEW_QUESTIONS = ("seed", "smoothing", "budget", "reference")
 
 
 def few(name, profile):
@@ -71,7 +67,7 @@ def few(name, profile):
 
 def levels(profile):
     """Noise levels of the methods."""
-    return STUDIED if profile in FEW else LEVELS
+    return [f"{sigma:g}" for sigma in extent.noise_levels(profile)]
 
 
 def code_level(profile):
@@ -79,15 +75,7 @@ def code_level(profile):
     return min(levels(profile), key=float)
 
 
-def controls_of(profile):
-    """Controls of a profile; at the smoke profile one each of a few questions."""
-    every = controls.controls_of(profiles.get(profile))
-    if profile not in FEW:
-        return every
-    return [*{one.question: one for one in every if one.question in FEW_QUESTIONS}.values()]
-
-
-LABELS = {control.label: control for control in controls_of(PROFILE)}
+LABELS = {control.label: control for control in extent.profile_controls(PROFILE)}
 
 LONG_FIRST = 1
 """Priority of what the longest notebooks, the evaluations, wait for, and of these themselves."""
@@ -239,7 +227,7 @@ rule pretrain:
         manifest="build/{profile}/manifests/pretrained_s{sigma}.sha256",
     params:
         code=code("02_pretraining"),
-        library=sources.library_hash("smugbook.experiments.trainings"),
+        library=sources.library_hash("smugbook.experiments.runs"),
         options=lambda wildcards: options("02_pretraining", **wildcards),
     priority: LONG_FIRST
     threads: all_cores
@@ -258,7 +246,7 @@ rule pretrain_again:
         manifest="build/{profile}/manifests/seed={seed}_pretrained_s{sigma}.sha256",
     params:
         code=code("02_pretraining"),
-        library=sources.library_hash("smugbook.experiments.trainings"),
+        library=sources.library_hash("smugbook.experiments.runs"),
         options=lambda wildcards: options("02_pretraining", **wildcards),
     threads: all_cores
     shell:
@@ -278,7 +266,7 @@ rule finetune:
         manifest="build/{profile}/manifests/{method}_s{sigma}.sha256",
     params:
         code=code("03_finetuning"),
-        library=sources.library_hash("smugbook.experiments.trainings"),
+        library=sources.library_hash("smugbook.experiments.runs"),
         options=lambda wildcards: options("03_finetuning", **wildcards),
     priority: LONG_FIRST
     threads: all_cores
@@ -287,14 +275,11 @@ rule finetune:
         " && {RUN} manifest -o {output.manifest} {output.weights}"
 
 
-def baselines(wildcards):
-    """Total variation knows no σ, and its attacks cost as much as a network's: once is enough."""
-    return "zero_filled, tv" if wildcards.sigma == LEVELS[0] else "zero_filled"
-
-
-def sweeps_of(wildcards):
-    """Sweeps of the noise levels that are studied."""
-    return EVERY_SWEEP if wildcards.sigma in STUDIED else []
+def evaluated(wildcards):
+    """What is evaluated beside the table's scenarios, by parameter."""
+    sigma = float(wildcards.sigma)
+    found = {"baselines": extent.baselines_at(sigma), "sweeps": extent.sweeps_at(sigma)}
+    return {name: ", ".join(names) or [] for name, names in found.items()}
 
 
 rule evaluate:
@@ -308,10 +293,10 @@ rule evaluate:
         manifest="build/{profile}/manifests/records_{method}_s{sigma}.sha256",
     params:
         code=code("04_evaluation"),
-        library=sources.library_hash("smuglib.evaluation", "smugbook.experiments.sweeps"),
+        library=sources.library_hash("smugbook.experiments.evaluations"),
         options=lambda wildcards: options(
-            "04_evaluation", results="build", scenarios=EVERY_SCENARIO, sweeps=sweeps_of(wildcards),
-            baselines=baselines(wildcards), **wildcards,
+            "04_evaluation", results="build", scenarios=EVERY_SCENARIO, **evaluated(wildcards),
+            **wildcards,
         ),
     priority: LONG_FIRST
     threads: all_cores
@@ -335,9 +320,8 @@ def control_commands(wildcards, output):
     commands = []
     if control.training:
         commands.append(("03_finetuning", f"{output.notebook}.training.ipynb", {**run, **control.training}))
-    variant = control.label if control.training else ""
-    evaluation = {"results": "build", "variant": variant, "placement": control.placement}
-    evaluation |= {"scenarios": ", ".join(controls.SCENARIOS), "attack_precision": "bfloat16"}
+    evaluation = extent.evaluation_of(control)
+    evaluation |= {"results": "build", "scenarios": ", ".join(evaluation["scenarios"])}
     commands.append(("04_evaluation", output.notebook, {**run, **evaluation}))
     return " && ".join(
         f"{RUN} notebook book/{name}.ipynb -o '{page}' {options(name, **values)}"
@@ -353,7 +337,7 @@ rule control:
         records="build/{profile}/variants/{label}/records/{method}_s{sigma}.csv",
     params:
         code=[code("03_finetuning"), code("04_evaluation")],
-        library=sources.library_hash("smugbook.experiments.trainings", "smuglib.evaluation"),
+        library=sources.library_hash("smugbook.experiments.runs", "smugbook.experiments.evaluations"),
         commands=control_commands,
     threads: all_cores
     shell:
@@ -446,7 +430,7 @@ rule chapter:
         ),
         controls=lambda wildcards: [
             f"build/{wildcards.profile}/variants/{c.label}/records/{c.method}_s{c.sigma:g}.csv"
-            for c in controls_of(wildcards.profile)
+            for c in extent.profile_controls(wildcards.profile)
         ],
         others=others("{profile}"),
         studies=expand(

@@ -1,7 +1,5 @@
 """The benchmark's command line: ``python -m smugbench``."""
 
-from __future__ import annotations
-
 import argparse
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace

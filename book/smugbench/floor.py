@@ -6,8 +6,6 @@ steps needs. The bare calls know none of it: each is differentiated before the n
 third measurement keeps the graphs of all calls, and so tells what the memory alone costs.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial

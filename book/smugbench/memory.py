@@ -1,7 +1,5 @@
 """Section (c): peak memory of each work, run once in a process of its own."""
 
-from __future__ import annotations
-
 import ctypes
 import gc
 import multiprocessing

@@ -5,8 +5,6 @@ activation changes sign, which a difference of 1e-6 in an iterate can cause: in 
 they agree to about 1e-3, in double precision and with tighter conjugate gradients to 1e-6.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial

@@ -1,7 +1,5 @@
 """Files that keep the benchmark's results: a CSV table, and its provenance beside it."""
 
-from __future__ import annotations
-
 import platform
 from collections.abc import Iterable
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Section (d): how cost grows with samples, steps, image size, coils and batch, one at a time."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial

@@ -1,7 +1,5 @@
 """Section (a): data-consistency solves of equal accuracy, and the cost of the factorization."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial

@@ -1,7 +1,5 @@
 """Timing: runs of competing works in turn, so that a drift of the machine's speed meets all."""
 
-from __future__ import annotations
-
 import statistics
 import time
 from collections.abc import Callable, Mapping

@@ -1,7 +1,5 @@
 """Command line: ``python -m smugbook COMMAND``; ``--help`` lists the commands."""
 
-from __future__ import annotations
-
 import argparse
 import io
 import os
@@ -11,11 +9,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from smugbook import profiles
 from smugbook.notebooks import combinations, contents, forks, processes, run
 from smugbook.notebooks.parameters import Parameter
 from smugbook.pages import folders
 from smugbook.paths import project_root
-from smuglib.files import locked, write_text
+from smugbook.words.commands import COMPUTE
+from smuglib import checks
+from smuglib.files import locked
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -31,11 +32,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = forks.hand_over(standby, "command", arguments)
         if code is not None:
             return code
-    command: Callable[[argparse.Namespace], None] = options.command
+    command: Callable[[argparse.Namespace], int | None] = options.command
     processes.end_with_parent()
     processes.need_home()
     try:
-        command(options)
+        return command(options) or 0
     except KeyboardInterrupt:
         print("error: stopped", file=sys.stderr)
         return 130
@@ -45,7 +46,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    return 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -88,6 +88,15 @@ def _parser() -> argparse.ArgumentParser:
     simulate.add_argument("--profile", default="default")
     simulate.add_argument("-o", "--output", type=Path, required=True)
     simulate.set_defaults(command=_simulate)
+
+    compute = commands.add_parser("compute", **COMPUTE)
+    compute.add_argument("profile", choices=tuple(profiles.PROFILES))
+    compute.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
+    compute.add_argument("--jobs", type=int, default=1, help="processes at once, 1 by default")
+    compute.add_argument("--budget", type=float, metavar="SECONDS", help="stop cleanly after them")
+    compute.add_argument("--plan", action="store_true", help="say what is left to do, and stop")
+    compute.add_argument("--part", help="compute one part of the plan alone, in this process")
+    compute.set_defaults(command=_compute)
 
     explorer = commands.add_parser("explorer", help="compute the images of the static explorer")
     explorer.add_argument("--profile", default="default")
@@ -212,18 +221,30 @@ def _execute(
 
 
 def _simulate(options: argparse.Namespace) -> None:
-    from smugbook import profiles
-    from smugbook.results.scans import scan_hashes
+    from smugbook.results.scans import write_scan_hashes
 
-    hashes = scan_hashes(profiles.get(options.profile))
-    write_text(options.output, "".join(f"{value}  {name}\n" for name, value in hashes))
+    write_scan_hashes(options.output, profiles.get(options.profile))
+
+
+def _compute(options: argparse.Namespace) -> int:
+    n_jobs = checks.integer("jobs", options.jobs)
+    seconds = checks.optional(checks.non_negative, "budget", options.budget)
+    from smugbook.experiments import computing
+    from smuglib.training import Budget
+
+    if options.plan:
+        print(computing.plan(options.profile, device=options.device))
+        return 0
+    where = {"device": options.device, "budget": Budget(seconds)}
+    if options.part is not None:
+        return computing.compute_part(options.profile, options.part, **where)
+    return computing.compute_profile(options.profile, n_jobs=n_jobs, **where)
 
 
 def _explorer(options: argparse.Namespace) -> None:
-    from smugbook import profiles
     from smugbook.explorers.static import grid
     from smugbook.results.store import Store
-    from smuglib import checks, provenance
+    from smuglib import provenance
 
     device = checks.device("device", options.device)
     given = {"epsilons": options.epsilons, "sampling_rates": options.sampling_rates}

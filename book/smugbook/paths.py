@@ -1,7 +1,5 @@
 """Names and places of files in the project."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

@@ -3,8 +3,6 @@
 Who asks is `smugbook.notebooks.forks`. It stands by until its standard input ends.
 """
 
-from __future__ import annotations
-
 import importlib
 import json
 import os

@@ -59,6 +59,16 @@ def test_torture_keeps_its_record_in_the_build(project, words, how):
     assert done.stdout.splitlines()[-1].split() == told.split()
 
 
+@pytest.mark.parametrize("venv", [True, False])
+def test_computing_needs_no_environment_of_its_own(project, venv):
+    if venv:
+        echo_for_python(project, ".venv")
+    words = ["DEVICE=cpu", "JOBS=3", "BUDGET=60", "ARGS=--plan", *([] if venv else ["PYTHON=echo"])]
+    done = make(project, "compute", "PROFILE=smoke", *words)
+    told = "-m smugbook compute smoke --device cpu --jobs 3 --budget 60 --plan"
+    assert done.stdout.split() == told.split(), done.stderr
+
+
 def test_clean_keeps_what_took_a_night(project):
     for name in ("build/default/weights", "build/sweeps", "build/shipped", "_build"):
         (project / name).mkdir(parents=True)

@@ -1,7 +1,5 @@
 """The peers: other open implementations of the same works."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module

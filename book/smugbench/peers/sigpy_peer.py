@@ -1,7 +1,5 @@
 """sigpy: its SENSE operator with its conjugate gradients, one image after the other."""
 
-from __future__ import annotations
-
 from functools import partial
 
 import numpy as np

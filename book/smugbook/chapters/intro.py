@@ -1,7 +1,5 @@
 """The book's result at one glance: a table, and conclusions worded from it."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Sequence
 

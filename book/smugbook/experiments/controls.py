@@ -6,8 +6,6 @@ baseline: differences are taken among controls, not to the fully trained methods
 a longer training are compared with these.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 import pandas as pd

@@ -1,7 +1,5 @@
 """Curves of Figures 6 and 7: means of records against what a sweep varies, with their bands."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 

@@ -7,8 +7,6 @@ the gradient and of the attacked network are rungs of the ladder already, those 
 are parameters of the trainings.
 """
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace

@@ -1,7 +1,5 @@
 """What departures of the published code change: paired differences of records, in dB."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 

@@ -13,8 +13,6 @@ Domains are the zero-filled image (ℓ∞ ball) and the sampled k-space (ℓ2 ba
 smoothing.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import ClassVar

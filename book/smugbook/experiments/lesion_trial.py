@@ -1,7 +1,5 @@
 """What a scenario does to lesions: reconstructions with and without them, and their measures."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import pandas as pd

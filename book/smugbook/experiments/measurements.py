@@ -1,7 +1,5 @@
 """Measuring networks slice by slice; an interrupted run resumes."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path

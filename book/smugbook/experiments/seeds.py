@@ -1,7 +1,5 @@
 """Differences larger than what a second training seed changes."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import pandas as pd

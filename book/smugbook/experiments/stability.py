@@ -4,8 +4,6 @@ A scenario is the input that changes: the zero-filled ``image`` or the measured 
 ``bound``, the journal's stability bound and what it bounds, for networks smoothed at the denoiser.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import ClassVar
 

@@ -1,7 +1,5 @@
 """Studies that measure networks slice by slice: computing them, keeping them, checking them."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Sequence

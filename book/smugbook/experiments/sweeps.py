@@ -1,7 +1,5 @@
 """Sweeps around Table 1: strengths, acquisitions, and settings of the network and of attacks."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from smuglib import checks

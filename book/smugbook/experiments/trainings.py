@@ -1,7 +1,5 @@
 """The poster's two trainings: the denoiser alone, then the unrolled network around it."""
 
-from __future__ import annotations
-
 from dataclasses import asdict
 from functools import cache, lru_cache
 from pathlib import Path
@@ -23,6 +21,7 @@ from smuglib.models.weights import load_denoiser_state, read_tensors
 from smuglib.operators import SenseOperator
 from smuglib.smoothing import Smoothing
 from smuglib.training import Plan, Training
+from smuglib.training.plan import Budget
 
 Example = tuple[Tensor, SenseOperator, Tensor]
 """Zero-filled image ``[batch, height, width]``, operator, and target of the same shape."""
@@ -99,7 +98,31 @@ def _plan(profile: Profile, updates: int, **settings: Any) -> Plan:  # noqa: ANN
     )
 
 
-def pretrain(profile: Profile, sigma: float, folder: Path | str, *, device: str = "auto") -> Path:
+def pretraining_plan(profile: Profile, sigma: float) -> Plan:
+    """Return how `pretrain` trains."""
+    return _plan(profile, profile.pretraining_updates, stage="pretrain", sigma=sigma)
+
+
+def finetuning_plan(profile: Profile, method: str, sigma: float, start: Path | str | None) -> Plan:
+    """Return how `finetune` trains; the weights that it starts from are named by their hash."""
+    return _plan(
+        profile,
+        profile.updates,
+        stage="finetune",
+        method=method,
+        sigma=sigma,
+        start="fresh" if start is None else sha256(start),
+    )
+
+
+def pretrain(
+    profile: Profile,
+    sigma: float,
+    folder: Path | str,
+    *,
+    device: str = "auto",
+    budget: Budget | None = None,
+) -> Path:
     """Pre-train a denoiser alone, ``min E_t E_ν ||D(t + ν) - t||^2`` (poster, "SMUG Training")."""
     checks.positive("sigma", sigma)
     where = checks.device("device", device)
@@ -121,8 +144,8 @@ def pretrain(profile: Profile, sigma: float, folder: Path | str, *, device: str 
             scores.append(psnr(denoiser(noisy), scan.target))
         return _mean(scores, validation)
 
-    plan = _plan(profile, profile.pretraining_updates, stage="pretrain", sigma=sigma)
-    Training(denoiser, loss, validate, plan, folder, describe=examples.describe).run()
+    plan = pretraining_plan(profile, sigma)
+    Training(denoiser, loss, validate, plan, folder, describe=examples.describe).run(budget)
     return Path(folder) / "best.safetensors"
 
 
@@ -134,6 +157,7 @@ def finetune(
     folder: Path | str,
     *,
     device: str = "auto",
+    budget: Budget | None = None,
 ) -> Path:
     """Fine-tune an unrolled network around a pre-trained denoiser (poster, "SMUG Training").
 
@@ -169,16 +193,9 @@ def finetune(
             reference=profile.reference,
         )
 
-    plan = _plan(
-        profile,
-        profile.updates,
-        stage="finetune",
-        method=method,
-        sigma=sigma,
-        start="fresh" if start is None else sha256(start),
-    )
+    plan = finetuning_plan(profile, method, sigma, start)
     validate = _validation(profile, network, where)
-    Training(denoiser, loss, validate, plan, folder, describe=examples.describe).run()
+    Training(denoiser, loss, validate, plan, folder, describe=examples.describe).run(budget)
     return _export(network, Path(folder), method=method, sigma=sigma)
 
 

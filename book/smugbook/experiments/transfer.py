@@ -1,7 +1,5 @@
 """Perturbations made on one network and scored on another."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import ClassVar

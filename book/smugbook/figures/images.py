@@ -1,7 +1,5 @@
 """Images with stated grey values, and their errors."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

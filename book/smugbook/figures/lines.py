@@ -1,7 +1,5 @@
 """Lines and points with intervals, one style per method."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import numpy as np

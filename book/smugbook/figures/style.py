@@ -4,8 +4,6 @@ Colours are those of Okabe and Ito, which stay distinct under all common kinds o
 line style and marker tell the methods apart without colour.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import matplotlib.pyplot as plt

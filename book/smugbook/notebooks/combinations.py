@@ -1,7 +1,5 @@
 """Every combination of several values of a chapter's parameters, checked and named."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Iterable, Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Chapters of the book by name, and what can be set in each."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

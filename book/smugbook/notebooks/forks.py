@@ -6,8 +6,6 @@ it and stays in the command's place: it passes signals on, ends with the command
 takes the command with it when it is killed.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import select

@@ -1,7 +1,5 @@
 """A chapter's key numbers, kept in the executed notebook so that a sweep can gather them."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from pathlib import Path

@@ -5,8 +5,6 @@ that says unit and range, and holds no ``=``: papermill's own parser gives up on
 The cell is parsed, never executed.
 """
 
-from __future__ import annotations
-
 import ast
 import io
 import re

@@ -1,7 +1,5 @@
 """Ranges of the parameter names that all notebooks share, such as ``epsilon`` and ``method``."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import fields

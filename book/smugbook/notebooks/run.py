@@ -4,8 +4,6 @@ papermill only warns about an unknown name and never checks a type. `run_noteboo
 writes the executed notebook whole or not at all.
 """
 
-from __future__ import annotations
-
 import difflib
 import hashlib
 import json

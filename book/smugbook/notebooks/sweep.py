@@ -5,8 +5,6 @@ its own. A notebook whose stamp says otherwise is made anew, so that a sweep tha
 whatever means, goes on where it was.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

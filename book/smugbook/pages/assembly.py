@@ -1,7 +1,5 @@
 """The folder that Jupyter Book builds: executed notebooks beside the book's pages and settings."""
 
-from __future__ import annotations
-
 import json
 import re
 import shutil

@@ -1,7 +1,5 @@
 """Folders that this program makes anew: they carry its mark, and no other is ever emptied."""
 
-from __future__ import annotations
-
 import shutil
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """How the book was made: trainings, evaluations, files and chapters, from what each left behind."""
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Iterable, Sequence

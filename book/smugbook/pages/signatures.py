@@ -6,8 +6,6 @@ holds it. This extension prints the default as its line of code has it, and a va
 short and the same everywhere.
 """
 
-from __future__ import annotations
-
 import ast
 import dataclasses
 import inspect

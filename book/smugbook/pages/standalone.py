@@ -4,8 +4,6 @@ The pages have the book's looks, mathematics and search, and need no network. Wh
 other chapters becomes a link into the built book, if there is one, or else plain words.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import re

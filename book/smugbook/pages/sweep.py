@@ -1,7 +1,5 @@
 """A sweep over a chapter's parameters as a table and a page with all executed notebooks."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pandas as pd

@@ -1,7 +1,5 @@
 """Differences between records computed anew and the shipped ones."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pandas as pd

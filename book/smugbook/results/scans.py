@@ -1,26 +1,32 @@
 """Hashes of the simulated scans: what a training depends on."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 from smugbook.profiles import Profile
 from smuglib.data import BrainDataset, Scan, brain
+from smuglib.files import write_text
 
 
-def scan_hashes(profile: Profile) -> Iterator[tuple[str, str]]:
-    """Simulate every scan of a profile; yield its name, such as ``train/0``, and a SHA-256 hash.
+def scan_hashes(profile: Profile, which: slice = slice(None)) -> Iterator[tuple[str, str]]:
+    """Simulate the scans of a profile; yield their names, such as ``train/0``, and SHA-256 hashes.
 
     The scans stay in the cache on the disk: the trainings that follow read them there.
     """
     sizes = {"train": profile.n_train, "val": profile.n_validation, "test": profile.n_test}
-    for split, n_slices in sizes.items():
-        dataset = BrainDataset(split, n_slices, cache=False, **profile.scan)
-        for index in range(n_slices):
-            scan = dataset[index]
-            content = scan.kspace.numpy().tobytes() + scan.target.numpy().tobytes()
-            yield f"{split}/{index}", hashlib.sha256(content).hexdigest()
+    every = [(split, index) for split, n_slices in sizes.items() for index in range(n_slices)]
+    splits = {n: BrainDataset(n, size, cache=False, **profile.scan) for n, size in sizes.items()}
+    for split, index in every[which]:
+        scan = splits[split][index]
+        content = scan.kspace.numpy().tobytes() + scan.target.numpy().tobytes()
+        yield f"{split}/{index}", hashlib.sha256(content).hexdigest()
+
+
+def write_scan_hashes(path: Path, profile: Profile, which: slice = slice(None)) -> None:
+    """Write the hashes of a profile's scans, in the format of ``sha256sum``."""
+    lines = [f"{value}  {name}\n" for name, value in scan_hashes(profile, which)]
+    write_text(path, "".join(lines))
 
 
 def scan_of(profile: Profile, index: int, sampling_rate: float | None = None) -> Scan:

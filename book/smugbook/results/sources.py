@@ -5,11 +5,10 @@ training depends on the modules that training imports, but on no plot, and on a 
 but not on its prose.
 """
 
-from __future__ import annotations
-
 import ast
 import hashlib
 from collections.abc import Iterable, Mapping
+from functools import cache
 from pathlib import Path
 
 import smuglib
@@ -48,6 +47,12 @@ def library_hash(*modules: str, packages: Mapping[str, Path] = PACKAGES) -> str:
                 found[own] = path
                 waiting += [n for n in _imports(path) if _files(n, packages)]
     return _hash_of(found)
+
+
+@cache
+def own_hash(*modules: str) -> str:
+    """Return the `library_hash` of modules of this process, which are hashed but once."""
+    return library_hash(*modules)
 
 
 def folder_hash(*folders: Path | str) -> str:

@@ -1,7 +1,5 @@
 """Tables in the words and signs of a page, as HTML that reads well aloud too."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Hashable, Mapping, Sequence
 from itertools import groupby

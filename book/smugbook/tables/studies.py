@@ -1,7 +1,5 @@
 """Tables of studies: means with intervals over subjects in the cells, in columns or in rows."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import pandas as pd

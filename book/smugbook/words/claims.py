@@ -4,8 +4,6 @@ An interval is oriented so that a claim predicts it above a threshold. The verdi
 intervals and nothing else. A claim about *every* case is contradicted by one interval below.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from smuglib.evaluation.bootstrap import Interval

@@ -1,7 +1,5 @@
 """What methods, placements and scenarios are called in figures, tables and sentences."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 METHOD_LABELS = {

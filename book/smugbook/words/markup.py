@@ -1,7 +1,5 @@
 """Text from outside in a page: a parameter, a file's name or its content is never markup."""
 
-from __future__ import annotations
-
 import html
 import re
 

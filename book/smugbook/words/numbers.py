@@ -1,7 +1,5 @@
 """Numbers as a page writes them: minus signs, unbroken units, nothing below the last digit."""
 
-from __future__ import annotations
-
 import math
 
 NO_BREAK = "\u00a0"

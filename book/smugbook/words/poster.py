@@ -1,7 +1,5 @@
 """The numbers that the poster prints."""
 
-from __future__ import annotations
-
 POSTER_SIGMA = 0.01
 """The poster's noise of pre-training and smoothing."""
 

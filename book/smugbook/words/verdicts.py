@@ -1,7 +1,5 @@
 """Intervals and names as parts of a sentence or cells of a table."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import partial

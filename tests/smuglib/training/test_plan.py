@@ -1,4 +1,4 @@
-"""The bound of a gradient, and time that is up."""
+"""The bound of a gradient."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import torch
 from torch import nn
 
 from smuglib.random import generator
-from smuglib.training import Budget, BudgetSpentError
 from smuglib.training.plan import NORM_MEMORY, clip
 
 
@@ -35,11 +34,3 @@ def test_the_first_gradient_is_not_bounded():
     mean = clip([gradient], torch.tensor(5e5), 2.0, None)
     assert gradient.tolist() == [3e5, 4e5]
     assert mean.item() == pytest.approx(5e5)
-
-
-def test_a_budget_without_end_is_never_spent_and_one_of_nothing_is():
-    assert not Budget(None).is_spent
-    assert not Budget(3600).is_spent
-    assert Budget(0).is_spent
-    with pytest.raises(BudgetSpentError, match=r"budget of 0\.0 s is spent: half is done"):
-        Budget(0).stop("half is done")

@@ -4,8 +4,6 @@ A difference counts where it is larger than what the training's seed changes (se
 `smugbook.experiments.seeds.counts`); where no second seed is known, its interval alone decides.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 
 from smugbook.experiments.seeds import Changes, counts

@@ -5,8 +5,6 @@ methods were trained with two seeds, what changed between them is a yardstick fo
 because two seeds give no distribution.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import pandas as pd

@@ -1,7 +1,5 @@
 """The benchmark's answer in a few sentences, each worded from the records."""
 
-from __future__ import annotations
-
 import pandas as pd
 
 from smugbook.chapters.cost import peers

@@ -1,7 +1,5 @@
 """What the benchmark's records say: tables against the peers, and targets met or missed."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import pandas as pd

@@ -1,7 +1,5 @@
 """The benchmark's records as its chapter shows them: cells that hold one number, and sentences."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 

@@ -1,7 +1,5 @@
 """What departures of the published code change in SMUG's gain over MoDL, in dB of PSNR."""
 
-from __future__ import annotations
-
 import pandas as pd
 
 from smugbook.chapters.published_code.names import (

@@ -1,7 +1,5 @@
 """Departures of the published code in words: what tables and sentences call them."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable
 

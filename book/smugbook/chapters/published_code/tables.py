@@ -1,7 +1,5 @@
 """Effects of departures as tables: methods in columns, dB with intervals in the cells."""
 
-from __future__ import annotations
-
 import pandas as pd
 
 from smugbook.chapters.published_code import names

@@ -1,7 +1,5 @@
 """Whether trainings have been to the end: their last quarter, in numbers and in words."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 

@@ -1,7 +1,5 @@
 """What the page of the harm study says of one network: lesions seen or not, and its spread."""
 
-from __future__ import annotations
-
 from functools import partial
 
 import pandas as pd

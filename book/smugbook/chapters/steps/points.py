@@ -1,7 +1,5 @@
 """What the pages of the pipeline's steps say of their runs: toys, and what scenarios cost."""
 
-from __future__ import annotations
-
 import math
 
 import pandas as pd

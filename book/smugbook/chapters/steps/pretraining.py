@@ -1,7 +1,5 @@
 """What a denoiser does to images with noise of several strengths: a table, and a verdict."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 import pandas as pd

@@ -1,7 +1,5 @@
 """What the page of the stability study says of one network: factors, directions, the bound."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What the page of the transfer study says: losses of all methods to one perturbation."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 

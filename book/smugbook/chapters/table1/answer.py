@@ -1,7 +1,5 @@
 """What Table 1 says in a few sentences, each worded from its intervals and from nothing else."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import pandas as pd

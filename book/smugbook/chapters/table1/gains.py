@@ -1,7 +1,5 @@
 """Tables of gains over MoDL: by attack, and by rung of the ladder."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import pandas as pd

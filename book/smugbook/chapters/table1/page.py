@@ -1,7 +1,5 @@
 """Table 1 as HTML that fits a page of the book and reads well aloud, in light and in dark."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

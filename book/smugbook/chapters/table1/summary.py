@@ -1,7 +1,5 @@
 """Table 1: from records alone, and the poster's own numbers to set beside it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 
 import pandas as pd

@@ -1,7 +1,5 @@
 """Claims of the poster, each with the intervals that speak for or against it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 
 import pandas as pd

@@ -1,7 +1,5 @@
 """Evidence for and against claims: paired differences of records, with intervals over subjects."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 
 import pandas as pd

@@ -1,7 +1,5 @@
 """What all explorers share: controls, pictures, progress, a message area, and one worker."""
 
-from __future__ import annotations
-
 import math
 import threading
 from abc import ABC, abstractmethod

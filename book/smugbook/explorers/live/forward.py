@@ -1,7 +1,5 @@
 """The forward-model explorer: what a mask and coils measure, and what is lost."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from smugbook import profiles

@@ -5,8 +5,6 @@ with that mask would have: coils and noise are those of `smuglib.data.brain`, an
 of variable density.
 """
 
-from __future__ import annotations
-
 import threading
 import time
 from dataclasses import dataclass, replace

@@ -5,8 +5,6 @@ Networks, scans of other settings and their factors may be kept from the moves b
 session. What is timed is the first picture and the final one, pixels included.
 """
 
-from __future__ import annotations
-
 import argparse
 import os
 import time

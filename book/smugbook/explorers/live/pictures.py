@@ -4,8 +4,6 @@ matplotlib draws figures of the book; a slider wants its picture in milliseconds
 beside others. Images are PNG files inside the page, lines are SVG in the colour of the text.
 """
 
-from __future__ import annotations
-
 import base64
 import io
 import math

@@ -1,7 +1,5 @@
 """The robustness explorer: every method on a test slice, clean, noisy or attacked."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from smugbook import profiles

@@ -4,8 +4,6 @@ It computes what `smuglib.evaluation.evaluate` computes, by the same function an
 seeds: equal settings give the numbers of the records, and the same picture every time.
 """
 
-from __future__ import annotations
-
 import threading
 import time
 from dataclasses import dataclass, replace

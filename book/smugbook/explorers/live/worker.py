@@ -5,8 +5,6 @@ computed stops it and takes its place; requests never wait in a queue, and once 
 has returned nothing that belongs to an earlier request is shown any more.
 """
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """The picture that stands for the book where a link to it is shown: what an attack does."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from matplotlib.axes import Axes

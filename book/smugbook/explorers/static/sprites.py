@@ -3,8 +3,6 @@
 Files are lossless WebP, so a cell says what was computed to half a `STEP` of its 255 levels.
 """
 
-from __future__ import annotations
-
 import warnings
 from pathlib import Path
 from typing import Any
