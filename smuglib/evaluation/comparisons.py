@@ -14,8 +14,6 @@ import pandas as pd
 
 from smuglib import checks
 from smuglib.evaluation.bootstrap import Interval, Options, over_subjects
-from smuglib.evaluation.scenarios import Scenario
-from smuglib.evaluation.scores import select
 
 SLICE = ["split", "subject", "slice"]
 """Columns that name a slice."""
@@ -255,17 +253,3 @@ def _reference(
             f"its training noises are {available}: give reference_sigma or select rows"
         )
     return matching[0]
-
-
-def fragility(
-    block: pd.DataFrame, scenarios: Sequence[Scenario], method: str
-) -> dict[str, Interval]:
-    """Return clean minus attacked PSNR of a method (dB), by name of the scenario."""
-    own = block[block["method"] == method]
-    clean = select(own, Scenario("clean"))
-    found = {}
-    for scenario in scenarios:
-        if scenario.rung != "clean":
-            rows = select(own, scenario)
-            found[scenario.name] = compare(with_partner(clean, rows), rows)
-    return found

@@ -93,18 +93,3 @@ def ordering(
     names = ["weaker", "stronger", "difference", "low", "high", "n_slices", "n_subjects", "broken"]
     kinds = {"difference": float, "low": float, "high": float, "broken": bool}
     return pd.DataFrame(lines, columns=[*by, *names]).astype(kinds)
-
-
-def shortfalls(order: pd.DataFrame, rung: str = "adaptive") -> dict[str, float]:
-    """Return how far a rung's search falls short in an `ordering`, beyond chance.
-
-    By rung that did more damage although it knows no more: the largest mean difference. A longer
-    search counts for its level too, for it knows the same.
-    """
-    found: dict[str, float] = {}
-    for weaker in order.loc[(order["stronger"] == rung) & order["broken"], "weaker"].unique():
-        chosen = (order["stronger"] == rung) & (order["weaker"] == weaker) & order["broken"]
-        found[str(weaker)] = float(-order.loc[chosen, "difference"].min())
-    longer = (order["weaker"] == rung) & (order["stronger"] == f"{rung}_strong")
-    more = order.loc[longer & (order["low"] > 0), "difference"]
-    return found if more.empty else {**found, f"{rung}_strong": float(more.max())}
