@@ -58,14 +58,12 @@ def ordering(
     Parameters
     ----------
     records
-        What `smuglib.evaluation.scores.read` returns; files may be concatenated. Rows of rungs that
-        are not in `LEVELS`, such as ``"clean"``, are left out.
+        What `smuglib.evaluation.scores.read` returns. Rows of rungs that are not in `LEVELS`, such
+        as ``"clean"``, are left out.
     metric
         A column of results, of which less is more damage.
-    by
-        Columns that hold apart what must not be compared.
-    options
-        See `smuglib.evaluation.bootstrap.bootstrap`.
+    by, options
+        See `smuglib.evaluation.comparisons.compare_methods`.
 
     Returns
     -------
@@ -74,7 +72,6 @@ def ordering(
         the mean ``difference`` of the metric, weaker minus stronger (positive: in order), ``low``
         and ``high`` of its interval (NaN for fewer than two subjects), ``n_slices``,
         ``n_subjects``, and ``broken``: the interval lies wholly below zero.
-
     """
     for name in (metric, "rung", *by, *PAIR):
         checks.one_of("column", name, map(str, records.columns))
