@@ -16,10 +16,9 @@ from smuglib.analysis.lesions.planting import Planted, index_of
 def contrast_recovery(planted: Planted, x: Tensor, free: Tensor) -> Tensor:
     """Return the share of each lesion's contrast that a reconstruction keeps: 1 all, 0 none.
 
-    It is the second term of :eq:`eq-recovery` of the book.
-
-    ``x`` and ``free`` are made under the same perturbation (in absolute units) and the same
-    smoothing noise; else artefacts of the attacks count as lost or gained contrast.
+    It is the second term of :eq:`eq-recovery` of the book. ``x`` and ``free`` are made under the
+    same perturbation (in absolute units) and the same smoothing noise; else artefacts of the
+    attacks count as lost or gained contrast.
     """
     checks.instance("planted", planted, Planted)
     return (_seen(planted, x) - _shown(planted, "free", free)) / _truth(planted)

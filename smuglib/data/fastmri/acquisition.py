@@ -43,7 +43,7 @@ MIN_SIZE = 32
 
 @dataclass(frozen=True)
 class FastMRIProtocol:
-    """How a slice becomes a scan; refuses an impossible protocol when it is made.
+    """How a slice becomes a scan.
 
     Parameters
     ----------

@@ -42,7 +42,6 @@ class Espirit:
     crop: float = 0.95
 
     def __post_init__(self) -> None:
-        """Check every value."""
         kernel = checks.optional(checks.integer, "kernel_width", self.kernel_width, minimum=2)
         checks.replace_fields(self, kernel_width=kernel)
         checks.replace_fields(
