@@ -1,4 +1,4 @@
-"""Synthetic subjects: seeded variations of the ICBM152 brain template."""
+"""Synthetic subjects: the ICBM152 template bent, its tissues and contrast changed, by a seed."""
 
 from dataclasses import dataclass
 from functools import lru_cache

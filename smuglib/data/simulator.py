@@ -71,7 +71,7 @@ class Protocol:
 
 
 def simulate(protocol: Protocol, split: str, index: int) -> Scan:
-    """Simulate the scan of one slice, see `smuglib.data.brain`; exactly ``+0`` if not sampled."""
+    """Simulate what `smuglib.data.brain` returns; k-space is exactly ``+0`` where not sampled."""
     location = locate(split, index, protocol.seed)
     path = ("brain", split, location.subject)
     height, width, seed = protocol.height, protocol.width, protocol.seed

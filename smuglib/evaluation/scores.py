@@ -85,10 +85,6 @@ class Score(evaluation_records.Record):
         return f"{self.method} in scenario {self.scenario!r}, {self.split} slice {self.slice}"
 
 
-COLUMNS = Score.columns()
-"""Names of the columns and their types, in the order of the file."""
-
-
 def write(
     path: Path | str, records: Iterable[Score], provenance: dict[str, Any] | None = None
 ) -> None:

@@ -25,20 +25,14 @@ def contrast_recovery(planted: Planted, x: Tensor, free: Tensor) -> Tensor:
 
 
 def false_contrast(planted: Planted, free: Tensor) -> Tensor:
-    """Return the contrast that a reconstruction shows without the lesions, minus the target's.
-
-    :eq:`eq-recovery` of the book.
-    """
+    """Return the contrast shown without the lesions, minus the target's: :eq:`eq-recovery`."""
     checks.instance("planted", planted, Planted)
     absent = _contrast(planted, planted.free.target)
     return (_shown(planted, "free", free) - absent) / _truth(planted)
 
 
 def apparent_contrast(planted: Planted, x: Tensor) -> Tensor:
-    """Return the contrast that a reader sees, minus the anatomy's: recovery plus false.
-
-    :eq:`eq-recovery` of the book.
-    """
+    """Return the contrast that a reader sees, minus the anatomy's: :eq:`eq-recovery`."""
     checks.instance("planted", planted, Planted)
     return (_seen(planted, x) - _contrast(planted, planted.free.target)) / _truth(planted)
 

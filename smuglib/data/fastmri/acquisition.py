@@ -122,10 +122,9 @@ def load_slice(
     maps_folder: Path | str | None = None,
     **protocol: Any,  # noqa: ANN401
 ) -> Scan:
-    """Read one slice of a fastMRI multicoil volume as a scan.
+    """Read one slice of a fastMRI multicoil volume as a scan, a batch of one.
 
-    It is a batch of one, k-space and target divided by ``max |A^H y|``. Its target is NaN if the
-    file itself is undersampled: there is nothing to compare with.
+    Its target is NaN if the file itself is undersampled: there is nothing to compare with.
 
     Parameters
     ----------
