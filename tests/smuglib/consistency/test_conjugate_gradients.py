@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smuglib.consistency import CGSolver, DataConsistency, LinewiseSolver
+from smuglib.consistency.conjugate_gradients import ConvergenceWarning
 from tests.helpers import few_examples, line_mask, sense
 from tests.strategies import images, keys, operators, rounding
 
@@ -28,6 +29,35 @@ def test_cg_stops_below_its_tolerance(A, decade, tol, key):
     rhs, lam = images(A, 2, key), 10.0**decade
     x = CGSolver(A, tol=tol, max_iter=2000).solve(rhs, torch.tensor(lam, dtype=torch.float64))
     assert (residual(A, x, rhs, lam) <= tol * (1 + 1e-4)).all()
+
+
+@few_examples
+@given(A=any_mask, decade=st.floats(-2, 1), tol=st.sampled_from([1e-2, 1e-6]), key=keys)
+def test_cg_iterates_no_more_than_its_tolerance_asks(A, decade, tol, key):
+    rhs, lam, applied = images(A, 2, key), torch.tensor(10.0**decade).double(), []
+    normal = A.normal_operator
+    A.__dict__["normal_operator"] = lambda x: applied.append(1) or normal(x)
+    CGSolver(A, tol=tol, max_iter=2000).solve(rhs, lam)
+    if len(applied) > 1:
+        with pytest.warns(ConvergenceWarning, match="relative residual"):
+            x = CGSolver(A, tol=tol, max_iter=len(applied) - 1).solve(rhs, lam)
+        assert (residual(A, x, rhs, lam) > tol * (1 - 1e-4)).any()
+
+
+@pytest.mark.parametrize("coupled", [False, True])
+def test_the_size_of_an_image_changes_nothing_but_that_of_its_solution(coupled):
+    """Squares of such sizes leave single precision; each image is scaled on its own."""
+    A, lam = sense(mask=line_mask("1101001101"), dtype=torch.complex64), torch.tensor(0.5)
+    sizes = torch.tensor([1e-25, 1.0, 1e25])[:, None, None]
+    rhs = torch.ones(1, 3, *A.image_shape[1:], dtype=torch.complex64)
+    solver = CGSolver(A, coupled=coupled)
+    if coupled:  # all images of a batch share their inner products: one size for all
+        found = [solver.solve(size * rhs, lam) / size for size in sizes.flatten()]
+    else:
+        found = (solver.solve(sizes * rhs, lam) / sizes)[0]
+    for one in found:
+        # Sizes that are no powers of two are rounded once.
+        torch.testing.assert_close(one, found[1], rtol=1e-5, atol=1e-6)
 
 
 @few_examples
