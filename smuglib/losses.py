@@ -44,7 +44,7 @@ def pretraining_loss(
 ) -> Tensor:
     """Return the poster's pre-training loss ``E_ν ||D(t + ν) - t||^2``, ν of ``sigma`` a part.
 
-    It is :eq:`eq-pretraining` of the book, :eq:`eq-step-pretraining` there too.
+    :eq:`eq-pretraining` of the book, :eq:`eq-step-pretraining` there too.
 
     Examples
     --------
@@ -75,14 +75,12 @@ def reconstruction_loss(x: Tensor, target: Tensor) -> Tensor:
 def unrolled_stability(
     trace: Trace, denoiser: nn.Module, target: Tensor, *, reference: str = "denoised"
 ) -> Tensor:
-    """Return the poster's UStab loss ``sum_n E_ν ||D(x_n + ν) - D(t)||^2``.
+    """Return the poster's UStab loss ``sum_n E_ν ||D(x_n + ν) - D(t)||^2`` of a forward pass.
 
     It is :eq:`eq-ustab` of the book, and costs one more denoiser call, for the reference.
 
     Parameters
     ----------
-    trace
-        What the network recorded in its forward pass, smoothed at the denoiser or the step.
     reference
         ``"denoised"``: D(t), with its gradient, as the poster writes; ``"denoised_detached"``:
         D(t) held constant; ``"target"``: t itself, as the poster's published code has it.
@@ -99,11 +97,8 @@ def unrolled_stability(
         raise ValueError("trace holds no noisy denoiser outputs: the network was not smoothed")
     checks.complex_tensor("target", target, n_axes=(3,))
     checks.same_shape("target", target, "the trace's images", trace.denoised[0][:, 0])
-    if reference == "target":
-        anchor = target
-    else:
-        anchor = denoiser(target)
-        anchor = anchor.detach() if reference == "denoised_detached" else anchor
+    anchor = target if reference == "target" else denoiser(target)
+    anchor = anchor.detach() if reference == "denoised_detached" else anchor
     errors = [mean_squared_error(denoised, anchor.unsqueeze(1)) for denoised in trace.denoised]
     return torch.stack(errors).sum()
 
@@ -138,9 +133,9 @@ def finetuning_loss(
     checks.one_of("reference", reference, REFERENCES)
     checks.optional(checks.instance, "trace", trace, kind=Trace)
     checks.optional(checks.function, "denoiser", denoiser, n_arguments=1)
-    if trace is not None and denoiser is None:
-        raise ValueError("denoiser is required with a trace: it makes the reference")
     loss = reconstruction_weight * reconstruction_loss(x, target)
-    if trace is not None and denoiser is not None:
-        loss = loss + unrolled_stability(trace, denoiser, target, reference=reference)
-    return loss
+    if trace is None:
+        return loss
+    if denoiser is None:
+        raise ValueError("denoiser is required with a trace: it makes the reference")
+    return loss + unrolled_stability(trace, denoiser, target, reference=reference)

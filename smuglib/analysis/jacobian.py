@@ -20,12 +20,9 @@ class JacobianNorm:
 
     Parameters
     ----------
-    value
-        Singular values σ_1, change of the image per change of the input, ``[batch]``.
-    direction
-        Their right singular vectors, complex, of the shape of the input, unit norm a scan.
-    response
-        ``J direction``: σ_1 times the left singular vectors, ``[batch, height, width]``.
+    value, direction, response
+        Singular values σ_1, ``[batch]``; their right singular vectors, complex, of the shape of
+        the input, unit norm a scan; and ``J direction``, ``[batch, height, width]``.
     residual
         ``||J^H J v - σ² v|| / σ²``, ``[batch]``: a singular value lies within that relative
         distance of σ², half of it for σ.
@@ -54,9 +51,8 @@ def jacobian_norm(
 ) -> JacobianNorm:
     """Return the largest singular value of the reconstruction's Jacobian at a point.
 
-    :eq:`eq-jacobian` of the book, by power iteration on ``J^H J`` that keeps its iterates
-    (`lanczos`), one a scan. The graph of the whole reconstruction stays in memory: for many noise
-    samples give few scans. A Jacobian that is zero or not finite is a RuntimeError.
+    :eq:`eq-jacobian` of the book, by `lanczos` on ``J^H J``, one a scan. The graph of the whole
+    reconstruction stays in memory: for many noise samples give few scans.
 
     Parameters
     ----------

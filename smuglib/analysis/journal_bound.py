@@ -20,12 +20,10 @@ class JournalBound:
 
     Parameters
     ----------
-    alpha, operator_norm
-        :math:`\alpha = \|(A^H A + \lambda I)^{-1}\|` and :math:`\|A\|`, ``[batch]``.
+    alpha, operator_norm, ratio
+        :math:`\alpha = \|(A^H A + \lambda I)^{-1}\|`, :math:`\|A\|` and r, ``[batch]``.
     output_norm
         The largest :math:`\|D(x + \nu)\|_2` seen, ``[batch]``: half of M.
-    ratio
-        :math:`r = \lambda \alpha M / (\sqrt{2\pi}\, \sigma)`, ``[batch]``.
     steps, constants
         Numbers n of unrolling steps, and :math:`C_n`, float64, ``[batch, n]``.
     critical_sigma
@@ -65,9 +63,7 @@ def journal_bound(
     inputs and cannot be computed: M is taken from the largest output seen in this reconstruction,
     so the true constants are larger still (a denoiser that is not bounded has none).
 
-    ``net`` is smoothed at its denoiser, or at its steps, which is the same function; ``z`` are
-    zero-filled images, complex, ``[batch, height, width]``, of a 1-D Cartesian mask; ``steps`` are
-    numbers n of unrolling steps.
+    ``z`` are zero-filled images, complex, ``[batch, height, width]``, of a 1-D Cartesian mask.
     """
     checks.instance("net", net, UnrolledNetwork)
     checks.complex_tensor("z", z, n_axes=(3,))

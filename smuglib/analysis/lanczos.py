@@ -41,10 +41,8 @@ def largest(
         Applies the maps B, each to its vector: real, ``[batch, n]`` to the same shape.
     start
         Vectors to start from, ``[batch, n]``, with a part along the wanted eigenvector.
-    tol
-        Stop a map at this relative residual, > 0.
-    max_iter
-        Cap of the products; reaching it warns with a `ConvergenceWarning`.
+    tol, max_iter
+        Relative residual at which a map stops, > 0, and most products (`ConvergenceWarning`).
 
     Examples
     --------

@@ -69,15 +69,8 @@ def reconstruction(
 ) -> Callable[[Tensor], Tensor]:
     """Return the reconstruction as a deterministic function, its smoothing noise frozen.
 
-    Parameters
-    ----------
-    A
-        The scans' operator, or its data-consistency step.
-    domain
-        What the function takes: zero-filled images z, ``[batch, height, width]`` (``"image"``),
-        or k-space y, ``[batch, coil, height, width]`` (``"kspace"``).
-    n_samples, unrolling_steps
-        Override the network's own settings.
+    It takes zero-filled images z, ``[batch, height, width]`` (``domain="image"``), or k-space y,
+    ``[batch, coil, height, width]`` (``"kspace"``).
     """
     checks.one_of("domain", domain, DOMAINS)
     seed = checks.integer("seed", seed, minimum=0)

@@ -42,7 +42,7 @@ def local_lipschitz(
         Radius > 0 of the ball in units of the scan's scale, one for all scans or ``[batch]``: of
         ``||d||_2``, or of the largest real or imaginary part of d.
     norm
-        ``"l2"`` or ``"linf"``: the ball's norm. The ratio is of l2 norms in either.
+        The ball's, ``"l2"`` or ``"linf"``. The ratio is of l2 norms in either.
     n_steps, step_fraction, n_restarts
         Steps of the ascent, their length in units of the radius, and runs from random starts.
     start

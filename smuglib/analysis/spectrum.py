@@ -30,11 +30,8 @@ from smuglib.operators.sense import SenseOperator
 def gain(eigenvalue: Tensor, n_steps: int, *, lam: float = 1.0, slope: float = 1.0) -> Tensor:
     """Return the gain ``e_N / δ`` of an unrolled network along eigenvectors of ``A^H A``.
 
-    :eq:`eq-gain` and :eq:`eq-recursion` of the book.
-
-    ``eigenvalue`` is g >= 0, real, of any shape, that of the result; ``n_steps`` the number N of
-    unrolling steps, ``lam`` the weight λ > 0 of the denoised image, and ``slope`` the factor c by
-    which the denoiser passes a change of its input, 1 for the identity.
+    :eq:`eq-gain` and :eq:`eq-recursion` of the book; ``eigenvalue`` is g >= 0, real, of any shape,
+    that of the result, ``n_steps`` N, ``lam`` λ > 0 and ``slope`` c, 1 for the identity.
 
     Examples
     --------

@@ -12,8 +12,6 @@ zero-filled images ``z + ν_s`` of whole reconstructions (RS-E2E). The mean is t
 itself, since the step is affine, and the spread u costs one solve. It tends to a limit as S grows.
 The spread of independent smoothed reconstructions does not: it is the error of the average, falls
 as ``1/sqrt(S)``, and says nothing about the image.
-
-Calibrated means: among pixels of spread u, the root mean square of the error ``|x - t|`` is u.
 """
 
 from __future__ import annotations
@@ -44,10 +42,9 @@ def reconstruct(
     n_steps: int | None = None,
     n_samples: int | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Return a smoothed network's reconstruction, and the spread u of its samples, at least two.
+    """Return a smoothed network's reconstruction and the spread of its samples.
 
-    Both are ``[batch, height, width]``, u real and in units of the scan's scale; arguments are
-    those of the network.
+    Both are ``[batch, height, width]``, in units of the scan's scale.
     """
     if not net.smoothing.is_active:
         raise ValueError("net must be smoothed: without noise samples there is no spread")
@@ -61,10 +58,9 @@ def reconstruct(
 
 
 def spread(samples: Tensor) -> Tensor:
-    """Return the standard deviation over samples, of both parts together.
+    """Return the standard deviation u of samples, of both parts together: :eq:`eq-spread`.
 
-    It is :eq:`eq-spread` of the book, ``(sum_s |x_s - mean|^2 / (S - 1))^(1/2)``, real, ``[batch,
-    height, width]``, of at least two complex samples, ``[batch, sample, height, width]``.
+    It is real, ``[batch, height, width]``, of samples ``[batch, sample, height, width]``.
 
     Examples
     --------
@@ -96,8 +92,7 @@ def gradient_magnitude(x: Tensor) -> Tensor:
 def rank_correlation(predicted: Tensor, error: Tensor, mask: Tensor) -> float:
     """Return Spearman's rank correlation of a prediction with the error, in a mask.
 
-    All are of one shape, such as spread, ``|x - t|`` and `foreground`. It is 1 if the prediction
-    puts the pixels in the order of their errors, 0 if it knows nothing.
+    All are of one shape, such as spread, ``|x - t|`` and `foreground`.
     """
     u, e = _chosen(predicted, error, mask)
     if not (u.min() < u.max() and e.min() < e.max()):
@@ -116,10 +111,7 @@ def attainable_correlation(predicted: Tensor, mask: Tensor, *, generator: torch.
 
 
 def underestimation(predicted: Tensor, error: Tensor, mask: Tensor) -> float:
-    """Return the factor by which the root-mean-square error exceeds the predicted one.
-
-    It is ``(sum e^2 / sum u^2)^(1/2)`` over the mask: above 1 the spread is too small.
-    """
+    """Return ``(sum e^2 / sum u^2)^(1/2)`` over the mask: above 1 the spread is too small."""
     u, e = _chosen(predicted, error, mask)
     if not u.any():
         raise ValueError("predicted must not be zero everywhere")

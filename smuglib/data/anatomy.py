@@ -1,8 +1,4 @@
-"""Synthetic subjects: seeded variations of the ICBM152 brain template.
-
-A subject bends the template, redraws the tissue borders, changes the contrast, and adds texture, a
-bias field and a phase.
-"""
+"""Synthetic subjects: the ICBM152 template bent, its tissues and contrast changed, by a seed."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -31,19 +27,15 @@ class Subject:
 
     Parameters
     ----------
-    affine, shift, tilt
+    affine, shift, tilt, bends
         In-plane matrix from image to template coordinates, ``[2, 2]`` over (y, x); shift in
-        millimetres and slope of the plane against the template's, each ``[2]``.
-    bends
-        Displacement fields (z, y, x) in millimetres, a coarse and a fine triple.
-    borders
-        Log-odds fields that move the borders of grey and of white matter.
-    sharpness
-        Power of the tissue probabilities: the larger, the crisper the borders.
-    tissues
-        Intensities of CSF, grey and white matter.
-    t1_weight, t1_gamma
-        Share and exponent of the template's own T1 intensity in the image.
+        millimetres and slope of the plane against the template's, each ``[2]``; displacement
+        fields (z, y, x) in millimetres, a coarse and a fine triple.
+    borders, sharpness
+        Log-odds fields that move the borders of grey and of white matter; power of the tissue
+        probabilities: the larger, the crisper the borders.
+    tissues, t1_weight, t1_gamma
+        Intensities of CSF, grey and white matter; share and exponent of the template's own T1.
     bias, phase, texture
         Fields of the log-intensity and of the phase in radians; relative standard deviation of
         the fine texture.

@@ -56,11 +56,10 @@ def brain(
 
 
 class BrainDataset(Dataset[Scan]):
-    """The first slices of a split, simulated when first asked for, kept in memory and on the disk.
+    """The first slices of a split, simulated when first asked for; see `brain`.
 
-    ``protocol`` are fields of `smuglib.data.simulator.Protocol`. Unless ``cache`` is False, scans
-    stay in memory (2.2 MB each at 128 x 128 and 8 coils); beyond ``cache_bytes`` in all, the one
-    used least recently goes first.
+    Unless ``cache`` is False, scans stay in memory (2.2 MB each at 128 x 128 and 8 coils); beyond
+    ``cache_bytes`` in all, the one used least recently goes first.
 
     Examples
     --------

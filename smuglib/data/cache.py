@@ -1,8 +1,8 @@
 """Scans kept for the next time: simulated ones on the disk for all processes, any in memory.
 
 On the disk a scan's key is a hash of its protocol, split and index, of the simulator's source, and
-of the packages it computes with: no file is ever out of date. A file carries its own hash; a
-damaged one is simulated again. ``SMUGLIB_CACHE`` names another folder than ``~/.cache/smuglib``,
+of the packages it computes with: no file is ever out of date. A file is sealed; a damaged one
+is simulated again. ``SMUGLIB_CACHE`` names another folder than ``~/.cache/smuglib``,
 or is ``off``; ``SMUGLIB_CACHE_GIB`` bounds its size, 4 GiB by default.
 """
 
@@ -22,17 +22,15 @@ from pathlib import Path
 from stat import S_ISREG
 
 import torch
-from safetensors import SafetensorError
 from safetensors import torch as safetensors
-from torch import Tensor
 
 from smuglib import checks
 from smuglib.checks import require
 from smuglib.data.scan import Scan
 from smuglib.data.simulator import Protocol, simulate
-from smuglib.files import replacing, text_sha256
+from smuglib.files import SEAL, is_whole, replacing, sealed, text_sha256
 
-FORMAT = 1
+FORMAT = 2
 """Version of a file's layout."""
 
 SIMULATOR = (
@@ -117,7 +115,7 @@ def key(protocol: Protocol, split: str, index: int) -> str:
 
 
 def packed(scan: Scan, name: str) -> bytes:
-    """Write a scan of one slice, whose key is ``name``, as a file that carries its own hash."""
+    """Write a scan of one slice, whose key is ``name``, as a sealed file."""
     tensors = {
         "samples": scan.kspace[..., scan.mask.flatten()].contiguous(),
         "maps": scan.maps,
@@ -126,33 +124,20 @@ def packed(scan: Scan, name: str) -> bytes:
         "scale": torch.tensor(scan.scale, dtype=torch.float64, device="cpu"),
         "subject": torch.tensor(scan.subject, device="cpu"),
     }
-    return safetensors.save({**tensors, "digest": _digest(tensors, name)})
+    return sealed(safetensors.save(tensors, metadata={name: SEAL}))
 
 
 def unpacked(content: bytes, name: str, split: str, index: int) -> Scan | None:
     """Read what `packed` wrote; None if the file is damaged or belongs to another key."""
-    try:
-        tensors = safetensors.load(content)
-    except SafetensorError:
+    if not is_whole(content) or name.encode() not in content:
         return None
-    digest = tensors.pop("digest", None)
-    if digest is None or not torch.equal(digest, _digest(tensors, name)):
-        return None
+    tensors = safetensors.load(content)
     # Copies lie as any other tensor does in memory: transforms may round by alignment.
     maps, mask, target = (tensors[part].clone() for part in ("maps", "mask", "target"))
     kspace = torch.zeros_like(maps)
     kspace[..., mask.flatten()] = tensors["samples"]
     scale, subject = tensors["scale"].item(), int(tensors["subject"].item())
     return Scan(kspace, maps, mask, target, scale, subject, index, split)
-
-
-def _digest(tensors: dict[str, Tensor], name: str) -> Tensor:
-    """Hash the key and all tensors with their names and shapes, uint8, ``[32]``."""
-    found = hashlib.sha256(name.encode())
-    for label, tensor in sorted(tensors.items()):
-        found.update(f"{label} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        found.update(tensor.numpy().data)
-    return torch.tensor(list(found.digest()), dtype=torch.uint8, device="cpu")
 
 
 def configured() -> BoundedFolder | None:
@@ -186,11 +171,10 @@ def _opened(folder: Path, budget: str) -> BoundedFolder:
 class BoundedFolder:
     """Files by name, at most ``max_bytes`` together; the one used least recently goes first.
 
-    A file is written beside its place and renamed: a reader finds a whole one or none, whoever else
-    writes or removes it. A file used in the last hour stays (with more data than budget, a training
-    would otherwise rewrite every file in every epoch); without room, a new file is not kept. The
-    folder is looked through only when this process has used up the room it found there the last
-    time, so several processes at once may exceed the budget by a fraction.
+    A file used in the last hour stays (with more data than budget, a training would otherwise
+    rewrite every file in every epoch); without room, a new file is not kept. The folder is looked
+    through only when this process has used up the room it found there the last time, so several
+    processes at once may exceed the budget by a fraction.
     """
 
     def __init__(self, path: Path, max_bytes: int) -> None:

@@ -27,12 +27,8 @@ SPLINE_VARIANCE = 151 / 315
 class RandomField:
     """A smooth Gaussian random field of zero mean over the head.
 
-    Parameters
-    ----------
-    coefficients
-        B-spline coefficients, ``[z, y, x]``.
-    spacing
-        Distance of the spline knots in millimetres: the length over which the field varies.
+    ``coefficients`` are those of its B-splines, ``[z, y, x]``, and ``spacing`` is the distance of
+    their knots in millimetres: the length over which the field varies.
     """
 
     coefficients: Array

@@ -20,7 +20,7 @@ MIN_SIZE = 32
 
 @dataclass(frozen=True)
 class Protocol:
-    """How a brain is scanned; refuses an impossible protocol when it is made.
+    """How a brain is scanned.
 
     Parameters
     ----------
@@ -45,7 +45,6 @@ class Protocol:
     mask_seed: int = 0
 
     def __post_init__(self) -> None:
-        """Check every value."""
         least = {"height": MIN_SIZE, "width": MIN_SIZE, "n_coils": 1, "seed": 0, "mask_seed": 0}
         checks.replace_fields(
             self,
@@ -72,11 +71,7 @@ class Protocol:
 
 
 def simulate(protocol: Protocol, split: str, index: int) -> Scan:
-    """Simulate the scan of one slice: ``y = M F S x + noise``.
-
-    It is a batch of one, k-space and target divided by ``max |A^H y|``; k-space is exactly ``+0``
-    where not sampled.
-    """
+    """Simulate what `smuglib.data.brain` returns; k-space is exactly ``+0`` where not sampled."""
     location = locate(split, index, protocol.seed)
     path = ("brain", split, location.subject)
     height, width, seed = protocol.height, protocol.width, protocol.seed

@@ -27,8 +27,7 @@ def template() -> NDArray[np.float32]:
         datasets.load_mni152_gm_template,
         datasets.load_mni152_wm_template,
     )
-    volumes = [np.asarray(load(resolution=1).dataobj, dtype=np.float32).T for load in loaders]
-    return np.stack(volumes)
+    return np.stack([np.asarray(load(resolution=1).dataobj, np.float32).T for load in loaders])
 
 
 def sees_tissue(plane: int, reach: float, y: Array, x: Array) -> NDArray[np.bool_]:
@@ -38,9 +37,8 @@ def sees_tissue(plane: int, reach: float, y: Array, x: Array) -> NDArray[np.bool
     largest distance of a point from the plane, all in voxels.
     """
     cells = _tissue(plane, reach)
-    last_row, last_column = cells.shape[0] - 1, cells.shape[1] - 1
-    row = np.clip(y, 0, last_row).astype(np.intp)
-    column = np.clip(x, 0, last_column).astype(np.intp)
+    row = np.clip(y, 0, cells.shape[0] - 1).astype(np.intp)
+    column = np.clip(x, 0, cells.shape[1] - 1).astype(np.intp)
     return cells[row, column]
 
 

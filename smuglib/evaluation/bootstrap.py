@@ -42,9 +42,8 @@ def bootstrap(
 ) -> Interval:
     """Return the mean of per-slice values with a percentile bootstrap interval over subjects.
 
-    Of paired differences it is a paired bootstrap: both members of a pair come and go together.
     A resample draws subjects with replacement and takes all their slices (Davison and Hinkley,
-    "Bootstrap Methods and their Application", section 3.8).
+    "Bootstrap Methods and their Application", section 3.8); of paired differences, whole pairs.
 
     Parameters
     ----------

@@ -14,8 +14,6 @@ import pandas as pd
 
 from smuglib import checks
 from smuglib.evaluation.bootstrap import Interval, Options, over_subjects
-from smuglib.evaluation.scenarios import Scenario
-from smuglib.evaluation.scores import select
 
 SLICE = ["split", "subject", "slice"]
 """Columns that name a slice."""
@@ -38,18 +36,10 @@ def averages(
 ) -> pd.DataFrame:
     """Average a column with its bootstrap interval over subjects.
 
-    Parameters
-    ----------
-    by
-        Columns that hold apart what must not be averaged.
-    root_mean_square
-        Return roots, of the mean square and of its interval's ends: for errors of either sign.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row per group, in the order of the rows: ``mean``, ``low`` and ``high`` (NaN for fewer
-        than two subjects), ``n`` values and ``n_subjects``, indexed by group.
+    One row per group of ``by``, the columns that hold apart what must not be averaged, in the order
+    of the rows: ``mean``, ``low`` and ``high`` (NaN for fewer than two subjects), ``n`` values and
+    ``n_subjects``. ``root_mean_square`` returns roots, of the mean square and of its interval's
+    ends: for errors of either sign.
     """
     by = checks.members("by", by)
     _check_columns("rows", rows, value=[value], by=by)
@@ -161,16 +151,9 @@ def paired_differences(
 ) -> pd.DataFrame:
     """Return the differences of two groups of rows as rows, to select from and to average.
 
-    Parameters
-    ----------
-    rows
-        Rows; all columns but ``value`` and ``column`` make a pair.
-    column
-        The column that tells the two apart, such as ``"method"``.
-    first, second
-        Its values: the rows of ``first`` return with ``first - second`` for ``value``.
-    ratio
-        Divide instead: ``first / second``.
+    ``first`` and ``second`` are values of the ``column`` that tells the two apart, such as
+    ``"method"``; all others but ``value`` make a pair. The rows of ``first`` return with
+    ``first - second``, or with ``ratio`` their quotient, for ``value``.
     """
     _check_columns("rows", rows, value=[value], column=[column])
     for name, wanted in (("first", first), ("second", second)):
@@ -198,24 +181,18 @@ def compare_methods(
     ----------
     records
         What `smuglib.evaluation.scores.read` returns; files may be concatenated.
-    value
-        A column of results.
     reference_sigma
         The reference's training noise. By default that of the method it is compared with, where the
         reference has it, or the only one that it has.
-    by
-        Columns that hold apart what must not be averaged.
-    options
-        See `smuglib.evaluation.bootstrap.bootstrap`.
+    value, by, options
+        See `averages` and `compare`.
 
     Returns
     -------
     pandas.DataFrame
         For every group and every variant (method, training noise, placement): mean and standard
         deviation over slices (population, as the poster's ±), mean paired difference to the
-        reference with its interval (NaN for fewer than two subjects), number of slices and
-        subjects.
-
+        reference with its interval, number of slices and subjects.
     """
     by = checks.members("by", by)
     _check_columns("records", records, value=[value], by=by)
@@ -255,17 +232,3 @@ def _reference(
             f"its training noises are {available}: give reference_sigma or select rows"
         )
     return matching[0]
-
-
-def fragility(
-    block: pd.DataFrame, scenarios: Sequence[Scenario], method: str
-) -> dict[str, Interval]:
-    """Return clean minus attacked PSNR of a method (dB), by name of the scenario."""
-    own = block[block["method"] == method]
-    clean = select(own, Scenario("clean"))
-    found = {}
-    for scenario in scenarios:
-        if scenario.rung != "clean":
-            rows = select(own, scenario)
-            found[scenario.name] = compare(with_partner(clean, rows), rows)
-    return found

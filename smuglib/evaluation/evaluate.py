@@ -1,7 +1,7 @@
 """Evaluation: every method in every scenario, one record per slice.
 
-The random draws of a row are a function of the seed and the slice alone. All methods meet the
-same random starts, and the noise of the scored reconstruction is not the attacker's.
+The random draws of a row are a function of the seed and the slice alone: all methods meet the same
+random starts. The noise of the scored reconstruction is not the attacker's.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -56,15 +56,12 @@ def evaluate(
     net
         The method, on the device to compute on, in evaluation mode; one without parameters
         computes where the scans lie.
-    scans
-        Scans, each a batch of one.
-    scenarios
-        What to put them through; no two may be the same.
+    scans, scenarios
+        Scans, each a batch of one, and what to put them through.
     method, training_sigma, weights_sha256
         What the records say of the network: name, noise in training, hash of the weights file.
     rescan
-        Returns the scan of the same slice at another sampling rate; needed by scenarios that
-        name one.
+        Returns the scan of the same slice at the sampling rate that a scenario names.
     solver
         Solver of data consistency, see `DataConsistency`. No column of a record tells it: name
         the scenarios after it where it is not the usual one.

@@ -58,14 +58,12 @@ def ordering(
     Parameters
     ----------
     records
-        What `smuglib.evaluation.scores.read` returns; files may be concatenated. Rows of rungs that
-        are not in `LEVELS`, such as ``"clean"``, are left out.
+        What `smuglib.evaluation.scores.read` returns. Rows of rungs that are not in `LEVELS`, such
+        as ``"clean"``, are left out.
     metric
         A column of results, of which less is more damage.
-    by
-        Columns that hold apart what must not be compared.
-    options
-        See `smuglib.evaluation.bootstrap.bootstrap`.
+    by, options
+        See `smuglib.evaluation.comparisons.compare_methods`.
 
     Returns
     -------
@@ -74,7 +72,6 @@ def ordering(
         the mean ``difference`` of the metric, weaker minus stronger (positive: in order), ``low``
         and ``high`` of its interval (NaN for fewer than two subjects), ``n_slices``,
         ``n_subjects``, and ``broken``: the interval lies wholly below zero.
-
     """
     for name in (metric, "rung", *by, *PAIR):
         checks.one_of("column", name, map(str, records.columns))
@@ -93,18 +90,3 @@ def ordering(
     names = ["weaker", "stronger", "difference", "low", "high", "n_slices", "n_subjects", "broken"]
     kinds = {"difference": float, "low": float, "high": float, "broken": bool}
     return pd.DataFrame(lines, columns=[*by, *names]).astype(kinds)
-
-
-def shortfalls(order: pd.DataFrame, rung: str = "adaptive") -> dict[str, float]:
-    """Return how far a rung's search falls short in an `ordering`, beyond chance.
-
-    By rung that did more damage although it knows no more: the largest mean difference. A longer
-    search counts for its level too, for it knows the same.
-    """
-    found: dict[str, float] = {}
-    for weaker in order.loc[(order["stronger"] == rung) & order["broken"], "weaker"].unique():
-        chosen = (order["stronger"] == rung) & (order["weaker"] == weaker) & order["broken"]
-        found[str(weaker)] = float(-order.loc[chosen, "difference"].min())
-    longer = (order["weaker"] == rung) & (order["stronger"] == f"{rung}_strong")
-    more = order.loc[longer & (order["low"] > 0), "difference"]
-    return found if more.empty else {**found, f"{rung}_strong": float(more.max())}

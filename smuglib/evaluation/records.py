@@ -63,10 +63,9 @@ def write(
     kind: type[RecordType],
     provenance: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write rows to a CSV file, and ``provenance`` with the file's hash to the JSON file beside it.
+    """Write rows to a CSV file, and ``provenance`` (see `smuglib.provenance.describe`) beside it.
 
-    A run that is stopped at any point leaves the old pair or the new one. ``provenance`` holds
-    values that `json.dumps` accepts (see `smuglib.provenance.describe`).
+    A run that is stopped at any point leaves the old pair or the new one.
     """
     path = Path(path)
     with _locked(path):
@@ -117,8 +116,7 @@ def _write(
 ) -> None:
     """Write a pair of files, its folder locked.
 
-    Between the two, the new JSON file stands beside the old CSV file: it holds the old provenance,
-    too, until the CSV file is replaced.
+    Between the two, the new JSON file beside the old CSV file holds the old provenance, too.
     """
     _check_rows(rows)
     buffer = io.StringIO()

@@ -16,21 +16,18 @@ class Scenario:
     Parameters
     ----------
     name
-        Name of the scenario in records, tables and figures.
-    rung
-        ``"clean"``, or a rung of `smuglib.attacks.LADDER`.
+        Its name in records, tables and figures.
+    rung, domain, norm, attack_steps, attack_restarts
+        ``"clean"``, or a rung of `smuglib.attacks.LADDER` and what to override of it.
     epsilon
         Strength of the perturbation, >= 0; 0 for ``"clean"``.
-    domain, norm, attack_steps, attack_restarts
-        Override those of the rung.
     attack_samples
         Noise samples of the attacked reconstruction's gradient; few, since they are redrawn at
         each step. None: as many as the network has.
     sampling_rate
-        Reconstruct from a scan with this sampling rate; None: from the scan as it is.
+        Sampling rate of the scan to reconstruct from; None: the scan as it is.
     n_steps, n_samples
-        Unrolling steps (attacked and scored) and noise samples (scored) at test time; None: the
-        network's own.
+        Unrolling steps (attacked and scored) and noise samples (scored); None: the network's own.
     mask_mismatch
         Keep the mask of the scan as it is in data consistency, whatever mask ``sampling_rate``
         measured with, as the published code does.
@@ -80,7 +77,7 @@ class Scenario:
         """The rung with this scenario's overrides; None for ``"clean"``."""
         if self.rung == "clean":
             return None
-        overrides = {
+        overrides: dict[str, Any] = {
             "domain": self.domain,
             "norm": self.norm,
             "n_steps": self.attack_steps,
@@ -88,10 +85,7 @@ class Scenario:
             "n_samples": self.attack_samples,
             "precision": self.precision,
         }
-        given: dict[str, Any] = {
-            key: value for key, value in overrides.items() if value is not None
-        }
-        return replace(LADDER[self.rung], **given)
+        return replace(LADDER[self.rung], **{n: v for n, v in overrides.items() if v is not None})
 
 
 def table_scenarios(
@@ -116,7 +110,6 @@ def table_scenarios(
     """
     steps: dict[str, Any] = {"attack_steps": attack_steps, "attack_samples": attack_samples}
     steps["precision"] = precision
-    epsilon = checks.non_negative("epsilon", epsilon)
     epsilon_kspace_l2 = checks.non_negative("epsilon_kspace_l2", epsilon_kspace_l2)
     epsilon_kspace_linf = checks.non_negative("epsilon_kspace_linf", epsilon_kspace_linf)
     return (

@@ -1,7 +1,6 @@
-"""Records of evaluations: one row per method, scenario, setting and slice, in CSV files.
+"""Records of evaluations: one row per method, scenario, setting and slice.
 
-Tables and figures are made from records alone. The files are those of `smuglib.evaluation.records`:
-beside ``<name>.csv`` stands ``<name>.json`` with the provenance of the whole file.
+Tables and figures are made from records alone. The files are those of `smuglib.evaluation.records`.
 """
 
 from __future__ import annotations
@@ -39,11 +38,9 @@ class Score(evaluation_records.Record):
         Settings of the ascent (see `Scenario`); 0 and ``"none"`` where the attack has none.
     sampling_rate, consistency_rate
         Fraction of k-space in the mask that measured, and in that of data consistency.
-    psnr, ssim, nmse, ssim_published
-        Quality of the reconstruction (see `smuglib.metrics`), PSNR in dB; the last is the SSIM of
-        the poster's published code.
-    psnr_zero_filled, ssim_zero_filled
-        Quality of the zero-filled image that the method was given, perturbation included.
+    psnr, ssim, nmse, ssim_published, psnr_zero_filled, ssim_zero_filled
+        Quality (see `smuglib.metrics`) of the reconstruction, and of the zero-filled image that
+        the method was given, perturbation included; PSNR in dB.
     weights_sha256
         Hash of the weights file; ``"none"`` for a method without weights.
     """
@@ -88,10 +85,6 @@ class Score(evaluation_records.Record):
         return f"{self.method} in scenario {self.scenario!r}, {self.split} slice {self.slice}"
 
 
-COLUMNS = Score.columns()
-"""Names of the columns and their types, in the order of the file."""
-
-
 def write(
     path: Path | str, records: Iterable[Score], provenance: dict[str, Any] | None = None
 ) -> None:
@@ -109,13 +102,8 @@ def update(
 
     Rows of the same settings are replaced, and rows of a method's other weights are dropped: they
     are outdated. ``weights`` are the hashes of the current ones, by method; other methods are left
-    alone, and so is what another process writes to the file at the same time.
-
-    Raises
-    ------
-    ValueError
-        If the file is damaged, a new row is of other weights than those named, a result is NaN,
-        or two new rows have the same identity; nothing is written then.
+    alone, and so is what another process writes to the file at the same time. What is refused
+    changes nothing.
     """
     new = list(records)
     for row in new:

@@ -1,7 +1,4 @@
-"""Trials: one network, one scan, one scenario.
-
-The random draws of a trial are a function of the seed and the slice alone.
-"""
+"""Trials: one network, one scenario, and scans, each with draws of its own seed and slice."""
 
 import torch
 from torch import Tensor

@@ -167,7 +167,7 @@ def _explorer(path: Path, _rng: random.Random) -> None:
     level = np.arange(64, dtype=np.uint8).reshape(8, 8) // grid.sprites.STEP * grid.sprites.STEP
     small = grid.Grid(epsilons=(0.01,), sampling_rates=(0.25,), methods=("modl",))
     sheets = {"target": level, "modl_image": level.T.copy(), "modl_error": level[::-1].copy()}
-    rows = pd.DataFrame(columns=list(grid.scores.COLUMNS))
+    rows = pd.DataFrame(columns=list(grid.Score.columns()))
     grid.write_explorer(grid.Explorer(small, rows, sheets), path.with_name("explorer.csv"), {})
 
 

@@ -18,7 +18,6 @@ FACES = (
     "smuglib.attacks",
     "smuglib.consistency",
     "smuglib.data",
-    "smuglib.data.fastmri",
     "smuglib.evaluation",
     "smuglib.models",
     "smuglib.operators",

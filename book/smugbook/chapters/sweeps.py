@@ -97,6 +97,21 @@ def largest_deficit(table: pd.DataFrame) -> tuple[float, str, Interval] | None:
     return float(value), str(late.loc[value, "best"]), late.loc[value, "behind"]
 
 
+def find_shortfalls(order: pd.DataFrame, rung: str = "adaptive") -> dict[str, float]:
+    """Find by how much (dB) the search of a rung falls short in an `ordering`, beyond chance.
+
+    By rung that did more damage although it knows no more: the largest mean difference. A longer
+    search counts for its level too, for it knows the same.
+    """
+    found: dict[str, float] = {}
+    for weaker in order.loc[(order["stronger"] == rung) & order["broken"], "weaker"].unique():
+        chosen = (order["stronger"] == rung) & (order["weaker"] == weaker) & order["broken"]
+        found[str(weaker)] = float(-order.loc[chosen, "difference"].min())
+    longer = (order["weaker"] == rung) & (order["stronger"] == f"{rung}_strong")
+    more = order.loc[longer & (order["low"] > 0), "difference"]
+    return found if more.empty else {**found, f"{rung}_strong": float(more.max())}
+
+
 def _apart(difference: pd.Series[float]) -> bool:
     return over_subjects(difference).low > 0
 

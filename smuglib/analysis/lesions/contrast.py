@@ -16,30 +16,23 @@ from smuglib.analysis.lesions.planting import Planted, index_of
 def contrast_recovery(planted: Planted, x: Tensor, free: Tensor) -> Tensor:
     """Return the share of each lesion's contrast that a reconstruction keeps: 1 all, 0 none.
 
-    It is the second term of :eq:`eq-recovery` of the book.
-
-    ``x`` and ``free`` are made under the same perturbation (in absolute units) and the same
-    smoothing noise; else artefacts of the attacks count as lost or gained contrast.
+    It is the second term of :eq:`eq-recovery` of the book. ``x`` and ``free`` are made under the
+    same perturbation (in absolute units) and the same smoothing noise; else artefacts of the
+    attacks count as lost or gained contrast.
     """
     checks.instance("planted", planted, Planted)
     return (_seen(planted, x) - _shown(planted, "free", free)) / _truth(planted)
 
 
 def false_contrast(planted: Planted, free: Tensor) -> Tensor:
-    """Return the contrast that a reconstruction shows without the lesions, minus the target's.
-
-    :eq:`eq-recovery` of the book.
-    """
+    """Return the contrast shown without the lesions, minus the target's: :eq:`eq-recovery`."""
     checks.instance("planted", planted, Planted)
     absent = _contrast(planted, planted.free.target)
     return (_shown(planted, "free", free) - absent) / _truth(planted)
 
 
 def apparent_contrast(planted: Planted, x: Tensor) -> Tensor:
-    """Return the contrast that a reader sees, minus the anatomy's: recovery plus false.
-
-    :eq:`eq-recovery` of the book.
-    """
+    """Return the contrast that a reader sees, minus the anatomy's: :eq:`eq-recovery`."""
     checks.instance("planted", planted, Planted)
     return (_seen(planted, x) - _contrast(planted, planted.free.target)) / _truth(planted)
 

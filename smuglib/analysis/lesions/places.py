@@ -24,7 +24,7 @@ def draw(
 
     Every pixel up to the outer edge of a lesion's annulus lies in the image and has a magnitude of
     at least ``tissue * max |t|``; each such place is equally likely. The first of more lesions are
-    those of fewer.
+    those of fewer. Without room for so many it is a ValueError.
 
     Parameters
     ----------
@@ -34,11 +34,6 @@ def draw(
         See `Lesion`.
     tissue
         Least magnitude around a lesion, relative to the image's largest, in (0, 1].
-
-    Raises
-    ------
-    ValueError
-        If there is no room for so many lesions.
 
     Examples
     --------

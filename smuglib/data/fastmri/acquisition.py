@@ -29,11 +29,10 @@ from torch import Tensor
 
 from smuglib import checks, sampling
 from smuglib.data.fastmri.espirit import Espirit
-from smuglib.data.fastmri.field_of_view import acquired_band, crop_field_of_view, is_band
 from smuglib.data.fastmri.volume import Volume
 from smuglib.data.scan import Scan
 from smuglib.data.splits import GROUPS
-from smuglib.operators.fourier import ifft2c
+from smuglib.operators.fourier import fftc, ifft2c, ifftc
 from smuglib.operators.sense import SenseOperator
 from smuglib.random import generator
 
@@ -44,7 +43,7 @@ MIN_SIZE = 32
 
 @dataclass(frozen=True)
 class FastMRIProtocol:
-    """How a slice becomes a scan; refuses an impossible protocol when it is made.
+    """How a slice becomes a scan.
 
     Parameters
     ----------
@@ -123,10 +122,9 @@ def load_slice(
     maps_folder: Path | str | None = None,
     **protocol: Any,  # noqa: ANN401
 ) -> Scan:
-    """Read one slice of a fastMRI multicoil volume as a scan.
+    """Read one slice of a fastMRI multicoil volume as a scan, a batch of one.
 
-    It is a batch of one, k-space and target divided by ``max |A^H y|``. Its target is NaN if the
-    file itself is undersampled: there is nothing to compare with.
+    Its target is NaN if the file itself is undersampled: there is nothing to compare with.
 
     Parameters
     ----------
@@ -191,3 +189,32 @@ def slice_of(
     return Scan(
         kspace / scale, maps, mask, target / scale, scale, volume.subject, slice_index, split
     )
+
+
+def crop_field_of_view(kspace: Tensor, size: int | None, axis: int) -> Tensor:
+    """Return the k-space of the images cropped to their central ``size`` pixels along an axis.
+
+    k-space must be complete along the axis; with ``size=None`` it stays as it is. The result covers
+    the same range of frequencies, and the centre ``n // 2`` stays the centre.
+    """
+    if size is None or size == kspace.shape[axis]:
+        return kspace
+    first = kspace.shape[axis] // 2 - size // 2
+    return fftc(ifftc(kspace, axis).narrow(axis, first, size), axis)
+
+
+def acquired_band(columns: Tensor, width: int) -> Tensor:
+    """Return which of ``width`` columns lie between the outermost measured ones, after a crop.
+
+    ``columns`` are the measured ones before it, boolean, over the same range of frequencies.
+    """
+    # Integer cross products compare the frequencies (i - W // 2) / W and (j - w // 2) / w exactly.
+    measured = (columns.nonzero().flatten() - len(columns) // 2) * width
+    frequency = (torch.arange(width, device="cpu") - width // 2) * len(columns)
+    return (frequency >= measured.min()) & (frequency <= measured.max())
+
+
+def is_band(columns: Tensor) -> bool:
+    """Return whether the measured columns, boolean, ``[columns]``, have no gap between them."""
+    measured = columns.nonzero().flatten()
+    return int(measured.max() - measured.min()) + 1 == len(measured)

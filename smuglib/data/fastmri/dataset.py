@@ -22,19 +22,15 @@ class FastMRIDataset(Dataset[Scan]):
 
     Parameters
     ----------
-    split
-        ``"train"``, ``"val"`` or ``"test"``: a split of the patients, see `split_patients`.
+    split, fractions, split_seed
+        The split, of the patients, and arguments of `split_patients`.
     n_slices
         Number of slices, or None for all.
     cache_bytes
         The most memory that scans may take, 0 to keep none; at 320 x 320 and 15 coils one takes
         25 MB. The one used least recently goes first.
-    fractions, split_seed
-        Arguments of `split_patients`.
-    maps_folder
-        Where estimated maps are kept for the next time, see `Espirit.estimate`.
-    **protocol
-        Fields of `FastMRIProtocol`.
+    maps_folder, **protocol
+        See `load_slice`.
     """
 
     def __init__(

@@ -42,7 +42,6 @@ class Espirit:
     crop: float = 0.95
 
     def __post_init__(self) -> None:
-        """Check every value."""
         kernel = checks.optional(checks.integer, "kernel_width", self.kernel_width, minimum=2)
         checks.replace_fields(self, kernel_width=kernel)
         checks.replace_fields(
@@ -65,11 +64,10 @@ class Espirit:
         """Estimate coil maps, ``[1, coil, height, width]``, complex64, from k-space of that shape.
 
         Only a complete square of it around the zero frequency is used. The root sum of squares of
-        the maps is 1 on their support, and they are zero elsewhere. Their common phase is free: it
-        is fixed so that the strongest virtual coil of the calibration data (its first principal
-        component) is real and positive. A single coil's phase, the usual choice, is undefined where
-        that coil is blind. Maps are kept in ``folder``, under a name derived from the calibration
-        data and the settings.
+        the maps is 1 on their support, and they are zero elsewhere. Their free common phase makes
+        the strongest virtual coil of the calibration data (its first principal component) real and
+        positive: a single coil's phase, the usual choice, is undefined where that coil is blind.
+        Maps are kept in ``folder``, named after the calibration data and the settings.
         """
         checks.finite("kspace", checks.complex_tensor("kspace", kspace, n_axes=(4,)))
         folder = checks.optional(checks.path, "folder", folder)

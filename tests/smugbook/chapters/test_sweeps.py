@@ -96,3 +96,18 @@ def test_only_slices_that_all_have_count_and_a_curve_may_be_empty():
     assert sweeps.find_leaders(whole[:0]).empty
     with pytest.raises(ValueError, match="metric must be one of"):
         sweeps.find_leaders(whole, "beauty")
+
+
+def test_shortfalls_are_the_largest_beyond_chance():
+    rows = [
+        ("transfer", "adaptive", -0.2, -0.3, True),
+        ("transfer", "adaptive", -0.3, -0.4, True),
+        ("random_uniform", "adaptive", -0.9, -1.9, False),
+        ("adaptive", "adaptive_strong", 0.7, 0.5, False),
+        ("adaptive", "adaptive_strong", 0.8, 0.6, False),
+        ("adaptive", "adaptive_strong", 0.9, -0.1, False),
+    ]
+    order = pd.DataFrame(rows, columns=["weaker", "stronger", "difference", "low", "broken"])
+    assert sweeps.find_shortfalls(order) == {"transfer": 0.3, "adaptive_strong": 0.8}
+    assert sweeps.find_shortfalls(order, "adaptive_strong") == {}
+    assert sweeps.find_shortfalls(order[:0]) == {}

@@ -10,7 +10,6 @@ import pandas as pd
 import pytest
 
 from smuglib.evaluation import Score, records, scores
-from smuglib.evaluation.scores import COLUMNS
 
 ROW = Score(
     method="smug",
@@ -58,7 +57,7 @@ def path(tmp_path):
 
 def test_round_trip_is_exact(path):
     frame = scores.read(path)
-    assert list(frame.columns) == list(COLUMNS)
+    assert list(frame.columns) == list(Score.columns())
     assert scores.rows_of(frame) == ROWS
     assert all(type(row.subject) is int for row in scores.rows_of(frame))
     assert frame["subject"].dtype == "int64"
@@ -87,7 +86,7 @@ def test_no_rows_make_an_empty_table(tmp_path):
 def test_identity_leaves_out_results_and_makers():
     other = replace(ROW, psnr=1.0, commit="x", versions="y", device="z")
     assert other.identity == ROW.identity
-    for name in COLUMNS:
+    for name in Score.columns():
         if name in (*scores.RESULTS, "commit", "versions", "device"):
             continue
         value = getattr(ROW, name)

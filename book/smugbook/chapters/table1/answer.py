@@ -4,13 +4,12 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from smugbook.chapters.table1.gains import SMOOTHED, Blocks, gain
+from smugbook.chapters.table1.gains import SMOOTHED, Blocks, fragility, gain
 from smugbook.words.labels import METHOD_LABELS, SCENARIO_LABELS
 from smugbook.words.numbers import signed
 from smugbook.words.poster import POSTER
 from smugbook.words.verdicts import RANKING, choose_word, format_interval, join_names
 from smuglib.evaluation import Interval, Scenario, select
-from smuglib.evaluation.comparisons import fragility
 from smuglib.methods import METHODS
 
 EVERY = "all smoothed methods"

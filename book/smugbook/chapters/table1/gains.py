@@ -9,6 +9,7 @@ from smugbook.words.labels import METHOD_LABELS, RUNG_LABELS, SCENARIO_LABELS
 from smugbook.words.numbers import number
 from smugbook.words.verdicts import RANKING, choose_word, format_interval
 from smuglib.evaluation import Interval, Scenario, compare, select
+from smuglib.evaluation.comparisons import with_partner
 
 SMOOTHED = tuple(name for name in RANKING if name != "modl")
 """Methods that are compared with MoDL."""
@@ -20,6 +21,20 @@ def gain(block: pd.DataFrame, scenario: Scenario, method: str, other: str = "mod
     """Return by how much one method is ahead of another in a scenario, PSNR in dB."""
     rows = select(block, scenario)
     return compare(rows[rows["method"] == method], rows[rows["method"] == other])
+
+
+def fragility(
+    block: pd.DataFrame, scenarios: Sequence[Scenario], method: str
+) -> dict[str, Interval]:
+    """Return clean minus attacked PSNR of a method (dB), by name of the scenario."""
+    own = block[block["method"] == method]
+    clean = select(own, Scenario("clean"))
+    found = {}
+    for scenario in scenarios:
+        if scenario.rung != "clean":
+            rows = select(own, scenario)
+            found[scenario.name] = compare(with_partner(clean, rows), rows)
+    return found
 
 
 def format_gains(blocks: Blocks, scenarios: Sequence[Scenario]) -> pd.DataFrame:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import pandas as pd
 
+from smugbook.chapters.table1.gains import fragility
 from smugbook.experiments import controls, curves
 from smugbook.experiments.seeds import scenario_changes
 from smugbook.experiments.sweeps import AXES
@@ -11,7 +12,6 @@ from smugbook.words.claims import Evidence
 from smugbook.words.labels import METHOD_LABELS, SCENARIO_LABELS, SWEEP_LABELS
 from smugbook.words.numbers import strength
 from smuglib.evaluation import PAIR, Interval, Scenario, compare, select
-from smuglib.evaluation.comparisons import fragility
 
 TABLE, SWEEPS, CONTROLS = "13_table1", "16_sweeps", "21_controls"
 """Chapters that show the evidence."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from smugbook.chapters.table1 import answer, gains, summary
 from smugbook.words import verdicts
@@ -55,3 +56,12 @@ def test_gains_are_marked_where_they_hold_zero():
     table = gains.format_gains({0.05: block(), 0.01: block(0.01)}, SCENARIOS)
     assert table.loc[(0.01, "SMUGv0"), "transfer attack"] == "+2.00 [+2.00, +2.00]"
     assert table.loc[(0.05, "SMUG"), "clean"] == "0.00† [0.00, 0.00]"
+
+
+def test_losses_are_clean_minus_attacked_of_the_same_slices():
+    losses = gains.fragility(block(), SCENARIOS, "modl")
+    assert losses.keys() == {"noise", "transfer"}
+    assert losses["transfer"] == pytest.approx((8, 8, 8))
+    frame = block()
+    fewer = frame[(frame["scenario"] != "transfer") | (frame["slice"] < 3)]
+    assert gains.fragility(fewer, SCENARIOS, "smug")["transfer"] == pytest.approx((5, 5, 5))

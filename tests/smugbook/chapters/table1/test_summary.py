@@ -11,7 +11,7 @@ from smugbook.chapters.table1 import summary
 from smugbook.results import Store
 from smugbook.words import poster
 from smuglib import evaluation
-from smuglib.evaluation import Scenario, compare, comparisons, scores
+from smuglib.evaluation import Scenario, compare, scores
 from smuglib.methods import METHODS
 from tests.table1 import GAINS, SCENARIOS, block, line
 
@@ -123,15 +123,6 @@ def test_the_iterations_of_total_variation_are_no_unrolling_steps():
     words = summary.table1_settings({0.05: pd.concat([block(), tv])}, SCENARIOS)
     assert "; 8 unrolling steps (TV: 50 iterations); " in words
     assert "TV" not in summary.table1_settings({0.05: block()}, SCENARIOS)
-
-
-def test_losses_are_clean_minus_attacked_of_the_same_slices():
-    losses = comparisons.fragility(block(), SCENARIOS, "modl")
-    assert losses.keys() == {"noise", "transfer"}
-    assert losses["transfer"] == pytest.approx((8, 8, 8))
-    frame = block()
-    fewer = frame[(frame["scenario"] != "transfer") | (frame["slice"] < 3)]
-    assert comparisons.fragility(fewer, SCENARIOS, "smug")["transfer"] == pytest.approx((5, 5, 5))
 
 
 def test_records_of_different_slices_are_not_compared():
