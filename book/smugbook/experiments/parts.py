@@ -228,7 +228,7 @@ class Records(Part):
                 return self.size
             partial = [asked.partial(name) for name in hashes]
             left = [row for path in partial for row in records.kept(path, scores.Score)]
-            frame = pd.DataFrame(left, columns=list(scores.COLUMNS))
+            frame = pd.DataFrame(left, columns=list(scores.Score.columns()))
             return min(self._count(frame, hashes), self.size - 1)
         return 0
 
