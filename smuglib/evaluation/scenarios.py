@@ -110,6 +110,7 @@ def table_scenarios(
     """
     steps: dict[str, Any] = {"attack_steps": attack_steps, "attack_samples": attack_samples}
     steps["precision"] = precision
+    epsilon = checks.non_negative("epsilon", epsilon)
     epsilon_kspace_l2 = checks.non_negative("epsilon_kspace_l2", epsilon_kspace_l2)
     epsilon_kspace_linf = checks.non_negative("epsilon_kspace_linf", epsilon_kspace_linf)
     return (
