@@ -80,7 +80,7 @@ def evaluate(
         on from there.
     """
     batch = checks.integer("batch", batch)
-    checks.optional(checks.instance, "budget", budget, kind=Budget)
+    budget = checks.instance("budget", Budget() if budget is None else budget, Budget)
     partial = checks.optional(checks.path, "partial", partial, is_new=True)
     checks.optional(checks.function, "keep", keep, n_arguments=2)
     checks.instance("weights_sha256", weights_sha256, str)
@@ -120,8 +120,7 @@ def evaluate(
                 rest = [row for row in held if row.identity not in ours]
                 records.keep(partial, [*rows, *rest], Score)
             n_done = len(rows) // len(scenarios)
-            is_late = budget is not None and budget.is_spent and len(known) > n_known
-            if budget is not None and is_late and n_done < len(scans):
+            if budget.is_spent and len(known) > n_known and n_done < len(scans):
                 budget.stop(f"{method} is evaluated at {n_done} of {len(scans)} scans")
     return rows
 

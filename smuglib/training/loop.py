@@ -122,7 +122,6 @@ class Training:
         bar = tqdm.tqdm(
             total=self.plan.updates, initial=self._update, desc=self.folder.name, unit="update"
         )
-        self._good = self._state()
         with bar, precision.tf32(self.plan.precision == "tf32"):
             while self._update < self.plan.updates:
                 after = self._update + 1
@@ -266,6 +265,7 @@ class Training:
 
     def _resume(self) -> None:
         state = self._checkpoints.load()
+        self._good = self._state() if state is None else state
         if state is None:
             return
         tensors, header = state
@@ -274,7 +274,6 @@ class Training:
                 f"{self.folder} belongs to a training with other settings, "
                 f"{header['plan']}; remove the folder or ask for {asdict(self.plan)}"
             )
-        self._good = state
         self._restore(tensors, header)
         if self._log and ranks.is_first():
             self._checkpoints.heal(self._results())

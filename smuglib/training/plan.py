@@ -76,8 +76,7 @@ def clip(gradients: Iterable[Tensor], norm: Tensor, factor: float, mean: Tensor 
         mean, factor = norm.double(), math.inf
     bound = factor * mean
     share = ((norm + 1e-6).reciprocal() * bound.to(norm.dtype)).clamp(max=1.0)
-    for gradient in gradients:
-        gradient.mul_(share)
+    torch._foreach_mul_(list(gradients), share)
     return NORM_MEMORY * mean + (1 - NORM_MEMORY) * torch.minimum(norm.double(), bound)
 
 
