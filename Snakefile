@@ -80,6 +80,10 @@ LABELS = {control.label: control for control in extent.profile_controls(PROFILE)
 LONG_FIRST = 1
 """Priority of what the longest notebooks, the evaluations, wait for, and of these themselves."""
 
+LONGEST = ("17_noise_samples", "23_harm_and_uncertainty", "20_attack_free", "10_fragility")
+LONGEST += ("11_smoothing_placement",)
+"""Chapters of a minute and more from the shipped records: begun last, one would run alone."""
+
 RUN = f"{shlex.quote(sys.executable)} -m smugbook"
 BUILD_BOOK = f"{shlex.quote(str(Path(sys.executable).parent / 'jupyter-book'))} build -W --keep-going --all"
 
@@ -473,3 +477,12 @@ rule shipped_chapter:
         options=lambda wildcards: options(wildcards.chapter, profile="default", results="shipped"),
     shell:
         "{RUN} notebook {input.notebook} -o {output.notebook} {params.options}"
+
+
+use rule shipped_chapter as long_shipped_chapter with:
+    wildcard_constraints:
+        chapter="|".join(LONGEST),
+    priority: LONG_FIRST + 1
+
+
+ruleorder: long_shipped_chapter > shipped_chapter

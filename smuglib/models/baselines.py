@@ -79,7 +79,7 @@ def gradient_adjoint(p: Tensor) -> Tensor:
 
 def total_variation(x: Tensor) -> Tensor:
     """Return ``sum_i ||(∇ x)_i||_2`` of complex images, ``[..., height, width]``."""
-    return _lengths(gradient(x)).sum((-3, -2, -1))
+    return torch.linalg.vector_norm(gradient(x), dim=-3).sum((-2, -1))
 
 
 class TotalVariation(nn.Module):
@@ -151,9 +151,6 @@ class TotalVariation(nn.Module):
 
     def _projected(self, p: Tensor) -> Tensor:
         """Return Π_w p. Where p is within the ball its length is not differentiated, even at 0."""
-        return p * (self.weight / _lengths(p).clamp_min(self.weight))
-
-
-def _lengths(p: Tensor) -> Tensor:
-    """Return ``||p_i||_2`` of pairs of differences, real, ``[..., 1, height, width]``."""
-    return torch.linalg.vector_norm(p, dim=-3, keepdim=True)
+        # A norm of complex numbers along a short axis takes torch twenty times as long.
+        squared = (p.real.square() + p.imag.square()).sum(-3, keepdim=True)
+        return p * (self.weight * squared.clamp_min(self.weight**2).rsqrt())

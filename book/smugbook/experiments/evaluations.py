@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import torch
 
 from smugbook import profiles
 from smugbook.experiments.sweeps import sweep_scenarios
@@ -20,6 +21,9 @@ from smuglib.training.plan import Budget
 
 N_SLICES = 24
 """Test slices unless another number is asked for, or there are fewer."""
+
+BATCHES = {"cpu": 1, "cuda": 16}
+"""Slices evaluated together unless another number is asked for, by type of the device."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,7 @@ class Evaluation:
     sweep_steps: int | None = None
     attack_precision: str = "float32"
     attack_samples: int = 2
+    batch: int | None = None
     seed: int = 0
 
     @cached_property
@@ -121,6 +126,10 @@ class Evaluation:
         able = [one for one in self.chosen if one.n_samples is None or is_smoothed]
         return [one for one in able if one.n_steps is None or own]
 
+    def batch_on(self, device: torch.device) -> int:
+        """Return how many slices are evaluated together on a device."""
+        return BATCHES[device.type] if self.batch is None else self.batch
+
     def partial(self, name: str) -> Path:
         """Return the file that a method's rows are taken from by the next call."""
         return self.output.checkpoints(self.method, self.sigma, self.code) / f"{name}.csv"
@@ -132,6 +141,7 @@ class Evaluation:
     def check(self, device: str) -> None:
         """Refuse what cannot be evaluated, before anything is computed."""
         checks.device("device", device)
+        checks.optional(checks.integer, "batch", self.batch)
         for needed in ("n_scans", "chosen", "store", "path"):
             getattr(self, needed)
 
@@ -157,6 +167,7 @@ class Evaluation:
                 seed=self.seed,
                 rescan=rescanner(settings),
                 partial=self.partial(name),
+                batch=self.batch_on(where),
                 budget=budget,
             )
         described = {"profile": self.profile, "code": self.code, **provenance.describe(where)}

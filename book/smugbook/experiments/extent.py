@@ -33,7 +33,7 @@ def profile_controls(profile: str) -> list[Control]:
 
 def few_evaluated(profile: str) -> dict[str, Any]:
     """Return the settings of the evaluations that a profile has of its own."""
-    return {"n_slices": 2, "sweep_steps": 1} if profile == "smoke" else {}
+    return {"n_slices": 2, "batch": 2, "sweep_steps": 1} if profile == "smoke" else {}
 
 
 def baselines_at(sigma: float) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import fields
 
 import pytest
+import torch
 
 from smugbook.experiments import extent
 from smugbook.experiments.evaluations import Evaluation
@@ -61,6 +62,7 @@ def test_baselines_go_with_the_profile_s_own_modl_alone():
     ("changes", "message"),
     [
         ({"n_slices": 5}, "n_slices must be <= n_test 4, got 5"),
+        ({"batch": 0}, "batch must be an integer >= 1, got 0"),
         ({"scenarios": ["dirty"]}, "scenarios must be one of"),
         ({"sweeps": ["speed"]}, "sweep must be one of"),
         ({"sigma": 0.0}, "sigma must be > 0"),
@@ -70,6 +72,12 @@ def test_baselines_go_with_the_profile_s_own_modl_alone():
 def test_what_cannot_be_evaluated_is_refused_before_it_is_tried(changes, message):
     with pytest.raises(ValueError, match=message):
         Evaluation(**{**SMOKE, **changes}).check("cpu")
+
+
+def test_slices_go_together_on_a_gpu_unless_a_number_is_asked_for():
+    cpu, cuda = torch.device("cpu"), torch.device("cuda")
+    assert (Evaluation().batch_on(cpu), Evaluation().batch_on(cuda)) == (1, 16)
+    assert Evaluation(batch=3).batch_on(cpu) == Evaluation(batch=3).batch_on(cuda) == 3
 
 
 def test_sweeps_belong_to_the_levels_that_are_studied():
