@@ -194,6 +194,7 @@ class Training:
         if ranks.largest(budget.is_spent, self._device):
             self._good = self._state()
             self._save()
+            ranks.wait()
             place = f"update {self._update} of {self.plan.updates}"
             budget.stop(f"{self.folder.name} stands at {place}")
 

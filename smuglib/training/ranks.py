@@ -22,18 +22,19 @@ def n_launched() -> int:
 @contextmanager
 def together(device: torch.device) -> Iterator[torch.device]:
     """Let the processes that `torchrun` started work together; give this one's device."""
-    if n_launched() == 1:
-        yield device
-        return
-    if device.type == "cuda":
+    is_gpu, is_shared = device.type == "cuda", n_launched() > 1
+    if is_shared and is_gpu:
         device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
         torch.cuda.set_device(device)
-        distributed.init_process_group("nccl", device_id=device)
-    else:
-        distributed.init_process_group("gloo")
+    # A process can join the others but once: the launcher's store remembers it.
+    begins = is_shared and not distributed.is_initialized()
+    if begins:
+        backend = "nccl" if is_gpu else "gloo"
+        distributed.init_process_group(backend, device_id=device if is_gpu else None)
     yield device
     # Not after an error: it would wait for the others, who wait for this process to train on.
-    distributed.destroy_process_group()
+    if begins:
+        distributed.destroy_process_group()
 
 
 def place() -> tuple[int, int]:
