@@ -11,6 +11,8 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, distributed
 
+from smuglib import checks
+
 
 def n_launched() -> int:
     """Return how many processes `torchrun` started, on all machines; 1 without it."""
@@ -24,7 +26,7 @@ def together(device: torch.device) -> Iterator[torch.device]:
     """Let the processes that `torchrun` started work together; give this one's device."""
     is_gpu, is_shared = device.type == "cuda", n_launched() > 1
     if is_shared and is_gpu:
-        device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
+        device = checks.device("device", f"cuda:{os.environ['LOCAL_RANK']}")
         torch.cuda.set_device(device)
     # A process can join the others but once: the launcher's store remembers it.
     begins = is_shared and not distributed.is_initialized()

@@ -183,26 +183,27 @@ def test_torchrun_is_refused_what_its_processes_cannot_share(agenda, monkeypatch
 def test_processes_of_torchrun_train_what_one_does(tmp_path, monkeypatch):
     monkeypatch.setenv("SMUGLIB_CACHE", str(tmp_path / "cache"))
     monkeypatch.setitem(profiles.PROFILES, "smoke", profiles.get("smoke").replace(**CHANGES))
-    one, two = tmp_path / "one", tmp_path / "two"
-    one.mkdir(), two.mkdir()
-    monkeypatch.chdir(one)
+    folders = alone, together = tmp_path / "alone", tmp_path / "together"
+    for folder in folders:
+        folder.mkdir()
+    monkeypatch.chdir(alone)
     for part in TRAININGS:
         assert compute("--part", part) == 0
     (tmp_path / "shared.py").write_text(SHARED)
     words = "-m", "torch.distributed.run", "--nproc-per-node", "2", tmp_path / "shared.py"
-    done = python(*words, cwd=two, OMP_NUM_THREADS="1")
+    done = python(*words, cwd=together, OMP_NUM_THREADS="1")
     assert done.returncode == 0, done.stderr
     # The first alone tells of both trainings, and nothing warns, not even when the group ends.
     assert done.stderr.count("is spent: ") == done.stderr.count(" 0/20 [") == 2
     assert "warning" not in done.stderr.lower()
     for part in TRAININGS:
         path = Path(f"build/smoke/weights/{part}.safetensors")
-        expected, found = (read_tensors(folder / path)[0] for folder in (one, two))
+        expected, found = (read_tensors(folder / path)[0] for folder in folders)
         assert found.keys() == expected.keys()
         # Sums over a batch in another order, twenty times: 4e-8 and 1e-6 were seen.
-        weights = [torch.cat([t.flatten() for t in kept.values()]) for kept in (expected, found)]
-        assert torch.dist(*weights) <= 1e-5 * weights[0].norm()
-        logs = [pd.read_csv(folder / f"build/smoke/logs/{part}.csv") for folder in (one, two)]
+        one, both = (torch.cat([kept[k].flatten() for k in expected]) for kept in (expected, found))
+        assert torch.dist(one, both) <= 1e-5 * one.norm()
+        logs = [pd.read_csv(folder / f"build/smoke/logs/{part}.csv") for folder in folders]
         assert len(logs[0]) == 2
         for name in ("update", "loss", "validation_psnr"):
             assert logs[1][name].tolist() == pytest.approx(logs[0][name].tolist(), rel=1e-5)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -88,6 +89,28 @@ def test_shares_make_the_batch_and_are_equal_or_refused(monkeypatch):
     assert shares == list(range(6))
     with pytest.raises(ValueError, match="batch must be a multiple .* processes, 3, got 4"):
         ranks.share(4)
+
+
+@pytest.mark.parametrize("breaks", [False, True])
+def test_each_process_has_a_gpu_of_its_own_and_leaves_the_others_in_order(monkeypatch, breaks):
+    for name, value in (("TORCHELASTIC_RUN_ID", "none"), ("WORLD_SIZE", "4"), ("LOCAL_RANK", "1")):
+        monkeypatch.setenv(name, value)
+    done, gpu = [], torch.device("cuda", 1)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "set_device", done.append)
+    for name in ("init_process_group", "destroy_process_group"):
+        call = lambda *words, name=name, **named: done.append((name[:4], *words, named))  # noqa: E731
+        monkeypatch.setattr(torch.distributed, name, call)
+    with suppress(ArithmeticError), ranks.together(torch.device("cuda")) as device:
+        assert device == gpu
+        if breaks:
+            raise ArithmeticError
+    joined = [gpu, ("init", "nccl", {"device_id": gpu})]
+    # Others may wait for a process that broke: it must end, and not wait for them.
+    assert done == joined + ([] if breaks else [("dest", {})])
+    monkeypatch.setenv("LOCAL_RANK", "2")
+    with pytest.raises(ValueError, match="'cuda:2', but this machine has 2 CUDA devices"):
+        ranks.together(torch.device("cuda")).__enter__()
 
 
 def test_a_process_that_has_not_the_others_state_is_refused(tmp_path, monkeypatch):
