@@ -86,11 +86,6 @@ class Share:
     def __len__(self) -> int:
         return len(range(self.batch)[self.rows])
 
-    @property
-    def device(self) -> torch.device:
-        """Where it draws."""
-        return self.generator.device
-
     def get_state(self) -> Tensor:
         """Return the state of the generator."""
         return self.generator.get_state()
