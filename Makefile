@@ -3,6 +3,8 @@
 # make reproduce PROFILE=smoke        everything from the simulator on, into build/smoke
 # make compute PROFILE=default DEVICE=cuda JOBS=8 BUDGET=550        its trainings and evaluations
 #     alone, side by side; without Snakemake or Jupyter; stops in time; ARGS=--plan says what is left
+# torchrun --nproc-per-node 4 -m smugbook compute paper --part pretrained_s0.01 --device cuda
+#     one training on several GPUs or nodes, each with its share of every batch
 # make chapter NAME=table1 ARGS="-p epsilon 0.008"        one chapter with other parameters
 # make sweep NAME=fragility ARGS="-p sampling_rate 0.125,0.25,0.5"        one chapter at many
 # make lab         the chapters in JupyterLab, at a live explorer (make lab APP=notebook: Notebook)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from smuglib import checks
 from smuglib.methods import REFERENCES
 from smuglib.models.unrolled import Trace
+from smuglib.random import Source
 from smuglib.smoothing import NoiseSource, Smoothing
 
 
@@ -39,7 +40,7 @@ def pretraining_loss(
     target: Tensor,
     sigma: float,
     *,
-    generator: torch.Generator,
+    generator: Source,
     n_samples: int = 1,
 ) -> Tensor:
     """Return the poster's pre-training loss ``E_ν ||D(t + ν) - t||^2``, ν of ``sigma`` a part.

@@ -45,11 +45,12 @@ def device_name(device: torch.device) -> str:
     return f"{platform.machine()} CPU, {torch.get_num_threads()} threads"
 
 
-def describe(device: torch.device) -> dict[str, object]:
-    """Return commit, versions, device and time of a computation on a device, for JSON."""
+def describe(device: torch.device, n_devices: int = 1) -> dict[str, object]:
+    """Return commit, versions, device and time of a computation on equal devices, for JSON."""
+    name = device_name(device)
     return {
         "commit": commit(),
         "versions": versions(),
-        "device": device_name(device),
+        "device": name if n_devices == 1 else f"{n_devices} x {name}",
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
     }

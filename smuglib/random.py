@@ -8,6 +8,7 @@ bit; a CPU and a GPU draw differently, so results agree within the spread of the
 import hashlib
 import operator
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -58,17 +59,44 @@ class PerScan:
         self.generators = checks.members("generators", generators, torch.Generator)
         self.device = self.generators[0].device
 
+    def __len__(self) -> int:
+        return len(self.generators)
+
     def get_state(self) -> Tensor:
         """Return the states of all generators."""
         return torch.stack([generator.get_state() for generator in self.generators])
 
 
-Source = torch.Generator | PerScan
+@dataclass(frozen=True)
+class Share:
+    """A generator of a whole batch, of whose draws one of several processes keeps its own rows.
+
+    Examples
+    --------
+    >>> own = Share(generator(0, "a"), batch=4, rows=slice(2, 4))
+    >>> whole = torch.rand(4, 3, generator=generator(0, "a"))
+    >>> torch.equal(draw(torch.rand, (2, 3), own), whole[2:])
+    True
+    """
+
+    generator: torch.Generator
+    batch: int
+    rows: slice
+
+    def __len__(self) -> int:
+        return len(range(self.batch)[self.rows])
+
+    def get_state(self) -> Tensor:
+        """Return the state of the generator."""
+        return self.generator.get_state()
+
+
+Source = torch.Generator | PerScan | Share
 
 
 def checked_source(name: str, value: object) -> Source:
     """Return ``value``; refuse anything but a `Source`."""
-    return value if isinstance(value, PerScan) else checks.generator(name, value)
+    return value if isinstance(value, PerScan | Share) else checks.generator(name, value)
 
 
 def draw(
@@ -80,9 +108,12 @@ def draw(
     """Draw a batch by a function of torch, such as `torch.randn`, on the source's device."""
     if isinstance(source, torch.Generator):
         return sampler(tuple(shape), generator=source, device=source.device, dtype=dtype)
-    if len(source.generators) != shape[0]:
-        n = len(source.generators)
+    if len(source) != shape[0]:
+        n = len(source)
         raise ValueError(f"generator must be of {shape[0]} scans, as the batch, got one of {n}")
+    if isinstance(source, Share):
+        whole = draw(sampler, (source.batch, *shape[1:]), source.generator, dtype)
+        return whole[source.rows]
     return torch.stack([draw(sampler, shape[1:], one, dtype) for one in source.generators])
 
 
@@ -91,6 +122,9 @@ def repeatable(source: Source) -> Callable[[], Source]:
     if isinstance(source, PerScan):
         makers = [repeatable(one) for one in source.generators]
         return lambda: PerScan([maker() for maker in makers])  # type: ignore[misc]
+    if isinstance(source, Share):
+        remake = repeatable(source.generator)
+        return lambda: replace(source, generator=remake())  # type: ignore[arg-type]
     seed = int(torch.randint(2**62, (), generator=source, device=source.device))
     return lambda: torch.Generator(source.device).manual_seed(seed)
 

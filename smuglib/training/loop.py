@@ -52,7 +52,8 @@ class Training:
     loss, validate
         Return the loss of an update from its number alone, and the validation PSNR in dB. A
         FloatingPointError of ``validate`` says which slice's is not finite. Of several processes
-        (see `smuglib.training.ranks`) each returns the mean loss of its share of the batch.
+        (see `smuglib.training.ranks`) each returns the mean loss of its share of the batch, and
+        all the same PSNR.
     folder
         Where ``state.safetensors`` (for resume) and the one before it, ``log.csv``,
         ``best.safetensors`` and ``last.safetensors`` (bare weights) and ``provenance.json`` are
@@ -108,20 +109,19 @@ class Training:
             If the time is up; the next call goes on from the very update.
         """
         with self._checkpoints.locked() if ranks.is_first() else nullcontext():
-            if not ranks.is_first():
-                ranks.wait()
-            self._resume()
-            if ranks.is_first():
-                ranks.wait()
+            with ranks.first_before_others():
+                self._resume()
+            if self._update < ranks.largest(self._update, self._device):
+                raise ValueError(f"{self.folder} must be the same folder on every machine")
             self._train(Budget() if budget is None else budget)
+        ranks.wait()
         return self._log
 
     def _train(self, budget: Budget) -> None:
         started = time.monotonic() - self._seconds
         tqdm = require("tqdm", extra="evaluation", what="trainings")
-        bar = tqdm.tqdm(
-            total=self.plan.updates, initial=self._update, desc=self.folder.name, unit="update"
-        )
+        shown = {"desc": self.folder.name, "unit": "update", "disable": not ranks.is_first()}
+        bar = tqdm.tqdm(total=self.plan.updates, initial=self._update, **shown)
         with bar, precision.tf32(self.plan.precision == "tf32"):
             while self._update < self.plan.updates:
                 after = self._update + 1
@@ -191,9 +191,10 @@ class Training:
 
     def _pause(self, budget: Budget) -> None:
         """Stop here if the time of one of the processes is up."""
-        if ranks.any_of(budget.is_spent, self._device):
+        if ranks.largest(budget.is_spent, self._device):
             self._good = self._state()
             self._save()
+            ranks.wait()
             place = f"update {self._update} of {self.plan.updates}"
             budget.stop(f"{self.folder.name} stands at {place}")
 
@@ -214,7 +215,7 @@ class Training:
             self._log.append(row)
             if best_row(self._log) is row:
                 self._best = {name: value.detach().cpu().clone() for name, value in state.items()}
-        self._made = provenance.describe(self._device)
+        self._made = provenance.describe(self._device, ranks.place()[1])
         self._good = self._state()
         self._save()
 

@@ -4,9 +4,19 @@ import numpy as np
 import pytest
 import torch
 
-from smuglib.random import PerScan, complex_normal, derived_seed, draw, generator, repeatable
+from smuglib.random import (
+    PerScan,
+    Share,
+    complex_normal,
+    derived_seed,
+    draw,
+    generator,
+    repeatable,
+)
 
 LIKE = torch.empty(0, dtype=torch.complex64)
+ROWS = (slice(0, 2), slice(2, 6))
+"""Shares of a batch of 6."""
 
 
 def test_seed_is_the_same_on_every_machine():
@@ -107,8 +117,18 @@ def test_a_scan_of_a_batch_draws_what_it_draws_alone(sampler):
         draw(sampler, (2, 40), together)
 
 
+def test_shares_of_a_batch_make_the_draws_of_the_whole():
+    whole, shares = generator(0, "a"), [Share(generator(0, "a"), 6, s) for s in ROWS]
+    for shape in ((40, 2), (3,)):
+        drawn = [draw(torch.randn, (n, *shape), s) for n, s in zip((2, 4), shares, strict=True)]
+        assert torch.equal(torch.cat(drawn), draw(torch.randn, (6, *shape), whole))
+    with pytest.raises(ValueError, match="must be of 3 scans, as the batch, got one of 2"):
+        draw(torch.randn, (3, 40), shares[0])
+
+
 def test_repeatable_sources_are_alike_and_differ_from_the_first():
-    for source in (generator(0, "a"), PerScan([generator(0, "a"), generator(0, "b")])):
+    several = PerScan([generator(0, "a"), generator(0, "b")])
+    for source in (generator(0, "a"), Share(generator(0, "a"), 6, ROWS[0]), several):
         before = source.get_state()
         again = repeatable(source)
         assert not torch.equal(before, source.get_state())

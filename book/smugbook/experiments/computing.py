@@ -1,4 +1,7 @@
-"""The command that computes a profile, with a process for every part."""
+"""The command that computes a profile, with a process for every part.
+
+Several processes train one part's network where torchrun starts the command with ``--part``.
+"""
 
 import os
 import subprocess
@@ -7,28 +10,36 @@ from collections.abc import Mapping, Sequence
 
 from smugbook.experiments import estimates, scheduling
 from smugbook.experiments.agenda import parts_of
-from smugbook.experiments.parts import Pace, Part
+from smugbook.experiments.parts import Pace, Part, Training
 from smugbook.experiments.scheduling import OUT_OF_TIME, Outcome
 from smugbook.notebooks import processes
 from smugbook.results import Store
 from smuglib import checks, provenance
 from smuglib.files import locked
+from smuglib.training import ranks
 from smuglib.training.plan import Budget, BudgetSpentError
 
 
 def compute_part(profile: str, name: str, *, device: str, budget: Budget) -> int:
-    """Compute one part in this process; return the exit code."""
+    """Compute one part in this process, or this one's share of a training; return the exit code."""
     parts = {part.name: part for part in parts_of(profile)}
-    try:
-        parts[checks.one_of("part", name, parts)].compute(device=device, budget=budget)
-    except BudgetSpentError as error:
-        print(error, file=sys.stderr)
-        return OUT_OF_TIME
+    part = parts[checks.one_of("part", name, parts)]
+    if ranks.n_launched() > 1 and not isinstance(part, Training):
+        raise ValueError(f"part must be a training for torchrun's processes to share, got {name!r}")
+    with ranks.together(checks.device("device", device)) as own:
+        try:
+            part.compute(device=str(own), budget=budget)
+        except BudgetSpentError as error:
+            if ranks.is_first():
+                print(error, file=sys.stderr)
+            return OUT_OF_TIME
     return 0
 
 
 def compute_profile(profile: str, *, device: str, n_jobs: int, budget: Budget) -> int:
     """Compute what is left of a profile; return the exit code."""
+    if ranks.n_launched() > 1:
+        raise ValueError("part must name the training that torchrun's processes share, got None")
     folder = Store.open(profile, "build").folder / "computing"
     processes.hear_hangups()
     with locked(folder / ".lock", f"what computes the profile {profile}"):

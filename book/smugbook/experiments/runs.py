@@ -5,6 +5,7 @@ from pathlib import Path
 from smugbook.experiments import trainings
 from smugbook.profiles import Profile
 from smugbook.results import Store, sources
+from smuglib.training import ranks
 from smuglib.training.plan import Budget
 
 
@@ -33,7 +34,7 @@ def train_denoiser(
     """Pre-train a denoiser, or go on with it; return the path of its weights in the store."""
     folder = checkpoints(store, "pretrained", sigma)
     best = trainings.pretrain(settings, sigma, folder, device=device, budget=budget)
-    return store.keep("pretrained", sigma, best)
+    return _keep(store, "pretrained", sigma, best)
 
 
 def train_network(
@@ -48,4 +49,12 @@ def train_network(
 ) -> Path:
     """Fine-tune a network, or go on with it; return the path of its weights in the store."""
     run = settings, method, sigma, start, checkpoints(store, method, sigma)
-    return store.keep(method, sigma, trainings.finetune(*run, device=device, budget=budget))
+    return _keep(store, method, sigma, trainings.finetune(*run, device=device, budget=budget))
+
+
+def _keep(store: Store, method: str, sigma: float, weights: Path) -> Path:
+    """Let the first of several processes keep what they trained."""
+    if ranks.is_first():
+        store.keep(method, sigma, weights)
+    ranks.wait()
+    return store.weights(method, sigma)

@@ -1,5 +1,7 @@
 """The poster's two trainings: the denoiser alone, then the unrolled network around it."""
 
+import math
+from collections.abc import Callable
 from dataclasses import asdict
 from functools import cache, lru_cache
 from pathlib import Path
@@ -19,8 +21,9 @@ from smuglib.metrics import psnr
 from smuglib.models import Denoiser, Trace, UnrolledNetwork, denoisers, save_network
 from smuglib.models.weights import load_denoiser_state, read_tensors
 from smuglib.operators import SenseOperator
+from smuglib.random import Share, Source
 from smuglib.smoothing import Smoothing
-from smuglib.training import Plan, Training
+from smuglib.training import Plan, Training, ranks
 from smuglib.training.plan import Budget
 
 Example = tuple[Tensor, SenseOperator, Tensor]
@@ -32,16 +35,21 @@ Whole = tuple[Tensor, Tensor, Tensor, Tensor]
 MAX_BYTES = 2**30
 """Most memory for the slices that a training keeps on its device, 800 of 128 x 128 with 8 coils."""
 
+EXPORTED = "network.safetensors"
+"""Name of the file that a fine-tuning leaves for `smuglib.models.load_network`."""
+
 
 class Examples:
     """Training examples of a profile, by number of the update; every epoch has a fresh order.
 
     An update sees the same random rows of all its slices: with a 1-D mask the image rows decouple
-    in data consistency, so that a strip's operator and zero-filled image are exact.
+    in data consistency, so that a strip's operator and zero-filled image are exact. Of several
+    processes each has its share of every batch, and of the noise that is drawn for all of it.
     """
 
     def __init__(self, profile: Profile, batch: int, device: torch.device) -> None:
         self._profile, self._batch, self._device = profile, batch, device
+        self._share = ranks.share(batch)
         self._kept: LRUCache[Any, Whole] = LRUCache(
             MAX_BYTES, getsizeof=lambda whole: sum(t.nbytes for t in whole)
         )
@@ -52,7 +60,8 @@ class Examples:
     def __call__(self, update: int) -> Example:
         """Return the examples of an update."""
         profile = self._profile
-        whole = [self._whole(self._index(update * self._batch + k)) for k in range(self._batch)]
+        own = self._positions(update)[self._share]
+        whole = [self._whole(self._index(position)) for position in own]
         room = profile.height - profile.strip_height + 1
         top = torch.randint(
             room, (), generator=random.generator(profile.seed, "strip", update)
@@ -63,8 +72,16 @@ class Examples:
 
     def describe(self, update: int) -> str:
         """Name the slices of an update, for messages."""
-        positions = range(update * self._batch, (update + 1) * self._batch)
-        return "train slices " + ", ".join(str(self._index(position)) for position in positions)
+        indices = [str(self._index(position)) for position in self._positions(update)]
+        return "train slices " + ", ".join(indices)
+
+    def noise(self, name: str, update: int) -> Source:
+        """Return what draws the noise of an update's examples."""
+        whole = random.generator(self._profile.seed, name, update, device=self._device)
+        return Share(whole, self._batch, self._share)
+
+    def _positions(self, update: int) -> range:
+        return range(update * self._batch, (update + 1) * self._batch)
 
     def _index(self, position: int) -> int:
         epoch, offset = divmod(position, self._profile.n_train)
@@ -128,23 +145,17 @@ def pretrain(
     where = checks.device("device", device)
     denoiser = denoisers.seeded(profile.architecture, profile.seed).to(where)
     examples = Examples(profile, profile.pretraining_batch, where)
-    validation = [scan.to(where) for scan in _validation_scans(profile)]
 
     def loss(update: int) -> Tensor:
-        noise = random.generator(profile.seed, "pretraining noise", update, device=where)
+        noise = examples.noise("pretraining noise", update)
         return pretraining_loss(denoiser, examples(update)[2], sigma, generator=noise)
 
-    def validate() -> float:
-        scores = []
-        for index, scan in enumerate(validation):
-            noise = random.generator(profile.seed, "pretraining validation", index, device=where)
-            noisy = scan.target + random.complex_normal(
-                scan.target.shape, sigma, noise, scan.target
-            )
-            scores.append(psnr(denoiser(noisy), scan.target))
-        return _mean(scores, validation)
+    def denoise(scan: Scan, noise: torch.Generator) -> Tensor:
+        t = scan.target
+        return denoiser(t + random.complex_normal(t.shape, sigma, noise, t))
 
     plan = pretraining_plan(profile, sigma)
+    validate = _validation(profile, "pretraining validation", denoise, where)
     Training(denoiser, loss, validate, plan, folder, describe=examples.describe).run(budget)
     return Path(folder) / "best.safetensors"
 
@@ -179,10 +190,10 @@ def finetune(
     def loss(update: int) -> Tensor:
         z, operator, target = examples(update)
         if profile.jitter:
-            jitter = random.generator(profile.seed, "jitter", update, device=where)
+            jitter = examples.noise("jitter", update)
             z = z + random.complex_normal(z.shape, profile.jitter, jitter, z)
         trace = Trace() if method == "smug" else None
-        noise = random.generator(profile.seed, "fine-tuning noise", update, device=where)
+        noise = examples.noise("fine-tuning noise", update)
         x = network(z, operator, generator=noise, n_samples=profile.n_samples_training, trace=trace)
         return finetuning_loss(
             x,
@@ -193,39 +204,42 @@ def finetune(
             reference=profile.reference,
         )
 
+    def reconstruct(scan: Scan, noise: torch.Generator) -> Tensor:
+        z = scan.operator.adjoint(scan.kspace)
+        return network(z, scan.operator, generator=noise, n_samples=profile.n_samples_training)
+
     plan = finetuning_plan(profile, method, sigma, start)
-    validate = _validation(profile, network, where)
+    validate = _validation(profile, "validation", reconstruct, where)
     Training(denoiser, loss, validate, plan, folder, describe=examples.describe).run(budget)
-    return _export(network, Path(folder), method=method, sigma=sigma)
+    if ranks.is_first():
+        _export(network, Path(folder), method=method, sigma=sigma)
+    ranks.wait()
+    return Path(folder) / EXPORTED
 
 
-def _validation_scans(profile: Profile) -> list[Scan]:
-    dataset = _dataset(profile, "val")
-    stride = profile.n_validation // profile.n_validation_used
-    return [dataset[stride * index] for index in range(profile.n_validation_used)]
-
-
-def _validation(profile: Profile, network: UnrolledNetwork, device: torch.device) -> Any:  # noqa: ANN401
-    scans = [scan.to(device) for scan in _validation_scans(profile)]
+def _validation(
+    profile: Profile,
+    draw: str,
+    reconstruct: Callable[[Scan, torch.Generator], Tensor],
+    device: torch.device,
+) -> Callable[[], float]:
+    """Return what computes the mean PSNR in dB of validation slices, a share in each process."""
+    dataset, n_scans = _dataset(profile, "val"), profile.n_validation_used
+    indices = [profile.n_validation // n_scans * k for k in range(n_scans)]
+    number, n_processes = ranks.place()
+    own = {k: dataset[indices[k]].to(device) for k in range(number, n_scans, n_processes)}
 
     def validate() -> float:
-        scores = []
-        for index, scan in enumerate(scans):
-            noise = random.generator(profile.seed, "validation", index, device=device)
-            z = scan.operator.adjoint(scan.kspace)
-            x = network(z, scan.operator, generator=noise, n_samples=profile.n_samples_training)
-            scores.append(psnr(x, scan.target))
-        return _mean(scores, scans)
+        scores = torch.zeros(n_scans, dtype=torch.float32, device=device)
+        for k, scan in own.items():
+            noise = random.generator(profile.seed, draw, k, device=device)
+            scores[k] = psnr(reconstruct(scan, noise), scan.target)
+        for index, score in zip(indices, ranks.total(scores).tolist(), strict=True):
+            if not math.isfinite(score):
+                raise FloatingPointError(f"the PSNR of val slice {index} is {score}")
+        return scores.mean().item()
 
     return validate
-
-
-def _mean(scores: list[Tensor], scans: list[Scan]) -> float:
-    """Return the mean PSNR in dB of validation slices; say which is not finite."""
-    for score, scan in zip(scores, scans, strict=True):
-        if not score.isfinite().all():
-            raise FloatingPointError(f"the PSNR of val slice {scan.slice_index} is {score.item()}")
-    return torch.cat(scores).mean().item()
 
 
 def _export(network: UnrolledNetwork, folder: Path, *, method: str, sigma: float) -> Path:
@@ -234,7 +248,7 @@ def _export(network: UnrolledNetwork, folder: Path, *, method: str, sigma: float
     assert isinstance(denoiser, Denoiser)
     tensors, header = read_tensors(folder / "best.safetensors")
     denoiser.load_state_dict(tensors)
-    path = folder / "network.safetensors"
+    path = folder / EXPORTED
     kept = {key: header[key] for key in ("settings", "update", "validation_psnr")}
     save_network(path, network, method=method, sigma=sigma, **kept)
     return path

@@ -12,6 +12,10 @@ What is later in the plan fills processes that would be idle. On a CPU they shar
 rounding depends on the number of threads: OMP_NUM_THREADS sets it. Each writes its own log below
 build/PROFILE/computing.
 
+Several GPUs or machines that share the folder train one network, each on its share of every batch:
+torchrun --nproc-per-node 4 -m smugbook compute PROFILE --part NAME --device cuda
+Their number must divide the profile's batch. A stop leaves torchrun's exit code, 1, whatever it is.
+
 Left to `make reproduce`, which takes over what lies in build/PROFILE: the studies (harm,
 stability, transfer, departures), the explorer's images, and the pages.
 

@@ -9,11 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 
+import pandas as pd
 import pytest
+import torch
 
-from smugbook import cli
+from smugbook import cli, profiles
 from smugbook.experiments import computing
 from smugbook.experiments.parts import Part
+from smuglib.models.weights import read_tensors
 from smuglib.training.plan import Budget
 
 ROOT = Path(__file__).parents[3]
@@ -21,6 +24,22 @@ NOT_NEEDED = ("IPython", "jupyter_client", "matplotlib", "nbclient", "nbformat",
 NOT_NEEDED += ("PIL", "psutil", "snakemake", "yaml")
 SMOOTHED = "variants/placement=denoiser/records/modl_s0.05"
 """The evaluation with the fewest scenarios."""
+
+CHANGES = {"pretraining_updates": 20, "updates": 20, "batch": 2}
+TRAININGS = ("pretrained_s0.05", "smug_s0.05")
+SHARED = f"""
+import torch
+from smugbook import profiles
+from smugbook.cli import main
+from smuglib.training import ranks
+profiles.PROFILES["smoke"] = profiles.get("smoke").replace(**{CHANGES})
+with ranks.together(torch.device("cpu")):
+    for part in {TRAININGS}:
+        words = ["compute", "smoke", "--device", "cpu", "--part", part]
+        assert main([*words, "--budget", "0"]) == 75
+        assert main(words) == 0
+"""
+"""Trainings of both kinds, stopped after an update and gone on with."""
 
 
 @dataclass(frozen=True)
@@ -121,10 +140,10 @@ def test_a_single_part_stops_with_the_same_code(agenda, capsys):
     assert "part must be one of 'a', 'b', 'c', got 'z'" in capsys.readouterr().err
 
 
-def python(script, *words, cwd, **environment):
+def python(*words, cwd, **environment):
     environment = {**os.environ, **environment}
     environment["PYTHONPATH"] = os.pathsep.join((str(ROOT), str(ROOT / "book")))
-    command = [sys.executable, "-c", script, *words]
+    command = [sys.executable, *words]
     return subprocess.run(command, capture_output=True, text=True, env=environment, cwd=cwd)
 
 
@@ -144,9 +163,50 @@ def test_a_wrong_argument_is_refused_before_torch_loads(tmp_path, words, message
         "except SystemExit as error: code = error.code\n"
         "sys.exit('torch is loaded' if 'torch' in sys.modules else code)"
     )
-    done = python(script, *words, cwd=tmp_path)
+    done = python("-c", script, *words, cwd=tmp_path)
     assert done.returncode == 2, done.stderr
     assert message in done.stderr
+
+
+def test_torchrun_is_refused_what_its_processes_cannot_share(agenda, monkeypatch, capsys):
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "none")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    for words, name in ((["--part", "a"], "'a'"), ([], "None")):
+        assert compute(*words) == 2
+        said = capsys.readouterr().err
+        assert said.startswith("error: part must") and said.endswith(f"got {name}\n")
+    monkeypatch.setenv("WORLD_SIZE", "1")
+    assert compute("--part", "a") == 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="gloo of two local processes")
+def test_processes_of_torchrun_train_what_one_does(tmp_path, monkeypatch):
+    monkeypatch.setenv("SMUGLIB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setitem(profiles.PROFILES, "smoke", profiles.get("smoke").replace(**CHANGES))
+    folders = alone, together = tmp_path / "alone", tmp_path / "together"
+    for folder in folders:
+        folder.mkdir()
+    monkeypatch.chdir(alone)
+    for part in TRAININGS:
+        assert compute("--part", part) == 0
+    (tmp_path / "shared.py").write_text(SHARED)
+    words = "-m", "torch.distributed.run", "--nproc-per-node", "2", tmp_path / "shared.py"
+    done = python(*words, cwd=together, OMP_NUM_THREADS="1")
+    assert done.returncode == 0, done.stderr
+    # The first alone tells of both trainings, and nothing warns, not even when the group ends.
+    assert done.stderr.count("is spent: ") == done.stderr.count(" 0/20 [") == 2
+    assert "warning" not in done.stderr.lower()
+    for part in TRAININGS:
+        path = Path(f"build/smoke/weights/{part}.safetensors")
+        expected, found = (read_tensors(folder / path)[0] for folder in folders)
+        assert found.keys() == expected.keys()
+        # Sums over a batch in another order, twenty times: 4e-8 and 1e-6 were seen.
+        one, both = (torch.cat([kept[k].flatten() for k in expected]) for kept in (expected, found))
+        assert torch.dist(one, both) <= 1e-5 * one.norm()
+        logs = [pd.read_csv(folder / f"build/smoke/logs/{part}.csv") for folder in folders]
+        assert len(logs[0]) == 2
+        for name in ("update", "loss", "validation_psnr"):
+            assert logs[1][name].tolist() == pytest.approx(logs[0][name].tolist(), rel=1e-5)
 
 
 def test_a_real_process_computes_without_the_packages_of_the_book(tmp_path):
@@ -164,7 +224,7 @@ def test_a_real_process_computes_without_the_packages_of_the_book(tmp_path):
         "assert main(['compute', 'smoke', '--device', 'cpu', '--plan']) == 0\n"
         "assert main(['compute', 'smoke', '--device', 'cpu', '--budget', '0']) == 75\n"
     )
-    done = python(script, cwd=tmp_path, SMUGLIB_CACHE=str(tmp_path / "cache"))
+    done = python("-c", script, cwd=tmp_path, SMUGLIB_CACHE=str(tmp_path / "cache"))
     assert done.returncode == 0, done.stderr
     names = [line.split()[0] for line in done.stdout.splitlines()]
     assert "smug_s0.05" in names and "sweeps/modl_s0.05" in names

@@ -18,6 +18,7 @@ from smuglib.methods import METHODS
 from smuglib.models import UnrolledNetwork, denoisers, load_network
 from smuglib.models.weights import packed, read_tensors
 from smuglib.random import generator
+from smuglib.training import ranks
 
 TINY = profiles.get("smoke").replace(
     height=48, width=32, strip_height=32, n_train=3, n_validation=1, n_validation_used=1,
@@ -100,6 +101,22 @@ def test_slices_kept_for_a_training_are_bounded_and_change_nothing(monkeypatch):
         assert torch.equal(found[1].maps, A.maps)
         assert examples._kept.currsize <= 2 * one
     assert len(examples._kept) == 2
+
+
+def test_processes_share_the_examples_and_the_noise_of_an_update(monkeypatch):
+    def example(batch=4, place=(0, 1)):
+        monkeypatch.setattr(ranks, "place", lambda: place)
+        examples = Examples(TINY, batch, CPU)
+        z, A, target = examples(3)
+        noise = random.complex_normal(z.shape, 1.0, examples.noise("any", 3), z)
+        return [z, A.maps, target, noise], examples.describe(3)
+
+    (whole, described), *shares = example(), example(place=(0, 2)), example(place=(1, 2))
+    assert [share[1] for share in shares] == [described] * 2
+    for parts in zip(whole, *(share[0] for share in shares), strict=True):
+        assert torch.equal(parts[0], torch.cat(parts[1:]))
+    with pytest.raises(ValueError, match="multiple of the number of processes, 2, got 3"):
+        example(3, (0, 2))
 
 
 def test_strips_lie_anywhere_in_the_slice():

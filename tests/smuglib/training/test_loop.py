@@ -310,7 +310,7 @@ def test_a_kill_between_the_files_of_a_checkpoint_is_repaired(tmp_path, monkeypa
 
 @pytest.mark.filterwarnings("ignore:.* did not fit the state")
 def test_a_crash_at_any_point_of_a_training_changes_no_bit(tmp_path, monkeypatch):
-    monkeypatch.setattr(provenance, "describe", lambda device: {"time": "then"})
+    monkeypatch.setattr(provenance, "describe", lambda *devices: {"time": "then"})
     plan, folder = replace(PLAN, updates=2, n_validations=2), tmp_path / "run"
     Run(tmp_path / "whole", plan).training.run()
     kept = ("best.safetensors", "last.safetensors")
