@@ -133,8 +133,8 @@ PROFILES = {
     ),
     "paper": Profile(
         name="paper", height=320, width=320, n_coils=15, n_train=3000, n_validation=32, n_test=64,
-        channels=64, blocks=2, n_steps=8, n_samples=10, pretraining_updates=30000, updates=90000,
-        strip_height=320, n_validations=60, n_validation_used=32, n_samples_training=10,
+        channels=64, blocks=2, n_steps=8, n_samples=10, pretraining_updates=30000, updates=45000,
+        strip_height=320, n_validations=60, n_validation_used=32, n_samples_training=10, batch=2,
         learning_rate=1e-4,
     ),
 }  # fmt: skip
