@@ -120,8 +120,9 @@ class Training:
     def _train(self, budget: Budget) -> None:
         started = time.monotonic() - self._seconds
         tqdm = require("tqdm", extra="evaluation", what="trainings")
-        shown = {"desc": self.folder.name, "unit": "update", "disable": not ranks.is_first()}
-        bar = tqdm.tqdm(total=self.plan.updates, initial=self._update, **shown)
+        hidden = {} if ranks.is_first() else {"disable": True}  # False overrules TQDM_DISABLE
+        n, name = self.plan.updates, self.folder.name
+        bar = tqdm.tqdm(total=n, initial=self._update, desc=name, unit="update", **hidden)
         with bar, precision.tf32(self.plan.precision == "tf32"):
             while self._update < self.plan.updates:
                 after = self._update + 1
@@ -195,8 +196,7 @@ class Training:
             self._good = self._state()
             self._save()
             ranks.wait()
-            place = f"update {self._update} of {self.plan.updates}"
-            budget.stop(f"{self.folder.name} stands at {place}")
+            budget.stop(f"{self.folder.name} is at update {self._update} of {self.plan.updates}")
 
     def _checkpoint(self) -> None:
         own = list(self.network.parameters()) if self._average else []

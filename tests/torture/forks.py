@@ -11,6 +11,7 @@ import select
 import signal
 import subprocess
 import sys
+import threading
 import time
 import warnings
 from collections.abc import Callable, Sequence
@@ -18,6 +19,8 @@ from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any
+
+import tqdm
 
 from tests.torture.outcome import Outcome
 
@@ -110,6 +113,8 @@ def _work(
 
 def attempts(parts: Sequence[Part], seed: int) -> list[list[Outcome]]:
     """Make the attempts of some parts in this process."""
+    # The usual lock of progress bars is shared with forks: one that is killed may hold it for ever.
+    tqdm.tqdm.set_lock(threading.RLock())
     return [
         getattr(import_module(f"tests.torture.{module}"), function)(seed, n)
         for module, function, n in parts

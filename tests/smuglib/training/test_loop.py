@@ -547,7 +547,7 @@ def test_a_training_in_slices_of_a_budget_ends_bitwise_as_one_without(tmp_path, 
         if part.seen == [7]:
             break
     assert seen == list(range(8))  # an update a call, none twice
-    assert said[2] == "the budget of 0.0 s is spent: sliced stands at update 3 of 8"
+    assert said[2] == "the budget of 0.0 s is spent: sliced is at update 3 of 8"
     assert len(said) == 7
     assert equal(whole.weights(), Run(folder, plan).weights())
     assert equal(whole.weights("best.safetensors"), Run(folder, plan).weights("best.safetensors"))
