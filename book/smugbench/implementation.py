@@ -6,6 +6,7 @@ import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -46,7 +47,7 @@ class Setup:
 
     def noise(self) -> torch.Generator:
         """Return the source of smoothing noise: the same draws for every implementation."""
-        return generator(0, "benchmark", "noise")
+        return generator(0, "benchmark", "noise", device=self.case.torch_device)
 
 
 class Implementation(ABC):
@@ -138,10 +139,13 @@ class Smuglib(Implementation):
         )
 
 
-def _in_bfloat16(setup: Setup) -> Implementation:
-    network = copy.deepcopy(setup.network)
-    network.denoiser.accelerate(precision="bfloat16")  # type: ignore[operator]
-    return Smuglib(replace(setup, network=network))
+def _accelerated(**options: Any) -> Callable[[Setup], Implementation]:  # noqa: ANN401
+    def make(setup: Setup) -> Implementation:
+        network = copy.deepcopy(setup.network)
+        network.denoiser.accelerate(**options)  # type: ignore[operator]
+        return Smuglib(replace(setup, network=network))
+
+    return make
 
 
 def _checkpointed(setup: Setup) -> Implementation:
@@ -152,7 +156,19 @@ def _checkpointed(setup: Setup) -> Implementation:
 
 VARIANTS: dict[str, Callable[[Setup], Implementation]] = {
     "smuglib": Smuglib,
-    "smuglib, bfloat16": _in_bfloat16,
+    "smuglib, bfloat16": _accelerated(precision="bfloat16"),
     "smuglib, checkpointed": _checkpointed,
 }
 """The library's own implementations; the first is what all others are compared with."""
+
+GRAPHS: dict[str, Callable[[Setup], Implementation]] = {
+    "smuglib, graphs": _accelerated(graphs=True),
+    "smuglib, bfloat16, graphs": _accelerated(precision="bfloat16", graphs=True),
+}
+"""Those that a CPU has not."""
+
+
+def own_implementations(setup: Setup) -> dict[str, Implementation]:
+    """Make what the library has on the device of a setup, by name."""
+    on_gpu = setup.case.torch_device.type == "cuda"
+    return {name: make(setup) for name, make in {**VARIANTS, **(GRAPHS if on_gpu else {})}.items()}
