@@ -8,7 +8,18 @@ from pathlib import Path
 
 import torch
 
-from smugbench import floor, learned, memory, networks, peers, report, scaling, solves
+from smugbench import (
+    agreement,
+    floor,
+    learned,
+    memory,
+    networks,
+    peers,
+    report,
+    scaling,
+    solves,
+    throughput,
+)
 from smugbench.cases import TARGET_RESIDUAL, Case
 from smugbench.peers import Peer
 from smugbench.rows import Cost, format_costs
@@ -76,6 +87,25 @@ def _scaling(case: Case, found: Mapping[str, Peer], quick: bool) -> Results:
     )
 
 
+def _agreement(case: Case, found: Mapping[str, Peer], quick: bool) -> Results:
+    return agreement.measure_agreement(_small(case) if quick else case)
+
+
+def _small(case: Case) -> Case:
+    return replace(case, height=64, width=64, n_coils=4, n_steps=2, n_samples=2)
+
+
+def _throughput(case: Case, found: Mapping[str, Peer], quick: bool) -> Results:
+    strong = throughput.STRONG
+    if quick:
+        return throughput.measure_throughput(
+            _small(case), batches=(1, 2), n_attacked=2, attack=replace(strong, n_steps=1), repeats=1
+        )
+    return throughput.measure_throughput(
+        case, batches=(1, 8), n_attacked=16, attack=strong, repeats=20
+    )
+
+
 FAILED = "failed: "
 
 SECTIONS: dict[str, Section] = {
@@ -88,13 +118,16 @@ SECTIONS: dict[str, Section] = {
     "scaling": _scaling,
 }
 
+ON_GPU: dict[str, Section] = {"agreement": _agreement, "throughput": _throughput}
+"""Sections that are run where they are asked for: on a CPU they say little, or take hours."""
+
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the benchmark, print its tables and write its records."""
     options = _parser().parse_args(arguments)
     names = options.only.split(",") if options.only else list(SECTIONS)
     for name in names:
-        checks.one_of("--only", name, SECTIONS)
+        checks.one_of("--only", name, {**SECTIONS, **ON_GPU})
     torch.set_num_threads(checks.integer("--threads", options.threads))
     device = checks.device("--device", options.device)
     found, left_out = peers.find_peers(device)
@@ -125,7 +158,7 @@ def _measured(
     """Run sections; one that fails or is late says so, and is no reason to lose the others."""
     for name in names:
         try:
-            for rows, remarks in SECTIONS[name](case, found, quick):
+            for rows, remarks in {**SECTIONS, **ON_GPU}[name](case, found, quick):
                 yield name, rows, remarks
                 if budget.is_spent:
                     yield name, [], [f"{name}: cut short, the time is up"]
@@ -141,7 +174,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--device", default="auto", help="'auto', 'cpu' or 'cuda'")
     parser.add_argument("--budget", type=float, metavar="SECONDS", help="start nothing after them")
     parser.add_argument("--output", type=Path, help="folder of the records; build/benchmark")
-    parser.add_argument("--only", help=f"sections, with commas: {','.join(SECTIONS)}")
+    parser.add_argument(
+        "--only", help=f"sections, with commas: {','.join(SECTIONS)}; {','.join(ON_GPU)}"
+    )
     return parser
 
 

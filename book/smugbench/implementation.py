@@ -28,6 +28,8 @@ class Setup:
     case: Case
     scan: Scan
     network: UnrolledNetwork
+    draws_on: str = ""
+    """Device of the noise's generator; the case's own by default."""
 
     @classmethod
     def of(cls, case: Case) -> Setup:
@@ -47,7 +49,7 @@ class Setup:
 
     def noise(self) -> torch.Generator:
         """Return the source of smoothing noise: the same draws for every implementation."""
-        return generator(0, "benchmark", "noise", device=self.case.torch_device)
+        return generator(0, "benchmark", "noise", device=self.draws_on or self.case.device)
 
 
 class Implementation(ABC):
@@ -131,7 +133,7 @@ class Smuglib(Implementation):
             return super().adaptive_step(placement)
 
     def loss(self, smoothing: Smoothing) -> Tensor:  # noqa: D102
-        trace = None if smoothing.placement == "end_to_end" else Trace()
+        trace = None if smoothing.placement in ("none", "end_to_end") else Trace()
         x = self.reconstruct(self.kspace, None, smoothing, trace)
         denoiser = self.setup.network.denoiser
         return losses.finetuning_loss(
@@ -139,8 +141,10 @@ class Smuglib(Implementation):
         )
 
 
-def _accelerated(**options: Any) -> Callable[[Setup], Implementation]:  # noqa: ANN401
-    def make(setup: Setup) -> Implementation:
+def accelerated(**options: Any) -> Callable[[Setup], Smuglib]:  # noqa: ANN401
+    """Return what makes the library's implementation with options of its denoiser."""
+
+    def make(setup: Setup) -> Smuglib:
         network = copy.deepcopy(setup.network)
         network.denoiser.accelerate(**options)  # type: ignore[operator]
         return Smuglib(replace(setup, network=network))
@@ -156,14 +160,14 @@ def _checkpointed(setup: Setup) -> Implementation:
 
 VARIANTS: dict[str, Callable[[Setup], Implementation]] = {
     "smuglib": Smuglib,
-    "smuglib, bfloat16": _accelerated(precision="bfloat16"),
+    "smuglib, bfloat16": accelerated(precision="bfloat16"),
     "smuglib, checkpointed": _checkpointed,
 }
 """The library's own implementations; the first is what all others are compared with."""
 
 GRAPHS: dict[str, Callable[[Setup], Implementation]] = {
-    "smuglib, graphs": _accelerated(graphs=True),
-    "smuglib, bfloat16, graphs": _accelerated(precision="bfloat16", graphs=True),
+    "smuglib, graphs": accelerated(graphs=True),
+    "smuglib, bfloat16, graphs": accelerated(precision="bfloat16", graphs=True),
 }
 """Those that a CPU has not."""
 

@@ -8,6 +8,7 @@ import torch
 
 from smugbench import __main__ as command
 from smugbench import (
+    agreement,
     floor,
     implementation,
     learned,
@@ -17,6 +18,7 @@ from smugbench import (
     report,
     scaling,
     solves,
+    throughput,
 )
 from smugbench.cases import Case
 from smugbench.implementation import Setup, Smuglib
@@ -78,11 +80,35 @@ def test_a_learned_weight_is_compared_with_the_same_one_fixed():
     assert len(solved) == 2 and all(0 < row.accuracy < 1e-6 for row in solved)
 
 
+def test_agreement_compares_a_device_with_the_cpu_and_graphs_with_none(monkeypatch):
+    monkeypatch.setattr(agreement, "METHODS", {"modl": "none", "smug": "denoiser"})
+    monkeypatch.setattr(agreement, "RUNGS", {"kspace": 0.02})
+    rows = [row for batch, _ in agreement.measure_agreement(TINY) for row in batch]
+    works = [f"{label}, {work}" for label in ("MoDL", "SMUG") for work in
+             ("image", "gradient", "error after kspace")]  # fmt: skip
+    assert list(dict.fromkeys(row.work for row in rows)) == works
+    found = {(row.work, row.implementation): row.accuracy for row in rows}
+    for work in works:
+        # This device is the CPU, and has no graphs; bfloat16 is another arithmetic.
+        assert found[work, "eager"] == found[work, "graphs"] == found[work, "bfloat16, graphs"] == 0
+        assert 0 < found[work, "bfloat16"] < 0.2
+
+
+def test_throughput_is_of_updates_and_of_an_attack():
+    attack = replace(throughput.STRONG, n_steps=1)
+    case = replace(TINY, n_steps=1)
+    settings = {"batches": (1, 2), "n_attacked": 3, "attack": attack, "repeats": 1}
+    batches = [rows for rows, _ in throughput.measure_throughput(case, **settings)]
+    assert [(rows[0].work, rows[0].batch, len(rows)) for rows in batches] == [
+        *((f"{name} update", batch, 2) for batch in (1, 2) for name in ("MoDL", "SMUG")),
+        ("SMUG adaptive_strong", 3, 4),
+    ]
+    assert all(row.seconds_median > 0 for rows in batches for row in rows)
+
+
 def test_on_a_gpu_graphs_are_compared_and_the_noise_is_drawn_there(monkeypatch):
     drawn = []
-    monkeypatch.setattr(
-        implementation, "generator", lambda *keys, device: drawn.append(device.type)
-    )
+    monkeypatch.setattr(implementation, "generator", lambda *keys, device: drawn.append(device))
     setup = Setup.of(TINY)
     names = list(implementation.own_implementations(setup))
     on_gpu = replace(setup, case=replace(TINY, device="cuda"))

@@ -1,0 +1,89 @@
+"""Section (g): whole updates of trainings and whole attacks, as the book's experiments make them.
+
+An update is of whole slices in bfloat16: loss, gradient, clipping and Adam. The scans' factors
+are kept, as they are in a training after its first epoch.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import torch
+from torch import nn
+
+from smugbench.cases import Case
+from smugbench.implementation import Setup, Smuglib, accelerated
+from smugbench.networks import TRAINING_SAMPLES
+from smugbench.rows import Cost, cost_row
+from smugbench.timing import Work, time_in_turn
+from smuglib import attacks
+from smuglib.attacks import LADDER, Attack
+from smuglib.methods import METHODS, Placement
+from smuglib.random import generator
+
+SECTION = "throughput"
+
+STRONG = LADDER["adaptive_strong"]
+
+VARIANTS: dict[str, dict[str, Any]] = {
+    "bfloat16": {"precision": "bfloat16"},
+    "bfloat16, graphs": {"precision": "bfloat16", "graphs": True},
+    "float32": {},
+    "float32, graphs": {"graphs": True},
+}
+
+
+def measure_throughput(
+    case: Case, *, batches: tuple[int, ...], n_attacked: int, attack: Attack, repeats: int
+) -> Iterator[tuple[list[Cost], list[str]]]:
+    """Time updates of MoDL and SMUG at some batches, and one attack of SMUG on one batch."""
+    few = replace(case, n_samples=TRAINING_SAMPLES)
+    for batch in batches:
+        for label, method in (("MoDL", "modl"), ("SMUG", "smug")):
+            sized = replace(few, batch=batch)
+            makers = {name: partial(_update, METHODS[method]) for name in list(VARIANTS)[:2]}
+            yield _timed(f"{label} update", sized, makers, repeats), []
+    makers = {name: partial(_attack, attack) for name in VARIANTS}
+    yield _timed("SMUG adaptive_strong", replace(case, batch=n_attacked), makers, 1), []
+
+
+Maker = Callable[[Smuglib], Callable[[], object]]
+
+
+def _timed(work: str, case: Case, makers: Mapping[str, Maker], repeats: int) -> list[Cost]:
+    setup = Setup.of(case)
+    works = {
+        name: Work(make(accelerated(**VARIANTS[name])(setup))) for name, make in makers.items()
+    }
+    timings = time_in_turn(works, repeats=repeats, device=case.torch_device)
+    reference = next(iter(timings.values()))
+    return [
+        cost_row(SECTION, work, name, case, timing, reference=reference)
+        for name, timing in timings.items()
+    ]
+
+
+def _update(placement: Placement, one: Smuglib) -> Callable[[], object]:
+    parameters = one.parameters()
+    optimizer = torch.optim.Adam(parameters, lr=1e-6)
+    smoothing = one.setup.smoothing(placement)
+
+    def update() -> None:
+        optimizer.zero_grad(set_to_none=True)
+        one.loss(smoothing).backward()
+        nn.utils.clip_grad_norm_(parameters, 1.0)
+        optimizer.step()
+
+    return update
+
+
+def _attack(attack: Attack, one: Smuglib) -> Callable[[], object]:
+    given = one.setup.network, one.kspace, one.operator, one.target
+    device = one.setup.case.torch_device
+
+    def run() -> object:
+        noise = generator(0, "benchmark", "attack", device=device)
+        return attacks.run(attack, *given, epsilon=1 / 255, generator=noise)
+
+    return run
