@@ -7,7 +7,6 @@ are kept, as they are in a training after its first epoch.
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
-from typing import Any
 
 import torch
 from torch import nn
@@ -19,19 +18,17 @@ from smugbench.rows import Cost, cost_row
 from smugbench.timing import Work, time_in_turn
 from smuglib import attacks
 from smuglib.attacks import LADDER, Attack
+from smuglib.attacks.ladder import Precision
 from smuglib.methods import METHODS, Placement
+from smuglib.models.precision import autocast
 from smuglib.random import generator
 
 SECTION = "throughput"
 
 STRONG = LADDER["adaptive_strong"]
 
-VARIANTS: dict[str, dict[str, Any]] = {
-    "bfloat16": {"precision": "bfloat16"},
-    "bfloat16, graphs": {"precision": "bfloat16", "graphs": True},
-    "float32": {},
-    "float32, graphs": {"graphs": True},
-}
+PRECISIONS: tuple[Precision, ...] = ("bfloat16", "float32")
+"""Of an attack's convolutions; a training is of the first."""
 
 
 def measure_throughput(
@@ -42,9 +39,11 @@ def measure_throughput(
     for batch in batches:
         for label, method in (("MoDL", "modl"), ("SMUG", "smug")):
             sized = replace(few, batch=batch)
-            makers = {name: partial(_update, METHODS[method]) for name in list(VARIANTS)[:2]}
-            yield _timed(f"{label} update", sized, makers, repeats), []
-    makers = {name: partial(_attack, attack) for name in VARIANTS}
+            make = partial(_update, METHODS[method])
+            yield _timed(f"{label} update", sized, {PRECISIONS[0]: make}, repeats), []
+    makers: dict[str, Maker] = {
+        name: partial(_attack, replace(attack, precision=name)) for name in PRECISIONS
+    }
     yield _timed("SMUG adaptive_strong", replace(case, batch=n_attacked), makers, 1), []
 
 
@@ -52,10 +51,11 @@ Maker = Callable[[Smuglib], Callable[[], object]]
 
 
 def _timed(work: str, case: Case, makers: Mapping[str, Maker], repeats: int) -> list[Cost]:
-    setup = Setup.of(case)
-    works = {
-        name: Work(make(accelerated(**VARIANTS[name])(setup))) for name, make in makers.items()
-    }
+    setup, works = Setup.of(case), {}
+    for name, make in makers.items():
+        works[name] = Work(make(accelerated()(setup)))
+        if case.torch_device.type == "cuda":
+            works[f"{name}, graphs"] = Work(make(accelerated(graphs=True)(setup)))
     timings = time_in_turn(works, repeats=repeats, device=case.torch_device)
     reference = next(iter(timings.values()))
     return [
@@ -67,11 +67,13 @@ def _timed(work: str, case: Case, makers: Mapping[str, Maker], repeats: int) -> 
 def _update(placement: Placement, one: Smuglib) -> Callable[[], object]:
     parameters = one.parameters()
     optimizer = torch.optim.Adam(parameters, lr=1e-6)
-    smoothing = one.setup.smoothing(placement)
+    smoothing, kind = one.setup.smoothing(placement), one.setup.case.torch_device.type
 
     def update() -> None:
         optimizer.zero_grad(set_to_none=True)
-        one.loss(smoothing).backward()
+        with autocast(PRECISIONS[0], kind):
+            loss = one.loss(smoothing)
+        loss.backward()
         nn.utils.clip_grad_norm_(parameters, 1.0)
         optimizer.step()
 

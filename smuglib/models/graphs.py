@@ -48,6 +48,9 @@ class Replays:
     it was made with, and the weights' values may change. Whatever looks into the layers, such as
     `torch.func`, `torch.compile` and `torch.utils.checkpoint`, is given the body itself. The body
     must neither draw random numbers nor have a state.
+
+    Numbers are the eager ones but for one case: eager calls in one common autocast share a copy of
+    the weights, and the sum of its gradients is rounded to its precision; here it is not.
     """
 
     def __init__(self, body: nn.Module) -> None:
