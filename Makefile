@@ -86,7 +86,7 @@ bench: $(PEERS)
 # Like `compute`. The records go to OUT, or to the device's folder below build/benchmark.
 gpu:
 	@PYTHONPATH="$(CURDIR):$(CURDIR)/book$${PYTHONPATH:+:$$PYTHONPATH}" $(RUNNER) -m smugbench \
-	  --device $(DEVICE) --only agreement,throughput,batches,floor,learned \
+	  --device $(DEVICE) --only agreement,throughput,batches,floor,learned,compiled \
 	  $(if $(BUDGET),--budget $(BUDGET)) $(if $(OUT),--output "$(OUT)") $(ARGS)
 
 # ARGS="-o book/shipped/torture/torture.csv" makes it the record that the book shows.

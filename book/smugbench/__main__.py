@@ -106,6 +106,12 @@ def _throughput(case: Case, found: Mapping[str, Peer], quick: bool) -> Results:
     )
 
 
+def _compiled(case: Case, found: Mapping[str, Peer], quick: bool) -> Results:
+    if quick:
+        return throughput.measure_compiled(_small(case), batches=(1,), repeats=1)
+    return throughput.measure_compiled(case, batches=(1, 8), repeats=20)
+
+
 FAILED = "failed: "
 
 SECTIONS: dict[str, Section] = {
@@ -118,7 +124,11 @@ SECTIONS: dict[str, Section] = {
     "scaling": _scaling,
 }
 
-ON_GPU: dict[str, Section] = {"agreement": _agreement, "throughput": _throughput}
+ON_GPU: dict[str, Section] = {
+    "agreement": _agreement,
+    "throughput": _throughput,
+    "compiled": _compiled,
+}
 """Sections that are run where they are asked for: on a CPU they say little, or take hours."""
 
 

@@ -7,6 +7,7 @@ are kept, as they are in a training after its first epoch.
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import torch
 from torch import nn
@@ -47,15 +48,34 @@ def measure_throughput(
     yield _timed("SMUG adaptive_strong", replace(case, batch=n_attacked), makers, 1), []
 
 
+def measure_compiled(
+    case: Case, *, batches: tuple[int, ...], repeats: int
+) -> Iterator[tuple[list[Cost], list[str]]]:
+    """Time SMUG's update against torch's own graphs, which fuse layers and take minutes to make."""
+    for batch in batches:
+        sized = replace(case, n_samples=TRAINING_SAMPLES, batch=batch)
+        make, compiled = partial(_update, METHODS["smug"]), partial(_compiled, METHODS["smug"])
+        theirs = {f"{PRECISIONS[0]}, reduce-overhead": compiled}
+        yield _timed("SMUG update, compiled", sized, {PRECISIONS[0]: make}, repeats, theirs), []
+
+
 Maker = Callable[[Smuglib], Callable[[], object]]
 
 
-def _timed(work: str, case: Case, makers: Mapping[str, Maker], repeats: int) -> list[Cost]:
+def _timed(
+    work: str,
+    case: Case,
+    makers: Mapping[str, Maker],
+    repeats: int,
+    more: Mapping[str, Maker] | None = None,
+) -> list[Cost]:
+    """Time works, on a GPU with graphs, too; and ``more``, which have none of ours."""
     setup, works = Setup.of(case), {}
     for name, make in makers.items():
         works[name] = Work(make(accelerated()(setup)))
         if case.torch_device.type == "cuda":
             works[f"{name}, graphs"] = Work(make(accelerated(graphs=True)(setup)))
+    works |= {name: Work(make(accelerated()(setup))) for name, make in (more or {}).items()}
     timings = time_in_turn(works, repeats=repeats, device=case.torch_device)
     reference = next(iter(timings.values()))
     return [
@@ -78,6 +98,19 @@ def _update(placement: Placement, one: Smuglib) -> Callable[[], object]:
         optimizer.step()
 
     return update
+
+
+def _compiled(placement: Placement, one: Smuglib) -> Callable[[], object]:
+    denoiser: Any = one.setup.network.denoiser
+    denoiser.body = torch.compile(denoiser.body, mode="reduce-overhead", dynamic=False)
+    update = _update(placement, one)
+
+    def marked() -> None:
+        # What the last update left in torch's graphs may be overwritten from here on.
+        torch.compiler.cudagraph_mark_step_begin()
+        update()
+
+    return marked
 
 
 def _attack(attack: Attack, one: Smuglib) -> Callable[[], object]:

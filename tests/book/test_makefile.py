@@ -74,7 +74,7 @@ def test_computing_needs_no_environment_of_its_own(project, venv):
 )
 def test_a_gpu_s_numbers_need_no_environment_either(project, words, told):
     done = make(project, "gpu", "PYTHON=echo", *words, OUT="")
-    sections = "agreement,throughput,batches,floor,learned"
+    sections = "agreement,throughput,batches,floor,learned,compiled"
     expected = f"-m smugbench --device auto --only {sections} {told}"
     assert done.stdout.split() == expected.split(), done.stderr
 

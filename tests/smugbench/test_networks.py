@@ -106,6 +106,16 @@ def test_throughput_is_of_updates_and_of_an_attack():
     assert all(row.seconds_median > 0 for rows in batches for row in rows)
 
 
+def test_torch_s_own_graphs_stand_beside_ours(monkeypatch):
+    asked = []
+    monkeypatch.setattr(torch, "compile", lambda body, **how: (asked.append(how["mode"]), body)[1])
+    marks = []
+    monkeypatch.setattr(torch.compiler, "cudagraph_mark_step_begin", lambda: marks.append(1))
+    ((rows, _),) = throughput.measure_compiled(replace(TINY, n_steps=1), batches=(2,), repeats=2)
+    assert [row.implementation for row in rows] == ["bfloat16", "bfloat16, reduce-overhead"]
+    assert asked == ["reduce-overhead"] and len(marks) == 3
+
+
 def test_on_a_gpu_graphs_are_compared_and_the_noise_is_drawn_there(monkeypatch):
     drawn = []
     monkeypatch.setattr(implementation, "generator", lambda *keys, device: drawn.append(device))
