@@ -9,6 +9,7 @@
 # make sweep NAME=fragility ARGS="-p sampling_rate 0.125,0.25,0.5"        one chapter at many
 # make lab         the chapters in JupyterLab, at a live explorer (make lab APP=notebook: Notebook)
 # make bench ARGS=--quick        times and memory against the peers (installs deepinv and sigpy)
+# make gpu BUDGET=550        agreement with the CPU, throughput and graphs of the GPU, in that time
 # make torture     kills, damaged files, races, full disks, bad calls (LONG=1: hours, not minutes)
 # make lowest      the library's tests with the oldest versions that pyproject.toml allows
 # make coverage    lines and branches of the library that its own tests run
@@ -46,7 +47,7 @@ export HOME := $(CURDIR)/build/home
 $(shell mkdir -p build/home)
 endif
 
-.PHONY: book test reproduce compute chapter sweep lab bench torture lowest coverage mutants ship lint format lock
+.PHONY: book test reproduce compute chapter sweep lab bench gpu torture lowest coverage mutants ship lint format lock
 .PHONY: audit clean
 
 book: $(STAMP)
@@ -83,6 +84,12 @@ lab: $(STAMP)
 
 bench: $(PEERS)
 	$(BIN)/python -m smugbench $(ARGS)
+
+# Like `compute`. The records go to OUT, or to the device's folder below build/benchmark.
+gpu:
+	@PYTHONPATH="$(CURDIR):$(CURDIR)/book$${PYTHONPATH:+:$$PYTHONPATH}" $(RUNNER) -m smugbench \
+	  --device $(DEVICE) --only agreement,throughput,batches,floor,learned,compiled \
+	  $(if $(BUDGET),--budget $(BUDGET)) $(if $(OUT),--output "$(OUT)") $(ARGS)
 
 # ARGS="-o book/shipped/torture/torture.csv" makes it the record that the book shows.
 torture: $(STAMP)

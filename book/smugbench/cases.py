@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -78,10 +79,15 @@ class System:
         noise = complex_normal(shape, SIGMA, generator(0, "benchmark", "denoised"), scan.target)
         return cls(scan.operator, scan.kspace, scan.target.unsqueeze(1) + noise)
 
+    @cached_property
+    def start(self) -> Tensor:
+        """Zero-filled images, ``[batch, height, width]``."""
+        return self.operator.adjoint(self.kspace)
+
     @property
     def rhs(self) -> Tensor:
         """Right-hand sides, ``[batch, sample, height, width]``."""
-        return self.operator.adjoint(self.kspace).unsqueeze(1) + self.denoised
+        return self.start.unsqueeze(1) + self.denoised
 
     def residual(self, x: Tensor) -> float:
         """Return ``||(A^H A + I) x - r|| / ||r||``, the largest over images."""

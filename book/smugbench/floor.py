@@ -8,13 +8,13 @@ third measurement keeps the graphs of all calls, and so tells what the memory al
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 
 import torch
 from torch import Tensor
 
 from smugbench.cases import Case
-from smugbench.implementation import VARIANTS, Setup
+from smugbench.implementation import Setup, own_implementations
 from smugbench.networks import TRAINING_SAMPLES
 from smugbench.rows import Cost, cost_row
 from smugbench.timing import Work, time_in_turn
@@ -34,18 +34,17 @@ class Bare:
 
     def forward(self) -> None:
         """Call without gradients."""
-        images = self._images()
         with torch.no_grad():
             for _ in range(self.setup.case.n_steps):
-                self.setup.network.denoiser(images)
+                self.setup.network.denoiser(self.images)
 
     def to_parameters(self, *, keep: bool = False) -> None:
         """Call, and differentiate with respect to the parameters."""
-        self._differentiate(list(self.setup.network.denoiser.parameters()), self._images(), keep)
+        self._differentiate(list(self.setup.network.denoiser.parameters()), self.images, keep)
 
     def to_input(self, *, keep: bool = False) -> None:
         """Call, and differentiate with respect to the images; ``keep`` as in `to_parameters`."""
-        images = self._images().requires_grad_(True)
+        images = self.images.detach().requires_grad_(True)
         with frozen(self.setup.network):
             self._differentiate([images], images, keep)
 
@@ -57,7 +56,9 @@ class Bare:
                 torch.autograd.grad(outputs, wanted, [images.detach()] * len(outputs))
                 outputs.clear()
 
-    def _images(self) -> Tensor:
+    @cached_property
+    def images(self) -> Tensor:
+        """Noisy images, drawn before anything is timed."""
         case, target = self.setup.case, self.setup.scan.target
         shape = (case.batch, case.n_samples, case.height, case.width)
         noise = generator(0, "benchmark", "bare")
@@ -65,7 +66,7 @@ class Bare:
 
 
 def measure_floor(
-    case: Case, *, names: Sequence[str], repeats: int
+    case: Case, *, names: Sequence[str], repeats: int, section: str = SECTION
 ) -> Iterator[tuple[list[Cost], list[str]]]:
     """Time SMUG's works against bare denoiser calls."""
     few = replace(case, n_samples=TRAINING_SAMPLES)
@@ -75,7 +76,7 @@ def measure_floor(
         reference = timings[BARE]
         yield (
             [
-                cost_row(SECTION, name, implementation, sized, timing, reference=reference)
+                cost_row(section, name, implementation, sized, timing, reference=reference)
                 for implementation, timing in timings.items()
             ],
             [],
@@ -86,7 +87,7 @@ def floor_works(name: str, case: Case) -> dict[str, Work]:
     """Return the bare calls and the library's variants of one work."""
     setup = Setup.of(case)
     bare = Bare(setup)
-    ours = {variant: make(setup) for variant, make in VARIANTS.items()}
+    ours = own_implementations(setup)
     if "forward" in name:
         found = {BARE: Work(bare.forward)}
         steps = {variant: one.forward for variant, one in ours.items()}

@@ -6,6 +6,7 @@ import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -27,6 +28,8 @@ class Setup:
     case: Case
     scan: Scan
     network: UnrolledNetwork
+    draws_on: str = ""
+    """Device of the noise's generator; the case's own by default."""
 
     @classmethod
     def of(cls, case: Case) -> Setup:
@@ -46,7 +49,7 @@ class Setup:
 
     def noise(self) -> torch.Generator:
         """Return the source of smoothing noise: the same draws for every implementation."""
-        return generator(0, "benchmark", "noise")
+        return generator(0, "benchmark", "noise", device=self.draws_on or self.case.device)
 
 
 class Implementation(ABC):
@@ -130,7 +133,7 @@ class Smuglib(Implementation):
             return super().adaptive_step(placement)
 
     def loss(self, smoothing: Smoothing) -> Tensor:  # noqa: D102
-        trace = None if smoothing.placement == "end_to_end" else Trace()
+        trace = None if smoothing.placement in ("none", "end_to_end") else Trace()
         x = self.reconstruct(self.kspace, None, smoothing, trace)
         denoiser = self.setup.network.denoiser
         return losses.finetuning_loss(
@@ -138,10 +141,15 @@ class Smuglib(Implementation):
         )
 
 
-def _in_bfloat16(setup: Setup) -> Implementation:
-    network = copy.deepcopy(setup.network)
-    network.denoiser.accelerate(precision="bfloat16")  # type: ignore[operator]
-    return Smuglib(replace(setup, network=network))
+def accelerated(**options: Any) -> Callable[[Setup], Smuglib]:  # noqa: ANN401
+    """Return what makes the library's implementation with options of its denoiser."""
+
+    def make(setup: Setup) -> Smuglib:
+        network = copy.deepcopy(setup.network)
+        network.denoiser.accelerate(**options)  # type: ignore[operator]
+        return Smuglib(replace(setup, network=network))
+
+    return make
 
 
 def _checkpointed(setup: Setup) -> Implementation:
@@ -152,7 +160,19 @@ def _checkpointed(setup: Setup) -> Implementation:
 
 VARIANTS: dict[str, Callable[[Setup], Implementation]] = {
     "smuglib": Smuglib,
-    "smuglib, bfloat16": _in_bfloat16,
+    "smuglib, bfloat16": accelerated(precision="bfloat16"),
     "smuglib, checkpointed": _checkpointed,
 }
 """The library's own implementations; the first is what all others are compared with."""
+
+GRAPHS: dict[str, Callable[[Setup], Implementation]] = {
+    "smuglib, graphs": accelerated(graphs=True),
+    "smuglib, bfloat16, graphs": accelerated(precision="bfloat16", graphs=True),
+}
+"""Those that a CPU has not."""
+
+
+def own_implementations(setup: Setup) -> dict[str, Implementation]:
+    """Make what the library has on the device of a setup, by name."""
+    on_gpu = setup.case.torch_device.type == "cuda"
+    return {name: make(setup) for name, make in {**VARIANTS, **(GRAPHS if on_gpu else {})}.items()}

@@ -78,6 +78,7 @@ def peak(work: str, name: str, case: Case) -> int:
 
 def _peak_here(work: str, name: str, case: Case, threads: int) -> int:
     torch.set_num_threads(threads)
+    torch.backends.cudnn.allow_tf32 = False
     # The first call of anything loads code and starts threads, which is not what is asked for.
     build_work(work, name, replace(WARM_UP, device=case.device)).run()
     prepared = build_work(work, name, case)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from smugbench.cases import Case
-from smugbench.implementation import VARIANTS, Implementation, Setup
+from smugbench.implementation import Implementation, Setup, own_implementations
 from smugbench.peers import Peer
 from smugbench.rows import Cost, cost_row
 from smugbench.timing import Work, time_in_turn
@@ -53,7 +53,7 @@ def _steps(placement: str) -> tuple[Step, Step, Step]:
 
 def implementations(setup: Setup, peers: Mapping[str, Peer]) -> dict[str, Implementation]:
     """Return the library's variants and the peers' implementations, by name."""
-    found = {name: make(setup) for name, make in VARIANTS.items()}
+    found = own_implementations(setup)
     for peer in peers.values():
         found |= {} if peer.networks is None else peer.networks(setup)
     return found

@@ -1,6 +1,7 @@
 """Files that keep the benchmark's results: a CSV table, and its provenance beside it."""
 
 import platform
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,15 @@ from smuglib.evaluation import records
 from smuglib.files import UnreadableFileError
 
 FILE_NAME = "benchmark.csv"
+
+BUILD = Path("build/benchmark")
+"""Folder of the records of a CPU; those of another device lie in a folder of its name below."""
+
+
+def default_folder(device: torch.device) -> Path:
+    """Return where a device's records go."""
+    name = re.sub(r"[^a-z0-9]+", "-", provenance.device_name(device).lower()).strip("-")
+    return BUILD if device.type == "cpu" else BUILD / name
 
 
 def write_benchmark(
@@ -48,6 +58,17 @@ def read_benchmark(folder: Path | str) -> pd.DataFrame:
 def provenance_of(folder: Path | str) -> dict[str, Any]:
     """Return what stands beside the rows: versions, processor, peers, notes."""
     return records.read_provenance(Path(folder) / FILE_NAME)
+
+
+def other_devices(folder: Path | str) -> dict[str, pd.DataFrame]:
+    """Read the records below those of a folder, by the device's name."""
+    folders = [path.parent for path in sorted(Path(folder).glob(f"*/{FILE_NAME}"))]
+    return {_device_of(place): read_benchmark(place) for place in folders}
+
+
+def _device_of(folder: Path) -> str:
+    about = provenance_of(folder)
+    return f"{about['device']}, torch {about['versions']['torch']}"
 
 
 def processor() -> str:

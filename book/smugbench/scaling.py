@@ -57,7 +57,7 @@ def _solvers(axis: str, cases: list[Case], repeats: int) -> list[Cost]:
     works: dict[str, Work] = {}
     for number, case in enumerate(cases):
         system = System.of(case)
-        rhs, lam = system.rhs, torch.ones((), device=system.rhs.device)
+        rhs, lam = system.rhs, torch.ones((), device="cpu")
         solvers: dict[str, Solver] = {
             "line-wise": LinewiseSolver(system.operator),
             "CG": CGSolver(system.operator),

@@ -67,7 +67,7 @@ def own_solvers(system: System, how: str) -> Builders:
     """Return the builders of the library's solvers."""
     solver = LinewiseSolver(system.operator)
     parts = system.rhs.split(PER_STEP if how == "step by step" else system.rhs.shape[1], dim=1)
-    lam = torch.ones((), device=system.rhs.device)
+    lam = torch.ones((), device="cpu")  # read at each solve, which would wait for a GPU
 
     def solve(one: LinewiseSolver) -> torch.Tensor:
         return torch.cat([one.solve(part, lam) for part in parts], dim=1)
@@ -89,7 +89,7 @@ def own_solvers(system: System, how: str) -> Builders:
 
 def conjugate_gradients(system: System) -> Work:
     """Return the work of the library's conjugate gradients."""
-    rhs, lam = system.rhs, torch.ones((), device=system.rhs.device)
+    rhs, lam = system.rhs, torch.ones((), device="cpu")
 
     def solve(tolerance: float) -> torch.Tensor:
         return CGSolver(system.operator, tol=tolerance).solve(rhs, lam)

@@ -94,6 +94,7 @@ def _parser() -> argparse.ArgumentParser:
     compute.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
     compute.add_argument("--jobs", type=int, default=1, help="processes at once, 1 by default")
     compute.add_argument("--budget", type=float, metavar="SECONDS", help="stop cleanly after them")
+    compute.add_argument("--graphs", action="store_true", help="replay CUDA graphs of networks")
     compute.add_argument("--plan", action="store_true", help="say what is left to do, and stop")
     compute.add_argument("--part", help="compute one part of the plan alone, in this process")
     compute.set_defaults(command=_compute)
@@ -232,6 +233,8 @@ def _compute(options: argparse.Namespace) -> int:
     from smugbook.experiments import computing
     from smuglib.training import Budget
 
+    if options.graphs:
+        os.environ[profiles.GRAPHS] = "1"
     if options.plan:
         print(computing.plan(options.profile, device=options.device))
         return 0

@@ -7,6 +7,7 @@ before anything is computed.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -15,6 +16,9 @@ from smuglib.methods import REFERENCES
 
 DENOISERS = ("didn", "unet", "dncnn")
 """Architectures of `smuglib.models.denoisers`, which only torch's importers know."""
+
+GRAPHS = "SMUGBOOK_GRAPHS"
+"""Environment variable by which `compute --graphs` tells its processes."""
 
 PRECISIONS = ("float32", "bfloat16", "tf32")
 """Arithmetic of convolutions in training."""
@@ -138,6 +142,11 @@ PROFILES = {
         learning_rate=1e-4,
     ),
 }  # fmt: skip
+
+
+def use_graphs() -> bool:
+    """Whether networks replay CUDA graphs where they can; not a setting, for no number changes."""
+    return os.environ.get(GRAPHS) == "1"
 
 
 def get(name: str) -> Profile:

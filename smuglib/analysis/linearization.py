@@ -7,6 +7,7 @@ from torch import Tensor
 
 from smuglib import checks, random
 from smuglib.consistency.step import DataConsistency, as_step
+from smuglib.models.graphs import without_graphs
 from smuglib.models.unrolled import UnrolledNetwork
 from smuglib.operators.sense import SenseOperator
 
@@ -25,7 +26,7 @@ class Linearization:
     def __init__(self, function: Callable[[Tensor], Tensor], point: Tensor) -> None:
         checks.function("function", function, 1)
         checks.complex_tensor("point", point)
-        with torch.enable_grad():
+        with torch.enable_grad(), without_graphs():
             self._point = point.detach().requires_grad_(True)
             self._image = function(self._point)
             if not self._image.requires_grad:

@@ -135,8 +135,7 @@ def _gradient(error: Tensor, point: Tensor) -> Tensor:
     gradient = torch.zeros_like(point)
     if error.requires_grad:
         # The sum keeps samples apart: a mean would scale each gradient by the batch.
-        (reached,) = torch.autograd.grad(error.sum(), point, allow_unused=True)
-        gradient = gradient if reached is None else reached
+        (gradient,) = torch.autograd.grad(error.sum(), point, materialize_grads=True)
     largest = gradient.abs().flatten(1).amax(1)
     broken = ~((largest > 0) & largest.isfinite())
     if broken.any():

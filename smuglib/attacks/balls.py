@@ -102,10 +102,7 @@ class Ball:
 
     def _n_parts(self) -> Tensor:
         """Return the number of free real parts of every sample, ``[batch]``."""
-        free = torch.ones_like(self.center.real)
-        if self.support is not None:
-            free = free * self.support
-        return 2 * free.flatten(1).sum(1).double()
+        return 2 * self._supported(torch.ones_like(self.center.real)).flatten(1).sum(1).double()
 
 
 def _length(x: Tensor) -> Tensor:

@@ -158,8 +158,7 @@ class DataConsistency:
 
     def _solved(self, rhs: Tensor) -> Tensor:
         samples = rhs.reshape(len(rhs), -1, *rhs.shape[-2:])
-        solution: Tensor = _Solve.apply(samples, self.lam, self._solver)
-        return solution.reshape(rhs.shape)
+        return _Solve.apply(samples, self.lam, self._solver).reshape(rhs.shape)
 
 
 class CutStep:

@@ -39,7 +39,7 @@ def _emulates(x: Tensor) -> bool:
     return not (library and torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
-def _is_transformed() -> bool:
+def is_transformed() -> bool:
     """Whether `torch.compile` or `torch.func` looks into the layers: torch's are open to them."""
     return torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active()
 
@@ -61,7 +61,7 @@ class Conv2d(nn.Conv2d):
         """Convolve a real tensor, ``[n, in_channels, height, width]``."""
         learns = any(parameter.requires_grad for parameter in self.parameters())
         wanted = torch.is_grad_enabled() and x.requires_grad and not learns
-        if _is_transformed():
+        if is_transformed():
             return super().forward(x)
         if _emulates(x):
             bias = None if self.bias is None else _rounded(self.bias)
@@ -74,8 +74,7 @@ class Conv2d(nn.Conv2d):
         if not wanted or self.padding_mode != "zeros" or isinstance(self.padding, str):
             return self._conv_forward(x, weight, bias)
         settings = self.stride, self.padding, self.dilation, self.groups
-        frozen: Tensor = _FrozenConvolution.apply(x, weight, bias, *settings)
-        return frozen
+        return _FrozenConvolution.apply(x, weight, bias, *settings)
 
 
 class _FrozenConvolution(torch.autograd.Function):
@@ -115,7 +114,7 @@ class SlopedReLU(nn.PReLU):
     def forward(self, x: Tensor) -> Tensor:
         """Apply the activation to a real tensor of any shape."""
         # On a GPU the slope's value would have to be waited for, and torch's kernel is fast.
-        if x.is_cuda or _is_transformed():
+        if x.is_cuda or is_transformed():
             return super().forward(x)
         if torch.is_grad_enabled() and self.weight.requires_grad:
             return _LearnedSlope.apply(x, self.weight)

@@ -42,11 +42,11 @@ class Denoiser(nn.Module):
         self.body = checks.instance("body", body, nn.Module)
         self.stride = checks.integer("stride", stride)
         self.architecture = checks.instance("architecture", architecture, dict)
-        self.precision = "float32"
-        self.compiled = False
-        self._run: Callable[[Tensor], Tensor] | None = None
+        self.accelerate()
 
-    def accelerate(self, *, precision: str = "float32", compiled: bool = False) -> "Denoiser":
+    def accelerate(
+        self, *, precision: str = "float32", compiled: bool = False, graphs: bool = False
+    ) -> "Denoiser":
         """Choose how the convolutions are computed, and return this network.
 
         Parameters
@@ -56,19 +56,31 @@ class Denoiser(nn.Module):
             CPU that has such instructions, at the cost of a few thousandths of a dB.
         compiled
             Let `torch.compile` fuse the layers, which needs a C++ compiler on a CPU.
+        graphs
+            Launch the kernels of a call as one CUDA graph: the same numbers, and memory that is
+            kept. Elsewhere than on a CUDA device it changes nothing. Not with ``compiled``.
         """
         self.precision = checks.one_of("precision", precision, ("float32", "bfloat16"))
         self.compiled = checks.boolean("compiled", compiled)
-        self._run = torch.compile(self.body.__call__) if compiled else None
+        self.graphs = checks.boolean("graphs", graphs)
+        if compiled and graphs:
+            raise ValueError("graphs must be False where compiled is True, got True")
+        self._run: Callable[[Tensor], Tensor] | None = None
+        if compiled:
+            self._run = torch.compile(self.body.__call__)
+        if graphs:
+            from smuglib.models.graphs import Replays  # deferred: the core does without
+
+            self._run = Replays(self.body)
         return self
 
     def __getstate__(self) -> dict[str, object]:
-        # What is compiled is bound to the weights of this network: a copy compiles its own.
+        # What is compiled or recorded is bound to these weights: a copy makes its own.
         return {**self.__dict__, "_run": None}
 
     def __setstate__(self, state: dict[str, object]) -> None:
         super().__setstate__(state)
-        self.accelerate(precision=self.precision, compiled=self.compiled)
+        self.accelerate(precision=self.precision, compiled=self.compiled, graphs=self.graphs)
 
     def forward(self, x: Tensor) -> Tensor:
         """Denoise complex images, ``[..., height, width]``, in units of the scan's scale."""
@@ -96,12 +108,9 @@ class Denoiser(nn.Module):
         """Run the body, on a CPU so many images at a time that features stay in the cache."""
         run = self._run or self.body
         with autocast(self.precision, packed.device.type):
-            if packed.is_cuda:
-                return run(packed)
             bytes_a_number = 2 if torch.is_autocast_enabled("cpu") else packed.element_size()
-            pixels = CPU_PIXEL_BYTES // bytes_a_number
-            n_images = max(1, pixels // (packed.shape[-2] * packed.shape[-1]))
-            if len(packed) <= n_images:
+            n_images = CPU_PIXEL_BYTES // (bytes_a_number * packed.shape[-2:].numel()) or 1
+            if packed.is_cuda or len(packed) <= n_images:
                 return run(packed)
             return torch.cat([run(piece) for piece in packed.split(n_images)])
 
@@ -112,14 +121,13 @@ def arithmetic(net: nn.Module, precision: str) -> Iterator[None]:
 
     Any other ``precision`` leaves the denoisers as they are.
     """
-    denoisers = [part for part in net.modules() if isinstance(part, Denoiser)]
-    before = [denoiser.precision for denoiser in denoisers]
+    before = [(part, part.precision) for part in net.modules() if isinstance(part, Denoiser)]
     try:
-        for denoiser in denoisers:
-            denoiser.precision = "bfloat16" if precision == "bfloat16" else denoiser.precision
+        for denoiser, own in before:
+            denoiser.precision = "bfloat16" if precision == "bfloat16" else own
         yield
     finally:
-        for denoiser, own in zip(denoisers, before, strict=True):
+        for denoiser, own in before:
             denoiser.precision = own
 
 

@@ -181,5 +181,4 @@ def load(name: str, *, sigma: float = 0.05, profile: str = "default") -> Unrolle
     checks.instance("profile", profile, str)
     if checks.real_number("sigma", sigma) not in SIGMAS:
         raise ValueError(f"sigma must be one of {SIGMAS}, got {sigma!r}")
-    network, _ = load_network(SHIPPED / profile / "weights" / file_name(name, sigma))
-    return network
+    return load_network(SHIPPED / profile / "weights" / file_name(name, sigma))[0]

@@ -120,8 +120,7 @@ class SenseOperator:
 
     def _aligned(self, n_axes: int) -> tuple[Tensor, Tensor]:
         """Return maps and mask, with a sample axis where k-space has five axes."""
-        maps, mask = self.maps, self.mask
-        return (maps, mask) if n_axes == 4 else (maps.unsqueeze(1), mask.unsqueeze(1))
+        return (self.maps, self.mask) if n_axes == 4 else (self.maps[:, None], self.mask[:, None])
 
 
 def _check_fit(name: str, x: Tensor, batch: int, *axes: int) -> None:

@@ -69,6 +69,16 @@ def test_computing_needs_no_environment_of_its_own(project, venv):
     assert done.stdout.split() == told.split(), done.stderr
 
 
+@pytest.mark.parametrize(
+    ("words", "told"), [((), ""), (("BUDGET=9", "OUT=a b"), "--budget 9 --output a b")]
+)
+def test_a_gpu_s_numbers_need_no_environment_either(project, words, told):
+    done = make(project, "gpu", "PYTHON=echo", *words, OUT="")
+    sections = "agreement,throughput,batches,floor,learned,compiled"
+    expected = f"-m smugbench --device auto --only {sections} {told}"
+    assert done.stdout.split() == expected.split(), done.stderr
+
+
 def test_clean_keeps_what_took_a_night(project):
     for name in ("build/default/weights", "build/sweeps", "build/shipped", "_build"):
         (project / name).mkdir(parents=True)

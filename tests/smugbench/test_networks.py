@@ -1,14 +1,28 @@
 """The benchmark's works on networks are what they are called, and run from the command line."""
 
 from dataclasses import replace
+from functools import partial
 
 import pytest
 import torch
 
 from smugbench import __main__ as command
-from smugbench import floor, memory, networks, peers, report, scaling, solves
+from smugbench import (
+    agreement,
+    floor,
+    implementation,
+    learned,
+    memory,
+    networks,
+    peers,
+    report,
+    scaling,
+    solves,
+    throughput,
+)
 from smugbench.cases import Case
 from smugbench.implementation import Setup, Smuglib
+from smugbench.rows import cost_row
 
 TINY = Case(height=32, width=32, n_coils=3, n_samples=2, n_steps=2)
 
@@ -37,6 +51,81 @@ def test_sections_can_be_chosen(monkeypatch, tmp_path):
     monkeypatch.setattr(peers, "find_peers", lambda device: ({}, []))
     command.main(["--quick", "--only", "solves", "--device", "cpu", "--output", str(tmp_path)])
     assert set(report.read_benchmark(tmp_path)["section"]) == {"solves"}
+
+
+def test_what_was_measured_outlives_a_failure_and_the_end_of_the_time(monkeypatch, tmp_path):
+    monkeypatch.setattr(peers, "find_peers", lambda device: ({}, []))
+
+    def broken(name, *settings):
+        yield [cost_row(name, "solve", "ours", TINY)], []
+        raise RuntimeError("no memory\nat all")
+
+    sections = {name: partial(broken, name) for name in ("solves", "floor")}
+    monkeypatch.setattr(command, "SECTIONS", sections)
+    arguments = ["--device", "cpu", "--output", str(tmp_path)]
+    with pytest.raises(SystemExit, match="1"):
+        command.main(arguments)
+    assert len(report.read_benchmark(tmp_path)) == 2
+    failed = ["failed: solves: RuntimeError: no memory", "failed: floor: RuntimeError: no memory"]
+    assert report.provenance_of(tmp_path)["notes"] == failed
+    command.main([*arguments, "--budget", "0"])
+    assert len(report.read_benchmark(tmp_path)) == 1
+    assert report.provenance_of(tmp_path)["notes"] == ["solves: cut short, the time is up"]
+
+
+def test_a_learned_weight_is_compared_with_the_same_one_fixed():
+    rows = [row for batch, _ in learned.measure_learned(TINY, repeats=1) for row in batch]
+    assert [row.implementation for row in rows] == [learned.FIXED, learned.LEARNED] * 3
+    solved = [row for row in rows if row.accuracy_kind]
+    assert len(solved) == 2 and all(0 < row.accuracy < 1e-6 for row in solved)
+
+
+def test_agreement_compares_a_device_with_the_cpu_and_graphs_with_none(monkeypatch):
+    monkeypatch.setattr(agreement, "METHODS", {"modl": "none", "smug": "denoiser"})
+    monkeypatch.setattr(agreement, "RUNGS", {"kspace": 0.02})
+    rows = [row for batch, _ in agreement.measure_agreement(TINY) for row in batch]
+    works = [f"{label}, {work}" for label in ("MoDL", "SMUG") for work in
+             ("image", "gradient", "error after kspace")]  # fmt: skip
+    assert list(dict.fromkeys(row.work for row in rows)) == works
+    found = {(row.work, row.implementation): row.accuracy for row in rows}
+    for work in works:
+        # This device is the CPU, and has no graphs; bfloat16 is another arithmetic.
+        assert found[work, "eager"] == found[work, "graphs"] == found[work, "bfloat16, graphs"] == 0
+        assert 0 < found[work, "bfloat16"] < 0.2
+
+
+def test_throughput_is_of_updates_and_of_an_attack():
+    attack = replace(throughput.STRONG, n_steps=1)
+    case = replace(TINY, n_steps=1)
+    settings = {"batches": (1, 2), "n_attacked": 3, "attack": attack, "repeats": 1}
+    batches = [rows for rows, _ in throughput.measure_throughput(case, **settings)]
+    assert [(rows[0].work, rows[0].batch, len(rows)) for rows in batches] == [
+        *((f"{name} update", batch, 1) for batch in (1, 2) for name in ("MoDL", "SMUG")),
+        ("SMUG adaptive_strong", 3, 2),
+    ]
+    assert all(row.seconds_median > 0 for rows in batches for row in rows)
+
+
+def test_torch_s_own_graphs_stand_beside_ours(monkeypatch):
+    asked = []
+    monkeypatch.setattr(torch, "compile", lambda body, **how: (asked.append(how["mode"]), body)[1])
+    marks = []
+    monkeypatch.setattr(torch.compiler, "cudagraph_mark_step_begin", lambda: marks.append(1))
+    ((rows, _),) = throughput.measure_compiled(replace(TINY, n_steps=1), batches=(2,), repeats=2)
+    assert [row.implementation for row in rows] == ["bfloat16", "bfloat16, reduce-overhead"]
+    assert asked == ["reduce-overhead"] and len(marks) == 3
+
+
+def test_on_a_gpu_graphs_are_compared_and_the_noise_is_drawn_there(monkeypatch):
+    drawn = []
+    monkeypatch.setattr(implementation, "generator", lambda *keys, device: drawn.append(device))
+    setup = Setup.of(TINY)
+    names = list(implementation.own_implementations(setup))
+    on_gpu = replace(setup, case=replace(TINY, device="cuda"))
+    extra = list(implementation.own_implementations(on_gpu))[len(names) :]
+    assert extra == ["smuglib, graphs", "smuglib, bfloat16, graphs"]
+    on_gpu.noise()
+    assert drawn == ["cuda"]
 
 
 def test_an_unknown_section_is_refused():

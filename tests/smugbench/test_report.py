@@ -88,3 +88,15 @@ def test_the_table_shows_the_size_that_varies():
     lines = format_costs(cost_row("scaling", "w", "ours", case) for case in sizes).splitlines()
     assert lines[0] == "w"
     assert "samples 1," in lines[1] and "samples 3," in lines[2]
+
+
+def test_each_device_has_a_folder_of_its_own(monkeypatch, tmp_path):
+    gpu = torch.device("cuda")
+    monkeypatch.setattr(report.provenance, "device_name", lambda device: "NVIDIA H100 80GB HBM3")
+    assert report.default_folder(CPU) == report.BUILD
+    assert report.default_folder(gpu) == report.BUILD / "nvidia-h100-80gb-hbm3"
+    assert report.other_devices(tmp_path) == {}
+    report.write_benchmark(tmp_path, rows(), device=CPU, peers={})
+    report.write_benchmark(tmp_path / "nvidia-h100", rows()[:1], device=gpu, peers={})
+    ((name, frame),) = report.other_devices(tmp_path).items()
+    assert name.startswith("NVIDIA H100 80GB HBM3, torch 2.") and len(frame) == 1

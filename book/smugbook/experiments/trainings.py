@@ -11,7 +11,7 @@ import torch
 from cachetools import LRUCache, cached
 from torch import Tensor
 
-from smugbook.profiles import Profile
+from smugbook.profiles import Profile, use_graphs
 from smuglib import checks, random
 from smuglib.data import BrainDataset, Scan
 from smuglib.files import sha256
@@ -144,6 +144,7 @@ def pretrain(
     checks.positive("sigma", sigma)
     where = checks.device("device", device)
     denoiser = denoisers.seeded(profile.architecture, profile.seed).to(where)
+    denoiser.accelerate(graphs=use_graphs())
     examples = Examples(profile, profile.pretraining_batch, where)
 
     def loss(update: int) -> Tensor:
@@ -178,6 +179,7 @@ def finetune(
     checks.positive("sigma", sigma)
     where = checks.device("device", device)
     denoiser = denoisers.seeded(profile.architecture, profile.seed)
+    denoiser.accelerate(graphs=use_graphs())
     if start is not None:
         load_denoiser_state(denoiser, read_tensors(start)[0], source=start)
     smoothing = Smoothing(METHODS[method], sigma, profile.n_samples)

@@ -122,7 +122,9 @@ class Store:
 
     def load(self, method: str, sigma: float) -> UnrolledNetwork:
         """Load a trained network, in evaluation mode on the CPU."""
-        return load_network(self.weights(method, sigma))[0]
+        network = load_network(self.weights(method, sigma))[0]
+        network.denoiser.accelerate(graphs=profiles.use_graphs())  # type: ignore[operator]
+        return network
 
     def read_log(self, method: str, sigma: float) -> pd.DataFrame:
         """Read a training log: update, learning rate, loss, validation PSNR in dB, seconds."""

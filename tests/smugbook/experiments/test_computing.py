@@ -229,3 +229,9 @@ def test_a_real_process_computes_without_the_packages_of_the_book(tmp_path):
     names = [line.split()[0] for line in done.stdout.splitlines()]
     assert "smug_s0.05" in names and "sweeps/modl_s0.05" in names
     assert not {"scans/0", "pretrained_s0.05", "modl_s0.05", SMOOTHED} & set(names)
+
+
+def test_graphs_reach_every_process(monkeypatch, agenda):
+    monkeypatch.setenv(profiles.GRAPHS, "")
+    assert compute("--plan") == 0 and not profiles.use_graphs()
+    assert compute("--graphs", "--plan") == 0 and profiles.use_graphs()

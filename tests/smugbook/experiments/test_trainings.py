@@ -11,6 +11,7 @@ from torch import nn
 from smugbook import profiles
 from smugbook.experiments import trainings
 from smugbook.experiments.trainings import Examples, finetune, pretrain
+from smugbook.results import Store
 from smuglib import random
 from smuglib.consistency import DataConsistency
 from smuglib.files import sha256, write_bytes
@@ -336,3 +337,24 @@ def load_network_of(folder, *, best, last):
         write_bytes(folder / f"{name}.safetensors", packed(filled, header))
     net = UnrolledNetwork(denoiser)
     return load_network(trainings._export(net, folder, method="modl", sigma=0.05))[0]
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_graphs_are_asked_for_by_the_environment_alone(monkeypatch, tmp_path, pretrained, asked):
+    seen = []
+
+    class Stopped(Exception):
+        """In place of a training."""
+
+    def training(denoiser, *settings, **options):
+        seen.append(denoiser.graphs)
+        raise Stopped
+
+    monkeypatch.setenv(profiles.GRAPHS, "1" if asked else "")
+    monkeypatch.setattr(trainings, "Training", training)
+    with pytest.raises(Stopped):
+        pretrain(TINY, 0.05, tmp_path, device="cpu")
+    with pytest.raises(Stopped):
+        finetune(TINY, "modl", 0.05, pretrained, tmp_path, device="cpu")
+    seen.append(Store.open("default", "shipped").load("modl", 0.05).denoiser.graphs)
+    assert seen == [asked] * 3
