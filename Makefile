@@ -1,8 +1,8 @@
 # make book        the book from the shipped weights and records: _build/html/index.html
 # make test        linters, types, tests, and the whole pipeline and book at the smoke profile
 # make reproduce PROFILE=smoke        everything from the simulator on, into build/smoke
-# make reproduce PROFILE=default CLUSTER=book/slurm        the same as jobs of a Slurm cluster; copy that
-#     folder to name an account, a partition or GPUs, and say CLUSTER=copy
+# make reproduce PROFILE=default CLUSTER=book/slurm        the same as jobs of a Slurm cluster; give a
+#     copy of that folder to name an account, a partition or GPUs (installs Snakemake's executor)
 # make compute PROFILE=default DEVICE=cuda JOBS=8 BUDGET=550        its trainings and evaluations
 #     alone, side by side; without Snakemake or Jupyter; stops in time; ARGS=--plan says what is left
 # make chapter NAME=table1 ARGS="-p epsilon 0.008"        one chapter with other parameters

@@ -1,0 +1,85 @@
+"""The pipeline as jobs of a Slurm cluster, some of which are killed."""
+
+from __future__ import annotations
+
+import csv
+import os
+import signal
+
+import psutil
+import pytest
+
+from smugbook.notebooks import forks, processes
+from tests.pipeline import copy_project, run_pipeline, start_pipeline
+from tests.slurm import cluster, needs_slurm, wait_for
+
+METHODS = ("modl", "smug")
+TARGETS = [f"build/smoke/records/{method}_s0.05.csv" for method in METHODS]
+# The shipped profile, on a cluster that keeps no accounts, and asked more often than it need be.
+COMMAND = [*TARGETS, "--profile", "book/slurm", "--rerun-incomplete", "--nolock"]
+COMMAND += ["--slurm-status-command", "squeue", "--slurm-init-seconds-before-status-checks", "3"]
+
+
+def results(folder):
+    """Weights and records, bit for bit, and logs without how long it took."""
+    build = folder / "build" / "smoke"
+    files = [*build.glob("weights/*.safetensors"), *build.glob("records/*.csv")]
+    found = {path.relative_to(build): path.read_bytes() for path in files}
+    for path in build.glob("logs/*.csv"):
+        with path.open() as file:
+            rows = [{**row, "seconds": ""} for row in csv.DictReader(file)]
+        found[path.relative_to(build)] = rows
+    return found
+
+
+def processes_of(job):
+    """The processes that belong to a job, with their environments."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            environment = process.environ()
+        except psutil.Error:
+            continue
+        if environment.get("SLURM_JOB_ID") == job:
+            found.append((process, environment))
+    return found
+
+
+def notebook_of(job):
+    """The process of a job that executes its notebook, with its environment."""
+    for process, environment in processes_of(job):
+        if "notebook" in process.cmdline():
+            return process, environment
+    return None
+
+
+@pytest.mark.book
+@pytest.mark.cluster
+@needs_slurm
+def test_killed_jobs_of_a_cluster_leave_what_a_local_run_makes(tmp_path):
+    local, remote = copy_project(tmp_path / "local"), copy_project(tmp_path / "remote")
+    run_pipeline(local, *TARGETS, "--cores", "2")
+    checkpoints = remote / "build" / "smoke" / "checkpoints"
+    with cluster(tmp_path / "slurm", n_jobs=2) as slurm:
+        with start_pipeline(remote, *COMMAND, **slurm.environment) as pipeline:
+            # A training, as a user does it.
+            wait_for(lambda: [*checkpoints.glob("smug_*/state.safetensors")])
+            slurm("scancel", *slurm.jobs("finetune_wildcards_smoke_smug"))
+            # An evaluation, as a node's failure does it: the Snakemake of the job ends, and nothing
+            # is told to anyone. The next baseline takes long enough to be in its midst.
+            wait_for(lambda: [*checkpoints.glob("modl_*/zero_filled.csv")])
+            (job,) = slurm.jobs("evaluate_wildcards_smoke_modl")
+            notebook, environment = notebook_of(job)
+            # No fork of a process that the submitting node has, and a parent within the job.
+            parent = int(environment[processes.PARENT])
+            assert forks.VARIABLE not in environment
+            assert parent in [process.pid for process, _ in processes_of(job)]
+            os.kill(parent, signal.SIGKILL)
+            notebook.wait(timeout=30)
+            said = pipeline.communicate(timeout=600)[0]
+        assert pipeline.returncode == 1, said[-8000:]
+        assert not any((remote / target).exists() for target in TARGETS), said[-8000:]
+        kept = (remote / "build/smoke/weights/modl_s0.05.safetensors").stat()
+        run_pipeline(remote, *COMMAND, **slurm.environment)
+    assert (remote / "build/smoke/weights/modl_s0.05.safetensors").stat().st_mtime == kept.st_mtime
+    assert len(results(local)) == 8 and results(remote) == results(local)
