@@ -57,7 +57,7 @@ SLURM_CONF={folder}/slurm.conf exec {srun} "$@"
 """
 
 
-def wait_for(condition, seconds=300.0):
+def wait_for(condition, seconds=900.0):
     """Wait until a condition holds, and return what it is."""
     deadline = time.monotonic() + seconds
     while not (found := condition()):
