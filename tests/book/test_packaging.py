@@ -38,7 +38,7 @@ def locked() -> dict[str, Version]:
 
 
 def declared() -> list[Requirement]:
-    # No part of an installation: `make bench`, `make mutants`, `make coverage`, and `make reproduce`
+    # No part of an installation: `make bench`, `make mutants`, `make coverage` and `make reproduce`
     # on a cluster, add them to one.
     groups = PROJECT["optional-dependencies"].items()
     extras = [lines for name, lines in groups if name not in ("bench", "mutation", "cluster")]
