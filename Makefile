@@ -1,6 +1,8 @@
 # make book        the book from the shipped weights and records: _build/html/index.html
 # make test        linters, types, tests, and the whole pipeline and book at the smoke profile
 # make reproduce PROFILE=smoke        everything from the simulator on, into build/smoke
+# make reproduce PROFILE=default CLUSTER=book/slurm        the same as jobs of a Slurm cluster; give a
+#     copy of that folder to name an account, a partition or GPUs (installs Snakemake's executor)
 # make compute PROFILE=default DEVICE=cuda JOBS=8 BUDGET=550        its trainings and evaluations
 #     alone, side by side; without Snakemake or Jupyter; stops in time; ARGS=--plan says what is left
 # torchrun --nproc-per-node 4 -m smugbook compute paper --part pretrained_s0.01 --device cuda
@@ -23,6 +25,7 @@ PROFILE ?= default
 DEVICE ?= auto
 JOBS ?= 1
 BUDGET ?=
+CLUSTER ?=
 CORES ?= $(shell nproc 2>/dev/null || echo 2)
 ARGS ?=
 APP ?= lab
@@ -35,11 +38,13 @@ FILES := $(subst $(EMPTY) ,\ ,$(VENV))
 STAMP := $(FILES)/.smuglib-installed
 PEERS := $(FILES)/.smuglib-peers-installed
 MUTATION := $(FILES)/.smuglib-mutation-installed
+EXECUTOR := $(FILES)/.smuglib-cluster-installed
 BIN := "$(VENV)"/bin
 # What is computed alone runs where the book's packages are not installed, too.
 RUNNER = $(if $(wildcard $(FILES)/bin/python),$(BIN)/python,$(PYTHON))
 # The Snakefile holds a lock of its own, which does not outlive a process that is killed.
-SNAKEMAKE = $(BIN)/snakemake --cores $(CORES) --rerun-incomplete --nolock
+WHERE = $(if $(CLUSTER),--profile "$(CLUSTER)",--cores $(CORES))
+SNAKEMAKE = $(BIN)/snakemake $(WHERE) --rerun-incomplete --nolock
 
 # Snakemake, Jupyter and Matplotlib write to the home folder.
 ifneq ($(shell test -w "$$HOME" && echo yes),yes)
@@ -57,7 +62,7 @@ book: $(STAMP)
 test: lint
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(CORES) --dist loadgroup $(ARGS)
 
-reproduce: $(STAMP)
+reproduce: $(if $(CLUSTER),$(EXECUTOR),$(STAMP))
 	$(SNAKEMAKE) reproduce --quiet rules --config profile=$(PROFILE)
 	@echo "The book is $(CURDIR)/build/$(PROFILE)/_build/html/index.html"
 	@for kind in records harm stability transfer explorer/s0.05; do \
@@ -179,7 +184,8 @@ $(STAMP): requirements.lock pyproject.toml
 # The constraint keeps torch: deepinv alone would bring its own, with gigabytes for CUDA.
 $(PEERS): EXTRA = bench
 $(MUTATION): EXTRA = mutation
-$(PEERS) $(MUTATION): $(STAMP)
+$(EXECUTOR): EXTRA = cluster
+$(PEERS) $(MUTATION) $(EXECUTOR): $(STAMP)
 	mkdir -p build && sed -n 's/^\([^# ]*==[^ ]*\).*/\1/p' requirements.lock > build/constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation \
 	  -c build/constraints.txt -e ".[$(EXTRA)]"

@@ -87,17 +87,20 @@ LONGEST += ("11_smoothing_placement",)
 RUN = f"{shlex.quote(sys.executable)} -m smugbook"
 BUILD_BOOK = f"{shlex.quote(str(Path(sys.executable).parent / 'jupyter-book'))} build -W --keep-going --all"
 
-# Snakemake's own lock outlives a process that is killed; this one, and its jobs, do not.
-try:
-    LOCK = contextlib.ExitStack()
-    LOCK.enter_context(locked(".snakemake/.pipeline.lock", "this folder's pipeline"))
-except ValueError as error:
-    sys.exit(f"error: {error}")
+# Snakemake's own lock outlives a process that is killed; this one, and its jobs, do not. A cluster's
+# job runs a Snakemake of its own, whose children end with it, and not with a process elsewhere.
+LOCK = contextlib.ExitStack()
+if workflow.is_main_process:
+    try:
+        LOCK.enter_context(locked(".snakemake/.pipeline.lock", "this folder's pipeline"))
+    except ValueError as error:
+        sys.exit(f"error: {error}")
 os.environ[processes.PARENT] = str(os.getpid())
 
 
 onstart:
-    LOCK.enter_context(forks.standby())
+    if workflow.local_exec:
+        LOCK.enter_context(forks.standby())
 
 
 wildcard_constraints:

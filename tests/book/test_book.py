@@ -67,7 +67,7 @@ def check_no_paths(html: Path, *checkouts: Path) -> None:
 def project(tmp_path):
     """A project with the real settings and a book of one page and one notebook."""
     shutil.copy(ROOT / "_config.yml", tmp_path)
-    for name in ("_static", "_templates"):
+    for name in ("_static", "_templates", "slurm"):
         shutil.copytree(ROOT / "book" / name, tmp_path / "book" / name)
     toc = "format: jb-book\nroot: intro\nchapters:\n  - file: 01_demo\n  - file: api\n"
     (tmp_path / "_toc.yml").write_text(toc)
@@ -91,6 +91,7 @@ def executed(project):
 def test_a_built_page_fetches_nothing_from_the_network(project, executed):
     folder = project / "build" / "book"
     assembly.assemble(project, folder, {"01_demo": executed})
+    assert (folder / "_static").is_dir() and not (folder / "slurm").exists()
     command = [JUPYTER_BOOK, "build", "-W", "--keep-going", folder, "--path-output", project]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -79,6 +79,18 @@ def test_a_gpu_s_numbers_need_no_environment_either(project, words, told):
     assert done.stdout.split() == expected.split(), done.stderr
 
 
+@pytest.mark.parametrize(
+    ("words", "where"), [([], "--cores 3"), (["CLUSTER=my own/slurm"], "--profile my own/slurm")]
+)
+def test_the_pipeline_runs_here_or_where_a_profile_says(project, words, where):
+    echo_for_python(project, ".venv")
+    (project / ".venv" / "bin" / "snakemake").symlink_to("/bin/echo")
+    (project / ".venv" / ".smuglib-cluster-installed").touch()
+    done = make(project, "reproduce", "PROFILE=smoke", "CORES=3", *words)
+    told = f"{where} --rerun-incomplete --nolock reproduce --quiet rules --config profile=smoke"
+    assert told in done.stdout.splitlines(), done.stderr
+
+
 def test_clean_keeps_what_took_a_night(project):
     for name in ("build/default/weights", "build/sweeps", "build/shipped", "_build"):
         (project / name).mkdir(parents=True)

@@ -38,9 +38,10 @@ def locked() -> dict[str, Version]:
 
 
 def declared() -> list[Requirement]:
-    # No part of an installation: `make bench`, `make mutants` and `make coverage` add them to one.
+    # No part of an installation: `make bench`, `make mutants`, `make coverage` and `make reproduce`
+    # on a cluster, add them to one.
     groups = PROJECT["optional-dependencies"].items()
-    extras = [lines for name, lines in groups if name not in ("bench", "mutation")]
+    extras = [lines for name, lines in groups if name not in ("bench", "mutation", "cluster")]
     lines = itertools.chain(PROJECT["dependencies"], *extras)
     return [r for r in map(Requirement, lines) if r.name != PROJECT["name"]]
 

@@ -17,7 +17,15 @@ from smuglib.files import reading, write_text
 AS_WRITTEN = "as_written"
 """Folder of the assembled book for notebooks without outputs, which its pages offer."""
 
-NO_PAGES = ("*.ipynb", ".ipynb_checkpoints", "smugbook", "smugbench", "shipped", "*.egg-info")
+NO_PAGES = (
+    "*.ipynb",
+    ".ipynb_checkpoints",
+    "smugbook",
+    "smugbench",
+    "shipped",
+    "slurm",
+    "*.egg-info",
+)
 """What lies in ``book/`` beside pages, or is gathered with its outputs."""
 
 CARD = "_static/card.png"
