@@ -10,17 +10,8 @@ if TYPE_CHECKING:
     from smuglib.operators import SenseOperator
     from smuglib.smoothing import Smoothing
 
-__all__ = [
-    "DataConsistency",
-    "SenseOperator",
-    "Smoothing",
-    "UnrolledNetwork",
-    "attacks",
-    "data",
-    "load",
-    "metrics",
-    "sampling",
-]
+__all__ = ["DataConsistency", "SenseOperator", "Smoothing", "UnrolledNetwork", "load"]
+__all__ += ["attacks", "data", "metrics", "sampling"]
 
 _HOMES = {
     "DataConsistency": "consistency",

@@ -8,7 +8,6 @@ bit; a CPU and a GPU draw differently, so results agree within the spread of the
 import hashlib
 import operator
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -43,6 +42,10 @@ def generator(seed: int, *keys: int | str, device: torch.device | str = "cpu") -
     return torch.Generator(device=device).manual_seed(derived_seed(seed, *keys))
 
 
+Sampler = Callable[..., Tensor]
+"""A function of torch, such as `torch.randn`."""
+
+
 class PerScan:
     """A generator for each scan of a batch: no scan's draws depend on the others of its batch.
 
@@ -62,69 +65,39 @@ class PerScan:
     def __len__(self) -> int:
         return len(self.generators)
 
+    def draw(self, sampler: Sampler, shape: Sequence[int], dtype: torch.dtype) -> Tensor:
+        """Draw for all scans, see `draw`."""
+        return torch.stack([draw(sampler, shape[1:], one, dtype) for one in self.generators])
+
+    def repeatable(self) -> Callable[[], "PerScan"]:
+        """Return what makes these sources again, see `repeatable`."""
+        makers = [repeatable(one) for one in self.generators]
+        return lambda: PerScan([maker() for maker in makers])  # type: ignore[misc]
+
     def get_state(self) -> Tensor:
         """Return the states of all generators."""
         return torch.stack([generator.get_state() for generator in self.generators])
 
 
-@dataclass(frozen=True)
-class Share:
-    """A generator of a whole batch, of whose draws one of several processes keeps its own rows.
-
-    Examples
-    --------
-    >>> own = Share(generator(0, "a"), batch=4, rows=slice(2, 4))
-    >>> whole = torch.rand(4, 3, generator=generator(0, "a"))
-    >>> torch.equal(draw(torch.rand, (2, 3), own), whole[2:])
-    True
-    """
-
-    generator: torch.Generator
-    batch: int
-    rows: slice
-
-    def __len__(self) -> int:
-        return len(range(self.batch)[self.rows])
-
-    def get_state(self) -> Tensor:
-        """Return the state of the generator."""
-        return self.generator.get_state()
-
-
-Source = torch.Generator | PerScan | Share
-
-
-def checked_source(name: str, value: object) -> Source:
-    """Return ``value``; refuse anything but a `Source`."""
-    return value if isinstance(value, PerScan | Share) else checks.generator(name, value)
+Source = torch.Generator | PerScan
 
 
 def draw(
-    sampler: Callable[..., Tensor],
-    shape: Sequence[int],
-    source: Source,
-    dtype: torch.dtype = torch.float32,
+    sampler: Sampler, shape: Sequence[int], source: Source, dtype: torch.dtype = torch.float32
 ) -> Tensor:
-    """Draw a batch by a function of torch, such as `torch.randn`, on the source's device."""
-    if isinstance(source, torch.Generator):
+    """Draw a batch on the source's device."""
+    if not isinstance(source, PerScan):
+        checks.generator("generator", source)
         return sampler(tuple(shape), generator=source, device=source.device, dtype=dtype)
-    if len(source) != shape[0]:
-        n = len(source)
+    if (n := len(source)) != shape[0]:
         raise ValueError(f"generator must be of {shape[0]} scans, as the batch, got one of {n}")
-    if isinstance(source, Share):
-        whole = draw(sampler, (source.batch, *shape[1:]), source.generator, dtype)
-        return whole[source.rows]
-    return torch.stack([draw(sampler, shape[1:], one, dtype) for one in source.generators])
+    return source.draw(sampler, shape, dtype)
 
 
 def repeatable(source: Source) -> Callable[[], Source]:
     """Draw seeds; return what makes sources of them, each time the same."""
     if isinstance(source, PerScan):
-        makers = [repeatable(one) for one in source.generators]
-        return lambda: PerScan([maker() for maker in makers])  # type: ignore[misc]
-    if isinstance(source, Share):
-        remake = repeatable(source.generator)
-        return lambda: replace(source, generator=remake())  # type: ignore[arg-type]
+        return source.repeatable()
     seed = int(torch.randint(2**62, (), generator=source, device=source.device))
     return lambda: torch.Generator(source.device).manual_seed(seed)
 
@@ -144,7 +117,6 @@ def complex_normal(
     >>> noise.dtype, round(noise.abs().square().mean().item(), 1)
     (torch.complex64, 0.5)
     """
-    checked_source("generator", generator)
     shape = tuple(checks.integer("shape", n, minimum=0) for n in checks.members("shape", shape))
     sigma = checks.non_negative("sigma", sigma)
     if not checks.instance("like", like, Tensor).is_complex() and not like.is_floating_point():

@@ -58,13 +58,9 @@ def climb(
         first = _first(ball, attack, generator, None if run else start)
         last, best = climb(errors, ball, attack, generator, first)
         for delta in (last, best) if attack.keep == "best" else (last,):
-            found, largest = _larger(delta, _judged(errors, delta, common()), found, largest)
+            error = torch.no_grad()(errors)(delta, common())
+            found, largest = _larger(delta, error, found, largest)
     return found
-
-
-@torch.no_grad()
-def _judged(errors: Errors, delta: Tensor, noise: Source) -> Tensor:
-    return errors(delta, noise)
 
 
 def _first(ball: Ball, attack: Attack, generator: Source, start: Tensor | None) -> Tensor:
@@ -78,11 +74,12 @@ def _fixed(
 ) -> tuple[Tensor, Tensor]:
     """Run one ascent: the last iterate, and for every scan the best of those before it."""
     step = attack.step_fraction * ball.radius
-    best, largest = delta, torch.full_like(ball.radius, -torch.inf)
+    best, largest, ascent = delta, torch.full_like(ball.radius, -torch.inf), _Ascent(errors)
     for _ in range(attack.n_steps):
-        error, gradient = _differentiated(errors, delta, generator)
+        error, gradient = ascent.differentiate(delta, generator)
         best, largest = _larger(delta, error, best, largest)
         delta = ball.ascend(delta, gradient, step)
+    ascent.refuse_broken()
     return delta, best
 
 
@@ -94,11 +91,12 @@ def _adaptive(
     steps = StepLengths(attack.step_fraction * ball.radius, attack.n_steps)
     momentum, moved = torch.zeros_like(ball.radius), torch.zeros_like(delta)
     best, uphill, largest = delta, delta, torch.full_like(ball.radius, -torch.inf)
+    ascent = _Ascent(errors)
     for n_done in range(attack.n_steps):
         before = generator.get_state()
-        error, gradient = _differentiated(errors, delta, generator)
+        error, gradient = ascent.differentiate(delta, generator)
         if not torch.equal(before, generator.get_state()):
-            error = _judged(errors, delta, common())
+            error = torch.no_grad()(errors)(delta, common())
         uphill, _ = _larger(gradient, error, uphill, largest)
         best, largest = _larger(delta, error, best, largest)
         back = steps.review(n_done, error, largest)
@@ -108,16 +106,41 @@ def _adaptive(
         following = ball.project(delta + (1 - share) * (ahead - delta) + share * moved)
         delta, moved = following, following - delta
         momentum = torch.full_like(momentum, MOMENTUM)
+    ascent.refuse_broken()
     return delta, best
 
 
-def _differentiated(errors: Errors, delta: Tensor, noise: Source) -> tuple[Tensor, Tensor]:
-    """Return every scan's error at a perturbation, and its gradient."""
-    with torch.enable_grad():
-        point = delta.detach().requires_grad_(True)
-        error = errors(point, noise)
-        gradient = _gradient(error, point)
-    return error.detach(), gradient
+class _Ascent:
+    """Gradients of one ascent; a GPU is waited for at the first and at the end alone."""
+
+    def __init__(self, errors: Errors) -> None:
+        self._errors = errors
+        self._broken: Tensor | None = None
+
+    def differentiate(self, delta: Tensor, noise: Source) -> tuple[Tensor, Tensor]:
+        """Return every scan's error at a perturbation, and its gradient."""
+        with torch.enable_grad():
+            point = delta.detach().requires_grad_(True)
+            error, gradient = self._errors(point, noise), torch.zeros_like(point)
+            if error.requires_grad:
+                # The sum keeps samples apart: a mean would scale each gradient by the batch.
+                (gradient,) = torch.autograd.grad(error.sum(), point, materialize_grads=True)
+        largest, before = gradient.abs().flatten(1).amax(1), self._broken
+        broken = ~((largest > 0) & largest.isfinite())
+        self._broken = broken if before is None else before | broken
+        if before is None or not broken.is_cuda:
+            self.refuse_broken()
+        return error.detach(), gradient
+
+    def refuse_broken(self) -> None:
+        """Raise if there was a gradient that an attack cannot use."""
+        if self._broken is not None and self._broken.any():
+            scans = self._broken.nonzero().flatten().tolist()
+            raise RuntimeError(
+                f"the attack's gradient is zero or not finite for scans {scans} of the batch: the "
+                "reconstruction does not depend on its input there, or hides its gradient; no "
+                "robustness can be read from such an attack"
+            )
 
 
 def _larger(delta: Tensor, error: Tensor, other: Tensor, largest: Tensor) -> tuple[Tensor, Tensor]:
@@ -128,24 +151,6 @@ def _larger(delta: Tensor, error: Tensor, other: Tensor, largest: Tensor) -> tup
 
 def _where(flags: Tensor, delta: Tensor, other: Tensor) -> Tensor:
     return torch.where(flags.reshape(-1, *(1,) * (delta.ndim - 1)), delta, other)
-
-
-def _gradient(error: Tensor, point: Tensor) -> Tensor:
-    """Return every sample's gradient, or raise where an attack could not use it."""
-    gradient = torch.zeros_like(point)
-    if error.requires_grad:
-        # The sum keeps samples apart: a mean would scale each gradient by the batch.
-        (gradient,) = torch.autograd.grad(error.sum(), point, materialize_grads=True)
-    largest = gradient.abs().flatten(1).amax(1)
-    broken = ~((largest > 0) & largest.isfinite())
-    if broken.any():
-        scans = broken.nonzero().flatten().tolist()
-        raise RuntimeError(
-            f"the attack's gradient is zero or not finite for scans {scans} of the batch: the "
-            "reconstruction does not depend on its input there, or hides its gradient; no "
-            "robustness can be read from such an attack"
-        )
-    return gradient
 
 
 def checkpoints(n_steps: int) -> list[int]:

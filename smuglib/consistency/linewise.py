@@ -51,9 +51,8 @@ def _gram(lines: Tensor, circulant: Tensor) -> Tensor:
 class LinewiseSolver:
     """Exact solver for 1-D Cartesian masks: one small dense inverse per image row.
 
-    That rows decouple shows :eq:`eq-linewise-proof` of the book. For a fixed lambda the inverses
-    are computed once; for one that is learned, an eigendecomposition serves every value. The solver
-    keeps the tensors of ``A``, not ``A``.
+    That rows decouple shows :eq:`eq-linewise-proof` of the book. The inverses are computed once a
+    lambda. The solver keeps the tensors of ``A``, not ``A``.
 
     Examples
     --------
@@ -82,14 +81,7 @@ class LinewiseSolver:
     def solve(self, rhs: Tensor, lam: Tensor) -> Tensor:
         """Solve by matrix products; see `Solver.solve`."""
         # Samples are rows: as they lie in memory, where columns would have to be copied.
-        rows = rhs.transpose(1, 2)
-        if lam.requires_grad:
-            values, vectors = self.eigen()
-            coefficients = rows @ vectors.conj()
-            solution = (coefficients / (values[..., None, :] + lam)) @ vectors.mT
-        else:
-            solution = rows @ self.inverse(lam.item()).mT
-        return solution.transpose(1, 2)
+        return (rhs.transpose(1, 2) @ self.inverse(lam.item()).mT).transpose(1, 2)
 
     def inverse(self, lam: float) -> Tensor:
         """Return ``(G_h + lam I)^{-1}`` of every row, Hermitian, computed anew for a new lam."""

@@ -201,10 +201,9 @@ def _checked_lam(lam: float | Tensor, A: SenseOperator) -> Tensor:
     if isinstance(lam, Tensor) and (lam.ndim != 0 or lam.is_complex()):
         raise ValueError(f"lam must be a real scalar tensor, got {lam.dtype} {tuple(lam.shape)}")
     value = checks.positive("lam", lam)
-    if isinstance(lam, Tensor):
-        return lam
     # On the CPU: solvers read its value at each call, and would have to wait for a GPU.
-    return torch.tensor(value, dtype=A.maps.real.dtype, device="cpu")
+    made = torch.tensor(value, dtype=A.maps.real.dtype, device="cpu")
+    return lam.cpu() if isinstance(lam, Tensor) else made
 
 
 def _choose(

@@ -23,7 +23,7 @@ DEVICES = ("cuda",)
 """Kinds of devices that record."""
 
 KEPT = 8
-"""Kinds of calls whose recordings are kept: the least recently used give way."""
+"""Kinds of calls whose recordings are kept; the least recently used give way."""
 
 WARM_UPS = 3
 """Calls before a recording, for what CUDA's libraries do the first time alone."""

@@ -5,13 +5,14 @@ the first alone writes. A process alone is the first of one, and nothing here co
 """
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
 from torch import Tensor, distributed
 
 from smuglib import checks
+from smuglib.random import PerScan, Sampler, draw, repeatable
 
 
 def n_launched() -> int:
@@ -60,6 +61,35 @@ def share(batch: int) -> slice:
         )
     size = batch // n_processes
     return slice(number * size, (number + 1) * size)
+
+
+class Share(PerScan):
+    """A generator of a whole batch, of whose draws a process keeps its own rows.
+
+    Examples
+    --------
+    >>> from smuglib.random import generator
+    >>> own = Share(generator(0, "a"), batch=4, rows=slice(2, 4))
+    >>> whole = torch.rand(4, 3, generator=generator(0, "a"))
+    >>> torch.equal(draw(torch.rand, (2, 3), own), whole[2:])
+    True
+    """
+
+    def __init__(self, whole: torch.Generator, batch: int, rows: slice) -> None:
+        super().__init__([whole])
+        self.batch, self.rows = batch, rows
+
+    def __len__(self) -> int:
+        return len(range(self.batch)[self.rows])
+
+    def draw(self, sampler: Sampler, shape: Sequence[int], dtype: torch.dtype) -> Tensor:
+        """Draw for the whole batch, and keep the own rows."""
+        return draw(sampler, (self.batch, *shape[1:]), self.generators[0], dtype)[self.rows]
+
+    def repeatable(self) -> Callable[[], "Share"]:
+        """Return what makes this source again."""
+        maker = repeatable(self.generators[0])
+        return lambda: Share(maker(), self.batch, self.rows)  # type: ignore[arg-type]
 
 
 def total(tensor: Tensor) -> Tensor:

@@ -75,9 +75,10 @@ def test_what_was_measured_outlives_a_failure_and_the_end_of_the_time(monkeypatc
 
 def test_a_learned_weight_is_compared_with_the_same_one_fixed():
     rows = [row for batch, _ in learned.measure_learned(TINY, repeats=1) for row in batch]
-    assert [row.implementation for row in rows] == [learned.FIXED, learned.LEARNED] * 3
+    routes = [learned.FIXED, learned.LEARNED, learned.DECOMPOSED]
+    assert [row.implementation for row in rows] == [routes[0], routes[2], *routes, *routes]
     solved = [row for row in rows if row.accuracy_kind]
-    assert len(solved) == 2 and all(0 < row.accuracy < 1e-6 for row in solved)
+    assert len(solved) == 3 and all(0 < row.accuracy < 1e-6 for row in solved)
 
 
 def test_agreement_compares_a_device_with_the_cpu_and_graphs_with_none(monkeypatch):

@@ -6,13 +6,13 @@ import torch
 
 from smuglib.random import (
     PerScan,
-    Share,
     complex_normal,
     derived_seed,
     draw,
     generator,
     repeatable,
 )
+from smuglib.training import ranks
 
 LIKE = torch.empty(0, dtype=torch.complex64)
 ROWS = (slice(0, 2), slice(2, 6))
@@ -118,7 +118,7 @@ def test_a_scan_of_a_batch_draws_what_it_draws_alone(sampler):
 
 
 def test_shares_of_a_batch_make_the_draws_of_the_whole():
-    whole, shares = generator(0, "a"), [Share(generator(0, "a"), 6, s) for s in ROWS]
+    whole, shares = generator(0, "a"), [ranks.Share(generator(0, "a"), 6, s) for s in ROWS]
     for shape in ((40, 2), (3,)):
         drawn = [draw(torch.randn, (n, *shape), s) for n, s in zip((2, 4), shares, strict=True)]
         assert torch.equal(torch.cat(drawn), draw(torch.randn, (6, *shape), whole))
@@ -128,7 +128,7 @@ def test_shares_of_a_batch_make_the_draws_of_the_whole():
 
 def test_repeatable_sources_are_alike_and_differ_from_the_first():
     several = PerScan([generator(0, "a"), generator(0, "b")])
-    for source in (generator(0, "a"), Share(generator(0, "a"), 6, ROWS[0]), several):
+    for source in (generator(0, "a"), ranks.Share(generator(0, "a"), 6, ROWS[0]), several):
         before = source.get_state()
         again = repeatable(source)
         assert not torch.equal(before, source.get_state())

@@ -21,16 +21,13 @@ from smuglib.metrics import psnr
 from smuglib.models import Denoiser, Trace, UnrolledNetwork, denoisers, save_network
 from smuglib.models.weights import load_denoiser_state, read_tensors
 from smuglib.operators import SenseOperator
-from smuglib.random import Share, Source
+from smuglib.random import Source
 from smuglib.smoothing import Smoothing
 from smuglib.training import Plan, Training, ranks
 from smuglib.training.plan import Budget
 
 Example = tuple[Tensor, SenseOperator, Tensor]
 """Zero-filled image ``[batch, height, width]``, operator, and target of the same shape."""
-
-Whole = tuple[Tensor, Tensor, Tensor, Tensor]
-"""Zero-filled image, maps, mask and target of one slice."""
 
 MAX_BYTES = 2**30
 """Most memory for the slices that a training keeps on its device, 800 of 128 x 128 with 8 coils."""
@@ -50,8 +47,8 @@ class Examples:
     def __init__(self, profile: Profile, batch: int, device: torch.device) -> None:
         self._profile, self._batch, self._device = profile, batch, device
         self._share = ranks.share(batch)
-        self._kept: LRUCache[Any, Whole] = LRUCache(
-            MAX_BYTES, getsizeof=lambda whole: sum(t.nbytes for t in whole)
+        self._kept: LRUCache[Any, Example] = LRUCache(
+            MAX_BYTES, getsizeof=lambda one: 2 * one[0].nbytes + one[1].maps.nbytes
         )
         self._whole = cached(self._kept)(self._load)
         # A batch may straddle two epochs.
@@ -67,8 +64,13 @@ class Examples:
             room, (), generator=random.generator(profile.seed, "strip", update)
         ).item()
         rows = slice(top, top + profile.strip_height)
-        z, maps, mask, target = (torch.cat(parts) for parts in zip(*whole, strict=True))
-        return z[:, rows], SenseOperator(maps[:, :, rows], mask), target[:, rows]
+        z, operators, targets = zip(*whole, strict=True)
+        operator = SenseOperator.of_parts(
+            torch.cat([A.maps for A in operators])[:, :, rows],
+            torch.cat([A.mask for A in operators]),
+            max(A.norm_bound for A in operators),
+        )
+        return torch.cat(z)[:, rows], operator, torch.cat(targets)[:, rows]
 
     def describe(self, update: int) -> str:
         """Name the slices of an update, for messages."""
@@ -78,7 +80,7 @@ class Examples:
     def noise(self, name: str, update: int) -> Source:
         """Return what draws the noise of an update's examples."""
         whole = random.generator(self._profile.seed, name, update, device=self._device)
-        return Share(whole, self._batch, self._share)
+        return ranks.Share(whole, self._batch, self._share)
 
     def _positions(self, update: int) -> range:
         return range(update * self._batch, (update + 1) * self._batch)
@@ -92,9 +94,9 @@ class Examples:
         order: list[int] = torch.randperm(self._profile.n_train, generator=generator).tolist()
         return order
 
-    def _load(self, index: int) -> Whole:
+    def _load(self, index: int) -> Example:
         scan = _dataset(self._profile, "train")[index].to(self._device)
-        return scan.operator.adjoint(scan.kspace), scan.maps, scan.mask, scan.target
+        return scan.operator.adjoint(scan.kspace), scan.operator, scan.target
 
 
 @cache

@@ -15,10 +15,12 @@ from smugbook.results import Store
 from smuglib import random
 from smuglib.consistency import DataConsistency
 from smuglib.files import sha256, write_bytes
+from smuglib.losses import reconstruction_loss
 from smuglib.methods import METHODS
 from smuglib.models import UnrolledNetwork, denoisers, load_network
 from smuglib.models.weights import packed, read_tensors
 from smuglib.random import generator
+from smuglib.smoothing import Smoothing
 from smuglib.training import ranks
 
 TINY = profiles.get("smoke").replace(
@@ -91,9 +93,27 @@ def test_the_order_of_an_epoch_is_its_own_draw_made_once(monkeypatch):
     assert draws == [(profile.seed, "order", epoch) for epoch in range(3)]
 
 
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("batch", [1, 2])
+def test_an_update_does_not_wait_for_a_gpu(batch):
+    denoiser = denoisers.seeded(TINY.architecture, 0).to("cuda")
+    network = UnrolledNetwork(denoiser, n_steps=2, smoothing=Smoothing("denoiser", 0.05, 2))
+    examples = Examples(TINY, batch, torch.device("cuda"))
+    for update in range(4):
+        torch.cuda.set_sync_debug_mode("error" if update > 2 else "default")
+        try:
+            z, A, target = examples(update % 2)
+            noise = random.generator(0, update, device="cuda")
+            reconstruction_loss(network(z, A, generator=noise), target).backward()
+        finally:
+            torch.cuda.set_sync_debug_mode("default")
+
+
 def test_slices_kept_for_a_training_are_bounded_and_change_nothing(monkeypatch):
     expected = [Examples(TINY, 2, CPU)(update) for update in range(4)]
-    one = sum(part.nbytes for part in Examples(TINY, 1, CPU)._whole(0))
+    z, A, target = Examples(TINY, 1, CPU)._whole(0)
+    one = z.nbytes + A.maps.nbytes + target.nbytes
     monkeypatch.setattr(trainings, "MAX_BYTES", 2 * one)
     examples = Examples(TINY, 2, CPU)
     for update, (z, A, target) in enumerate(expected):

@@ -106,6 +106,14 @@ def test_normal_does_not_depend_on_the_pieces_it_is_computed_in(monkeypatch, mas
     assert relative_difference(A.normal(x), A.adjoint(A.forward(x))) < 1e-14
 
 
+def test_rows_of_a_checked_operator_are_the_operator_of_its_rows():
+    whole, x = sense(LINE), draw(1, 2, 3, 7)
+    rows = SenseOperator.of_parts(whole.maps[:, :, 1:4], whole.mask, whole.norm_bound)
+    checked = SenseOperator(whole.maps[:, :, 1:4], whole.mask)
+    assert torch.equal(rows.normal(x), checked.normal(x))
+    assert rows.norm_bound == whole.norm_bound >= checked.norm_bound
+
+
 def test_full_sampling_and_normalized_maps_give_the_identity():
     A = sense(MASKS["full"])
     x = draw(1, 5, 7)
