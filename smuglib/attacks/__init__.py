@@ -3,11 +3,4 @@
 from smuglib.attacks.ladder import LADDER, Attack
 from smuglib.attacks.pgd import Objective, pgd, pgd_kspace, run
 
-__all__ = [
-    "Attack",
-    "LADDER",
-    "Objective",
-    "pgd",
-    "pgd_kspace",
-    "run",
-]
+__all__ = ["Attack", "LADDER", "Objective", "pgd", "pgd_kspace", "run"]

@@ -7,15 +7,5 @@ from smuglib.models.reconstruction import Reconstruction
 from smuglib.models.unrolled import Trace, UnrolledNetwork
 from smuglib.models.weights import load, load_network, save_network
 
-__all__ = [
-    "Denoiser",
-    "METHODS",
-    "Reconstruction",
-    "TotalVariation",
-    "Trace",
-    "UnrolledNetwork",
-    "ZeroFilled",
-    "load",
-    "load_network",
-    "save_network",
-]
+__all__ = ["Denoiser", "METHODS", "Reconstruction", "TotalVariation", "Trace", "UnrolledNetwork"]
+__all__ += ["ZeroFilled", "load", "load_network", "save_network"]
