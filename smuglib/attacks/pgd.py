@@ -107,6 +107,8 @@ def pgd_kspace(
 ) -> Tensor:
     """Attack the measured samples: a perturbation that a scanner could have produced.
 
+    The result is ``y + δ``, of the shape of ``y``; δ is zero where nothing was sampled.
+
     Parameters
     ----------
     y
@@ -114,11 +116,6 @@ def pgd_kspace(
     epsilon
         Radius ε >= 0: ``||δ||_2 / ||y||_2`` of each scan (``norm="l2"``), or the largest real or
         imaginary part of δ in units of the scan's scale (``"linf"``).
-
-    Returns
-    -------
-    Tensor
-        ``y + δ``, of the shape of ``y``; δ is zero where nothing was sampled.
 
     Examples
     --------
@@ -148,7 +145,9 @@ def run(
     objective: Objective | None = None,
     generator: Source,
 ) -> Tensor:
-    """Attack a scan by one rung of the ladder.
+    """Attack a scan by one rung of the ladder; return what to reconstruct from.
+
+    That is ``A^H y + δ`` or ``A^H (y + δ)``, ``[batch, height, width]``.
 
     Parameters
     ----------
@@ -160,11 +159,6 @@ def run(
         the attack's domain and norm; the rest is as in `pgd`.
     objective
         What to maximize; by default the squared error of the whole image.
-
-    Returns
-    -------
-    Tensor
-        What to reconstruct from, ``[batch, height, width]``: ``A^H y + δ`` or ``A^H (y + δ)``.
 
     Examples
     --------

@@ -78,10 +78,7 @@ class UnrolledNetwork(nn.Module):
         self.denoiser = checks.function("denoiser", denoiser, 1)
         self.n_steps = checks.integer("n_steps", n_steps)
         if isinstance(lam, Tensor) and lam.requires_grad:
-            raise TypeError(
-                "lam must be a number, got a tensor that learns: hand it to the step, as in "
-                "net(z, DataConsistency(A, lam))"
-            )
+            raise TypeError("lam must be a number; if it learns: net(z, DataConsistency(A, lam))")
         self.lam = checks.positive("lam", lam)
         smoothing = Smoothing("none") if smoothing is None else smoothing
         self.smoothing = checks.instance("smoothing", smoothing, Smoothing)
