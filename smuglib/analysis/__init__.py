@@ -18,12 +18,5 @@ from smuglib.analysis.linearization import Linearization
 from smuglib.analysis.lipschitz import local_lipschitz
 from smuglib.analysis.spectrum import Spectrum
 
-__all__ = [
-    "JacobianNorm",
-    "JournalBound",
-    "Linearization",
-    "Spectrum",
-    "jacobian_norm",
-    "journal_bound",
-    "local_lipschitz",
-]
+__all__ = ["JacobianNorm", "JournalBound", "Linearization", "Spectrum", "jacobian_norm"]
+__all__ += ["journal_bound", "local_lipschitz"]

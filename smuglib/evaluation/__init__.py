@@ -14,19 +14,6 @@ from smuglib.evaluation.records import Record
 from smuglib.evaluation.scenarios import Scenario, table_scenarios
 from smuglib.evaluation.scores import Score, missing, select
 
-__all__ = [
-    "paired_differences",
-    "Interval",
-    "Measurement",
-    "PAIR",
-    "Record",
-    "Scenario",
-    "Score",
-    "averages",
-    "compare",
-    "compare_methods",
-    "evaluate",
-    "missing",
-    "select",
-    "table_scenarios",
-]
+__all__ = ["paired_differences", "Interval", "Measurement", "PAIR", "Record", "Scenario", "Score"]
+__all__ += ["averages", "compare", "compare_methods", "evaluate", "missing", "select"]
+__all__ += ["table_scenarios"]
