@@ -4,6 +4,7 @@ from smuglib.data.brain import BrainDataset, brain
 from smuglib.data.fastmri.acquisition import FastMRIProtocol, load_slice
 from smuglib.data.fastmri.dataset import FastMRIDataset
 from smuglib.data.fastmri.patients import split_patients
+from smuglib.data.head import HeadDataset, HeadProtocol, head
 from smuglib.data.scan import Scan, collate
 from smuglib.data.simulator import Protocol
 from smuglib.data.splits import locate
@@ -12,10 +13,13 @@ __all__ = [
     "BrainDataset",
     "FastMRIDataset",
     "FastMRIProtocol",
+    "HeadDataset",
+    "HeadProtocol",
     "Protocol",
     "Scan",
     "brain",
     "collate",
+    "head",
     "load_slice",
     "locate",
     "split_patients",
