@@ -68,16 +68,16 @@ def cartesian_mask(
     return mask.reshape(1, 1, 1, width)
 
 
-def _equispaced_clocks(
-    width: int, n_center: int, first: int, generator: torch.Generator
-) -> Tensor:
+def _equispaced_clocks(width: int, n_center: int, first: int, generator: torch.Generator) -> Tensor:
     """Let fastMRI's columns of rate 1/4 ring before the others, each group evenly from the start.
 
     Bit-reversed counting spreads any number of first columns over the group.
     """
     spacing = 4 * (width - n_center) / max(width - 4 * n_center, 1)
     offset = int(torch.randint(max(round(spacing), 1), (), generator=generator, device="cpu"))
-    lattice = {round(offset + k * spacing) for k in range(width) if offset + k * spacing < width - 1}
+    lattice = {
+        round(offset + k * spacing) for k in range(width) if offset + k * spacing < width - 1
+    }
     outside = [k for k in range(width) if not first <= k < first + n_center]
     clocks = torch.zeros(width, dtype=torch.float64, device="cpu")
     for late in (False, True):

@@ -37,7 +37,6 @@ SIMULATOR = (
     "checks",
     "data/anatomy",
     "data/coils",
-    "data/cranium",
     "data/fields",
     "data/head",
     "data/head_anatomy",

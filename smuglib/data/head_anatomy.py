@@ -1,157 +1,146 @@
-"""Whole heads: the brains of `smuglib.data.anatomy`, folded and veined, inside their skulls.
+"""Whole heads: the brains of `smuglib.data.anatomy`, folded and veined, inside skull and scalp.
 
-The template is a mean of 152 people and has lost most sulci: they come back as sheets along which
-a random field vanishes, vessels and perivascular spaces as curves along which two do.
+The template is a mean of 152 people and has lost most sulci: they come back as sheets along which a
+random field vanishes, vessels and perivascular spaces as curves along which two do. The layers
+around the brain follow the distance to its surface, the furrows closed.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.ndimage import map_coordinates
+from scipy.ndimage import distance_transform_edt, gaussian_filter, map_coordinates
 
 from smuglib.data.anatomy import Subject, subject, template_points
-from smuglib.data.cranium import THICKNESS, distances, enclose
 from smuglib.data.fields import Array, RandomField
 from smuglib.data.template import CENTER, template
 from smuglib.random import generator
 
-# Lowest and highest intensities of each contrast's tissues.
-TISSUES = ("csf", "grey", "white", "bone", "marrow", "muscle", "fat", "skin")
-CONTRASTS = {
-    "T1": ((0.15, 0.25), (0.55, 0.7), (0.85, 0.95), (0.02, 0.1), (0.6, 1.3), (0.4, 0.55),
-           (1.4, 2.2), (0.6, 1.0)),
-    "T2": ((0.9, 1.05), (0.40, 0.5), (0.26, 0.34), (0.01, 0.06), (0.2, 0.5), (0.1, 0.2),
-           (0.8, 1.1), (0.4, 0.7)),
-    "FLAIR": ((0.06, 0.15), (0.72, 0.82), (0.55, 0.64), (0.01, 0.06), (0.1, 0.3), (0.15, 0.25),
-              (0.2, 0.5), (0.2, 0.4)),
+# Intensities, from which a head's differ by up to 15 %: CSF, grey and white matter, bone, marrow,
+# muscle, fat, skin.
+CONTRASTS = (
+    (0.20, 0.62, 0.90, 0.06, 0.95, 0.48, 1.80, 0.80),  # T1
+    (1.00, 0.45, 0.30, 0.03, 0.35, 0.15, 0.95, 0.55),  # T2
+    (0.10, 0.77, 0.60, 0.03, 0.20, 0.20, 0.35, 0.30),  # FLAIR
+)
+BONE, MARROW, MUSCLE, FAT, SKIN = range(3, 8)
+
+# From the brain outwards: thickness of CSF and of each layer in mm, mean and spread, and what
+# follows; 8 is air.
+LAYERS = (
+    (1.5, 0.7, BONE), (1.6, 0.4, MARROW), (2.6, 1.0, BONE), (1.8, 0.5, MUSCLE), (0.8, 0.6, FAT),
+    (3.0, 1.2, SKIN), (2.0, 0.4, 8),
+)  # fmt: skip
+
+# Random fields: distance of knots in mm, and standard deviation; phase in radians.
+FIELDS = {
+    "fold": (7.0, 1.0), "vein": (9.0, 1.0), "artery": (9.0, 1.0), "texture": (4.0, 0.02),
+    "phase": (5.0, 0.19), "back": (13.0, 1.3), "side": (13.0, 1.3),
 }  # fmt: skip
+
+# Room around the template and step of the grid of distances, in mm.
+ROOM, STEP = 54, 3
 
 
 @dataclass(frozen=True)
 class Head:
-    """What sets one head apart beside its brain's subject; drawn once, shared by its slices.
-
-    Parameters
-    ----------
-    brain, bends
-        The subject, bent too smoothly for its skull to dent; how its brain bends within.
-    values, atrophy
-        Intensities of tissues and layers; how wide sulci are.
-    noise
-        The subject's noise, relative to its protocol's.
-    folds, vessels, layers, texture, phase, fat_phase
-        Fields that vanish at sulci and, both, at vessels; of the layers' thickness, of relative
-        intensity and of the local phase in radians, and the phase of fat against water.
-    """
+    """A subject, bent too smoothly for the skull to dent; intensities, noise, thicknesses, fields."""
 
     brain: Subject
-    bends: tuple[RandomField, ...]
-    values: dict[str, float]
-    atrophy: float
+    values: Array
     noise: float
-    folds: RandomField
-    vessels: tuple[RandomField, ...]
     layers: tuple[RandomField, ...]
-    texture: RandomField
-    phase: RandomField
-    fat_phase: float
+    fields: dict[str, RandomField]
 
 
 @lru_cache(maxsize=32)
-def draw_head(seed: int, split: str, number: int, contrast: str) -> Head:
-    """Draw a head by its subject; its contrast is one of `CONTRASTS`, or ``"any"`` of them."""
+def draw_head(seed: int, split: str, number: int) -> Head:
+    """Draw the head of a subject, and its contrast."""
     rng = generator(seed, "head", split, number, "anatomy")
-
-    def uniform(low: float, high: float) -> float:
-        draw = torch.rand((), generator=rng, dtype=torch.float64, device="cpu")
-        return low + (high - low) * draw.item()
-
-    names = tuple(CONTRASTS)
-    drawn = names[int(uniform(0, len(names)))]
-    ranges = CONTRASTS[drawn if contrast == "any" else contrast]
-    values = {name: uniform(*between) for name, between in zip(TISSUES, ranges, strict=True)}
+    draws = torch.rand(10, generator=rng, dtype=torch.float64, device="cpu").numpy()
+    values = np.array(CONTRASTS[int(draws[8] * len(CONTRASTS))]) * (0.85 + 0.3 * draws[:8])
     bends = [RandomField.draw(mm, std, rng) for mm in (90.0, 60.0) for std in (0.8, 2.0, 2.0)]
     return Head(
-        brain=replace(subject(seed, split, number), bends=tuple(bends)),
-        bends=tuple(RandomField.draw(13.0, 1.3, rng) for _ in range(2)),
-        values={**values, "air": 0.0},
-        atrophy=uniform(0.8, 1.3),
-        noise=2 ** uniform(-0.5, 0.5),
-        folds=RandomField.draw(7.0, 1.0, rng),
-        vessels=tuple(RandomField.draw(9.0, 1.0, rng) for _ in range(2)),
-        layers=tuple(RandomField.draw(50.0, std, rng) for _, std in THICKNESS),
-        texture=RandomField.draw(3.0, uniform(0.01, 0.03), rng),
-        phase=RandomField.draw(5.0, 0.19, rng),
-        fat_phase=uniform(-1.0, 1.0),
+        replace(subject(seed, split, number), bends=tuple(bends)),
+        np.append(values, 0.0),
+        2 ** (draws[9] - 0.5),
+        tuple(RandomField.draw(50.0, std, rng) for _, std, _ in LAYERS),
+        {name: RandomField.draw(*size, rng) for name, size in FIELDS.items()},
     )
+
+
+@lru_cache(maxsize=1)
+def distances() -> tuple[NDArray[np.float32], ...]:
+    """Distances in mm, negative inside, to skull, scalp and the surface that sulci start from."""
+    voxels = template()[:, ::STEP, ::STEP, ::STEP]
+    brain, _, white = np.pad(voxels, [(0, 0)] + 3 * [(ROOM // STEP,) * 2])
+    # The scalp bridges temples, and goes straight down: there is a face below the forehead.
+    below = np.maximum.accumulate(brain[::-1])[::-1]
+    found = []
+    for filled, radius in ((brain, 16.0), (below, 48.0)):
+        near = distance_transform_edt(filled < 0.05) * STEP < radius
+        closed = distance_transform_edt(near) * STEP > radius
+        found.append(distance_transform_edt(~closed) - distance_transform_edt(closed))
+    # Sulci start from the skull and, but for deep structures, from the midline.
+    z, y, x = np.indices(brain.shape) * STEP - ROOM
+    cortical = (z > CENTER[0] + 22) | (abs(y - CENTER[1]) > 42)
+    midline = (abs(x - CENTER[2]) < STEP) & cortical & (white < 0.3)
+    found.append(-distance_transform_edt((found[0] < 0) & ~midline))
+    return tuple(gaussian_filter((STEP * v).astype(np.float32), 1.5) for v in found)
 
 
 def image(head: Head, plane: int, y: Array, x: Array) -> NDArray[np.complex128]:
-    """Render a slice on a grid in millimetres, complex, ``[y, x]``, median over the brain 1."""
+    """Render a slice on a grid in millimetres, complex, ``[y, x]``; its median brain is 1."""
     z, pixel = plane - CENTER[0], abs(y[1] - y[0])
     points = template_points(head.brain, plane, y, x)
-    skull, skin, depth = distances(points)
-    seen = np.flatnonzero(skin < 20)
+    places = (points + ROOM) / STEP
+    skull, scalp, depth = (map_coordinates(v, places, order=1, mode="nearest") for v in distances())
+    seen = np.flatnonzero(scalp < 20)
+    at = {name: field.plane(z, y, x) for name, field in head.fields.items()}
+    # A sulcus is perpendicular to the surface it starts from; halves of the brain differ.
+    slopes = np.stack(np.gradient(depth, pixel))
+    inwards = 0.8 * np.maximum(depth, -30) * slopes / np.maximum(np.hypot(*slopes), 0.3)
+    inwards[0] += 8 * np.sign(points[2] - CENTER[2])
+    surface = np.indices(depth.shape) - inwards / pixel
+    at["fold"] = map_coordinates(at["fold"], surface, order=1, mode="nearest")
+    at = {name: values.ravel()[seen] for name, values in at.items()}
+    skull, scalp, depth = (v.ravel()[seen] for v in (skull, scalp, depth))
+    points = points.reshape(3, -1)[:, seen]
 
-    def at(field: RandomField) -> Array:
-        values: Array = field.plane(z, y, x).ravel()[seen]
-        return values
-
-    side = points[2] - CENTER[2]
-    folds = _inwards(head.folds.plane(z, y, x), depth, side, pixel).ravel()[seen]
-    skull, skin, depth = skull.ravel()[seen], skin.ravel()[seen], depth.ravel()[seen]
-    points, side = points.reshape(3, -1)[:, seen], abs(side.ravel()[seen])
-    points[1:] += [at(bend) for bend in head.bends]
-    shares, relief = _tissues(head, points, depth, folds, at)
-    tube = np.exp(-(at(head.vessels[0]) ** 2 + at(head.vessels[1]) ** 2) / 0.12**2)
-    values = head.values
-    csf, grey, white = (values[name] for name in TISSUES[:3])
-    # Vessels are flow voids in CSF; the spaces around them are bright or dark with it in tissue.
-    solid = (1 - 0.5 * tube) * (shares[1] * grey + shares[2] * white) * relief
-    brain = solid + 0.5 * tube * (1 - shares[0]) * csf + (1 - 0.7 * tube) * shares[0] * csf
-    sinus = np.clip((skull + 7 - 1.6 * side) / pixel, 0, 1)
-    brain = brain + 0.8 * sinus * (0.5 * values["muscle"] - brain)
-    thickness = [mean + at(field) for (mean, _), field in zip(THICKNESS, head.layers, strict=True)]
-    magnitude, fat = enclose(brain, values, skull, skin, np.stack(thickness), pixel)
-    magnitude = magnitude * np.exp(at(head.brain.bias))
-    level = np.median(magnitude[(shares[0] < 0.5) & (skull < 0)])
-    phase = at(head.brain.phase) + at(head.phase) + head.fat_phase * fat
+    sinus = np.clip((skull + 7 - 1.6 * abs(points[2] - CENTER[2])) / pixel, 0, 0.8)
+    points[1:] += at["back"], at["side"]
+    shares, relief = _tissues(head, points, depth, at["fold"])
+    csf, *solid = head.values[:3]
+    # Vessels are flow voids; in the brain, the CSF around them is what shows.
+    tube = np.exp(-(at["vein"] ** 2 + at["artery"] ** 2) / 0.12**2)
+    brain = (solid @ shares[1:]) * relief * (1 + at["texture"]) * (1 - 0.5 * tube)
+    brain += csf * (shares[0] * (1 - 0.7 * tube) + (1 - shares[0]) * 0.5 * tube)
+    magnitude = brain + sinus * (head.values[MUSCLE] / 2 - brain)
+    border = np.zeros_like(brain)
+    for field, (thickness, _, following) in zip(head.layers, LAYERS, strict=True):
+        border += np.maximum(thickness + field.plane(z, y, x).ravel()[seen], 0.3)
+        distance = scalp if following in (FAT, SKIN, 8) else skull
+        step = np.clip((distance - border) / pixel + 0.5, 0, 1)
+        magnitude += step * (head.values[following] - magnitude)
+    magnitude *= np.exp(head.brain.bias.plane(z, y, x).ravel()[seen])
+    magnitude /= np.median(magnitude[(shares[0] < 0.5) & (skull < 0)])
     rendered = np.zeros((y.size, x.size), np.complex128)
-    rendered.flat[seen] = magnitude / level * np.exp(1j * phase)
+    phase = head.brain.phase.plane(z, y, x).ravel()[seen] + at["phase"]
+    rendered.flat[seen] = magnitude * np.exp(1j * phase)
     return rendered
 
 
-def _tissues(
-    head: Head, points: Array, depth: Array, folds: Array, at: Callable[[RandomField], Array]
-) -> tuple[Array, Array]:
+def _tissues(head: Head, points: Array, depth: Array, fold: Array) -> tuple[Array, Array]:
     """Share out CSF, grey and white matter, ``[3, points]``, with the relief of their intensity."""
     t1, grey, white = (map_coordinates(v, points, order=1, output=np.float64) for v in template())
-    support, sheet = np.clip(4 * t1, 0, 1), abs(folds)
-    near = np.clip((depth + 26) / 10, 0, 1) * np.clip(2.5 * grey - 0.5, 0, 1)
-    sulcus = head.atrophy * near * np.exp(-((sheet / 0.2) ** 2))
-    gyrus = near * np.clip(sheet - 0.6, 0, 0.8)
-    odds = [np.exp(0.4 * at(border)) for border in head.brain.borders]
-    parts = [np.clip(1 - grey - white, 0, 1) + sulcus, grey * odds[0], (white + gyrus) * odds[1]]
-    shares = np.stack(parts) ** 3
+    support = np.clip(4 * t1, 0, 1)
+    cortex = np.clip((depth + 26) / 10, 0, 1) * np.clip(2.5 * grey - 0.5, 0, 1)
+    sulcus = cortex * np.exp(-((fold / 0.2) ** 2))
+    gyrus = cortex * np.clip(abs(fold) - 0.6, 0, 0.8)
+    shares = np.stack([np.clip(1 - grey - white, 0, 1) + sulcus, grey, white + gyrus]) ** 3
     shares *= support / np.maximum(shares.sum(0), 1e-9)
     shares[0] += 1 - support
-    myelin = 0.35 * (t1 - 0.75) * np.sign(head.values["white"] - head.values["grey"])
-    return shares, np.clip(1 + myelin, 0.8, 1.2) * (1 + at(head.texture))
-
-
-def _inwards(surface: Array, depth: Array, side: Array, pixel: float) -> Array:
-    """Continue a field inwards from the brain's surface: sulci are perpendicular to it.
-
-    The halves of the brain take it from places apart, or sulci would cross the midline.
-    """
-    slopes = np.stack(np.gradient(depth, pixel))
-    away = 0.8 * np.maximum(depth, -30) * slopes / np.maximum(np.hypot(*slopes), 0.3)
-    away[0] += 8 * np.sign(side)
-    values: Array = map_coordinates(
-        surface, np.indices(depth.shape) - away / pixel, order=1, mode="nearest"
-    )
-    return values
+    myelin = 0.35 * (t1 - 0.75) * np.sign(head.values[2] - head.values[1])
+    return shares, np.clip(1 + myelin, 0.8, 1.2)
