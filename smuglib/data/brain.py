@@ -1,4 +1,4 @@
-"""The embedded data set: simulated multi-coil scans of synthetic brains."""
+"""The embedded data sets: simulated multi-coil scans of synthetic brains and of whole heads."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from torch.utils.data import Dataset
 from smuglib import checks
 from smuglib.data.cache import cached, in_memory
 from smuglib.data.scan import Scan
-from smuglib.data.simulator import Protocol
+from smuglib.data.simulator import HeadProtocol, Protocol
 from smuglib.data.splits import GROUPS
 
 
@@ -53,6 +53,24 @@ def scan_of(protocol: Protocol, split: str, index: int, n_slices: int | None = N
     return cached(protocol, split, index)
 
 
+def head(
+    split: str = "test",
+    index: int = 0,
+    sampling_rate: float = 0.25,
+    *,
+    n_slices: int | None = None,
+    **protocol: Any,  # noqa: ANN401
+) -> Scan:
+    """Simulate the scan of one slice of a head: `smuglib.data.brain` with a `HeadProtocol`.
+
+    Examples
+    --------
+    >>> head("test", 0, height=32, width=32, n_coils=2).kspace.shape
+    torch.Size([1, 2, 32, 32])
+    """
+    return scan_of(HeadProtocol(sampling_rate, **protocol), split, index, n_slices)
+
+
 class BrainDataset(Dataset[Scan]):
     """The first slices of a split, simulated when first asked for; see `brain`.
 
@@ -95,3 +113,9 @@ class BrainDataset(Dataset[Scan]):
 
     def _read(self, index: int) -> Scan:
         return cached(self.protocol, self.split, index)
+
+
+class HeadDataset(BrainDataset):
+    """The first heads of a split, simulated when first asked for: see `BrainDataset`."""
+
+    protocol_type = HeadProtocol

@@ -38,7 +38,6 @@ SIMULATOR = (
     "data/anatomy",
     "data/coils",
     "data/fields",
-    "data/head",
     "data/head_anatomy",
     "data/scan",
     "data/simulator",

@@ -40,13 +40,16 @@ FIELDS = {
     "phase": (5.0, 0.19), "back": (13.0, 1.3), "side": (13.0, 1.3),
 }  # fmt: skip
 
+# Front to back and left to right, in millimetres.
+FIELD_OF_VIEW = (240.0, 200.0)
+
 # Room around the template and step of the grid of distances, in mm.
 ROOM, STEP = 54, 3
 
 
 @dataclass(frozen=True)
 class Head:
-    """A subject, bent too smoothly for the skull to dent; intensities, noise, thicknesses, fields."""
+    """A subject, bent too smoothly to dent the skull; intensities, noise, thicknesses, fields."""
 
     brain: Subject
     values: Array
