@@ -61,21 +61,15 @@ def head(
     n_slices: int | None = None,
     **protocol: Any,  # noqa: ANN401
 ) -> Scan:
-    """Simulate the scan of one slice of a head: `smuglib.data.brain` with a `HeadProtocol`.
-
-    Examples
-    --------
-    >>> head("test", 0, height=32, width=32, n_coils=2).kspace.shape
-    torch.Size([1, 2, 32, 32])
-    """
+    """Simulate the scan of one slice of a head: `brain` with the fields of a `HeadProtocol`."""
     return scan_of(HeadProtocol(sampling_rate, **protocol), split, index, n_slices)
 
 
 class BrainDataset(Dataset[Scan]):
     """The first slices of a split, simulated when first asked for; see `brain`.
 
-    Unless ``cache`` is False, scans stay in memory (2.2 MB each at 128 x 128 and 8 coils); beyond
-    ``cache_bytes`` in all, the one used least recently goes first.
+    Scans stay in memory (2.2 MB each at 128 x 128 and 8 coils); beyond ``cache_bytes`` in all, the
+    one used least recently goes first, and none stays with 0.
 
     Examples
     --------
@@ -91,15 +85,13 @@ class BrainDataset(Dataset[Scan]):
         split: str,
         n_slices: int,
         *,
-        cache: bool = True,
         cache_bytes: int = 2 * 2**30,
         **protocol: Any,  # noqa: ANN401
     ) -> None:
         self.split = checks.one_of("split", split, GROUPS)
         self.n_slices = checks.integer("n_slices", n_slices)
         self.protocol = self.protocol_type(**protocol)
-        is_kept = checks.boolean("cache", cache)
-        self._scan = in_memory(self._read, cache_bytes) if is_kept else self._read
+        self._scan = in_memory(self._read, cache_bytes)
 
     def __len__(self) -> int:
         """Return the number of slices."""

@@ -2,18 +2,17 @@
 
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from smuglib import checks, sampling
 from smuglib.data import anatomy, head_anatomy
 from smuglib.data.coils import coil_maps
-from smuglib.data.fields import Array, pixel_grid
+from smuglib.data.fields import pixel_grid
 from smuglib.data.scan import Scan
 from smuglib.data.splits import Location, locate
 from smuglib.data.template import CENTER
-from smuglib.operators.fourier import fft2c, fftc
+from smuglib.operators.fourier import fft2c, fftc, ifft2c
 from smuglib.operators.sense import SenseOperator
 from smuglib.random import complex_normal, generator
 
@@ -21,9 +20,6 @@ MIN_SIZE = 32
 
 # A head's planes lie so many millimetres above a brain's: above the eyes, which no head has.
 LIFT = 14
-
-# Points of a rendered head and of its coils along a pixel of the scan.
-FINE = 2
 
 # Correlation of the noise of any two of a head's coils.
 CORRELATION = 0.15
@@ -62,10 +58,7 @@ class Protocol:
         least = {"height": MIN_SIZE, "width": MIN_SIZE, "n_coils": 1, "seed": 0, "mask_seed": 0}
         checks.replace_fields(
             self,
-            **{
-                name: checks.integer(name, getattr(self, name), minimum=minimum)
-                for name, minimum in least.items()
-            },
+            **{n: checks.integer(n, getattr(self, n), minimum=m) for n, m in least.items()},
             sampling_rate=checks.fraction("sampling_rate", self.sampling_rate),
             noise=checks.non_negative("noise", self.noise),
             center_fraction=checks.fraction(
@@ -124,29 +117,26 @@ class HeadProtocol(Protocol):
     def acquire(self, split: str, location: Location) -> tuple[Tensor, Tensor, Tensor]:
         """Return k-space before sampling, maps and reference of a slice, batches of one.
 
-        The product of a head and its coils on a finer grid is cropped in k-space: no image on the
+        A head times its coils on a grid twice as fine is cropped in k-space: no image on the
         scan's own grid has exactly that k-space.
         """
         path, plane = (self.seed, "head", split, location.subject), location.plane + LIFT
         head = head_anatomy.draw_head(self.seed, split, location.subject)
-        y, x = map(_finer, pixel_grid(self.height, self.width, *head_anatomy.FIELD_OF_VIEW))
+        y, x = pixel_grid(2 * self.height, 2 * self.width, *head_anatomy.FIELD_OF_VIEW)
         image = torch.from_numpy(head_anatomy.image(head, plane, y, x)).to(torch.complex64)
         coils = coil_maps(self.n_coils, plane - CENTER[0], y, x, generator(*path, "coils"))
         maps = torch.from_numpy(coils).to(torch.complex64)[None]
-        kspace = maps * image / FINE
+        kspace = maps * image / 2
         for axis, length in ((-1, self.width), (-2, self.height)):
-            middle = FINE * length // 2
-            kspace = fftc(kspace, axis).narrow(axis, middle - length // 2, length)
-            kept = torch.arange(middle % FINE, FINE * length, FINE, device="cpu")
-            maps = maps.index_select(axis, kept)
-        draws = generator(*path, plane, "noise")
-        own, shared = (
-            complex_normal((1, n, *kspace.shape[2:]), self.noise * head.noise, draws, kspace)
-            for n in (self.n_coils, 1)
-        )
-        noisy = kspace + (1 - CORRELATION) ** 0.5 * own + CORRELATION**0.5 * shared
-        everywhere = SenseOperator(maps, torch.ones_like(maps[:, :1, :1], dtype=torch.bool))
-        return noisy, maps, everywhere.adjoint(noisy if self.noisy_reference else kspace)
+            kspace = fftc(kspace, axis).narrow(axis, length - length // 2, length)
+        # The points of the fine grid at which a pixel of the scan has its centre.
+        maps = maps[..., self.height % 2 :: 2, self.width % 2 :: 2].contiguous()
+        shape = (1, self.n_coils + 1, self.height, self.width)
+        sigma = self.noise * head.noise
+        noise = complex_normal(shape, sigma, generator(*path, plane, "noise"), kspace)
+        noisy = kspace + (1 - CORRELATION) ** 0.5 * noise[:, 1:] + CORRELATION**0.5 * noise[:, :1]
+        reference = noisy if self.noisy_reference else kspace
+        return noisy, maps, (maps.conj() * ifft2c(reference)).sum(1)
 
 
 def simulate(protocol: Protocol, split: str, index: int) -> Scan:
@@ -159,10 +149,3 @@ def simulate(protocol: Protocol, split: str, index: int) -> Scan:
     return Scan(
         kspace / scale, maps, operator.mask, target / scale, scale, location.subject, index, split
     )
-
-
-def _finer(axis: Array) -> Array:
-    """Split each pixel; ``n // 2``, where the transform has zero phase, stays where it is."""
-    steps = np.arange(FINE * len(axis)) - FINE * len(axis) // 2
-    finer: Array = axis[len(axis) // 2] + steps * (axis[1] - axis[0]) / FINE
-    return finer

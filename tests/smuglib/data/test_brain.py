@@ -170,7 +170,7 @@ def test_brain_and_protocol_have_the_same_defaults():
 
 def test_dataset_equals_single_scans_whatever_its_length():
     short = data.BrainDataset("test", 2, **SMALL)
-    long = data.BrainDataset("test", 5, cache=False, **SMALL)
+    long = data.BrainDataset("test", 5, cache_bytes=0, **SMALL)
     assert (len(short), len(long)) == (2, 5)
     assert [scan.slice_index for scan in short] == [0, 1]
     assert same(short[1], data.brain("test", 1, **SMALL)) and same(short[1], long[1])
