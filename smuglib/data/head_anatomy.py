@@ -36,7 +36,7 @@ LAYERS = (
 
 # Random fields: distance of knots in mm, and standard deviation; phase in radians.
 FIELDS = {
-    "fold": (7.0, 1.0), "vein": (9.0, 1.0), "artery": (9.0, 1.0), "texture": (4.0, 0.02),
+    "fold": (7.0, 1.0), "vein": (9.0, 1.0), "artery": (9.0, 1.0), "texture": (4.0, 0.027),
     "phase": (5.0, 0.19), "back": (13.0, 1.3), "side": (13.0, 1.3),
 }  # fmt: skip
 
@@ -103,8 +103,8 @@ def image(head: Head, plane: int, y: Array, x: Array) -> NDArray[np.complex128]:
     seen = np.flatnonzero(scalp < 20)
     at = {name: field.plane(z, y, x) for name, field in head.fields.items()}
     # A sulcus is perpendicular to the surface it starts from; halves of the brain differ.
-    slopes = np.stack(np.gradient(depth, pixel))
-    inwards = 0.8 * np.maximum(depth, -30) * slopes / np.maximum(np.hypot(*slopes), 0.3)
+    slopes = np.stack(np.gradient(skull, pixel))
+    inwards = 0.8 * np.clip(skull, -30, 0) * slopes / np.maximum(np.hypot(*slopes), 0.3)
     inwards[0] += 8 * np.sign(points[2] - CENTER[2])
     surface = np.indices(depth.shape) - inwards / pixel
     at["fold"] = map_coordinates(at["fold"], surface, order=1, mode="nearest")
@@ -139,7 +139,7 @@ def _tissues(head: Head, points: Array, depth: Array, fold: Array) -> tuple[Arra
     """Share out CSF, grey and white matter, ``[3, points]``, with the relief of their intensity."""
     t1, grey, white = (map_coordinates(v, points, order=1, output=np.float64) for v in template())
     support = np.clip(4 * t1, 0, 1)
-    cortex = np.clip((depth + 26) / 10, 0, 1) * np.clip(2.5 * grey - 0.5, 0, 1)
+    cortex = np.clip((depth + 30) / 10, 0, 1) * np.clip(2.5 * grey - 0.5, 0, 1)
     sulcus = cortex * np.exp(-((fold / 0.2) ** 2))
     gyrus = cortex * np.clip(abs(fold) - 0.6, 0, 0.8)
     shares = np.stack([np.clip(1 - grey - white, 0, 1) + sulcus, grey, white + gyrus]) ** 3
