@@ -76,9 +76,9 @@ def draw_head(seed: int, split: str, number: int) -> Head:
 
 @lru_cache(maxsize=1)
 def distances() -> tuple[NDArray[np.float32], ...]:
-    """Distances in mm, negative inside, to skull, scalp and the surface that sulci start from."""
-    voxels = template()[:, ::STEP, ::STEP, ::STEP]
-    brain, _, white = np.pad(voxels, [(0, 0)] + 3 * [(ROOM // STEP,) * 2])
+    """Distances in mm, negative inside, to the skull and to the scalp's layers."""
+    voxels = template()[0, ::STEP, ::STEP, ::STEP]
+    brain = np.pad(voxels, ROOM // STEP)
     # The scalp bridges temples, and goes straight down: there is a face below the forehead.
     below = np.maximum.accumulate(brain[::-1])[::-1]
     found = []
@@ -86,11 +86,6 @@ def distances() -> tuple[NDArray[np.float32], ...]:
         near = distance_transform_edt(filled < 0.05) * STEP < radius
         closed = distance_transform_edt(near) * STEP > radius
         found.append(distance_transform_edt(~closed) - distance_transform_edt(closed))
-    # Sulci start from the skull and, but for deep structures, from the midline.
-    z, y, x = np.indices(brain.shape) * STEP - ROOM
-    cortical = (z > CENTER[0] + 22) | (abs(y - CENTER[1]) > 42)
-    midline = (abs(x - CENTER[2]) < STEP) & cortical & (white < 0.3)
-    found.append(-distance_transform_edt((found[0] < 0) & ~midline))
     return tuple(gaussian_filter((STEP * v).astype(np.float32), 1.5) for v in found)
 
 
@@ -99,22 +94,21 @@ def image(head: Head, plane: int, y: Array, x: Array) -> NDArray[np.complex128]:
     z, pixel = plane - CENTER[0], abs(y[1] - y[0])
     points = template_points(head.brain, plane, y, x)
     places = (points + ROOM) / STEP
-    skull, scalp, depth = (map_coordinates(v, places, order=1, mode="nearest") for v in distances())
+    skull, scalp = (map_coordinates(v, places, order=1, mode="nearest") for v in distances())
     seen = np.flatnonzero(scalp < 20)
     at = {name: field.plane(z, y, x) for name, field in head.fields.items()}
     # A sulcus is perpendicular to the surface it starts from; halves of the brain differ.
     slopes = np.stack(np.gradient(skull, pixel))
     inwards = 0.8 * np.clip(skull, -30, 0) * slopes / np.maximum(np.hypot(*slopes), 0.3)
     inwards[0] += 8 * np.sign(points[2] - CENTER[2])
-    surface = np.indices(depth.shape) - inwards / pixel
+    surface = np.indices(skull.shape) - inwards / pixel
     at["fold"] = map_coordinates(at["fold"], surface, order=1, mode="nearest")
     at = {name: values.ravel()[seen] for name, values in at.items()}
-    skull, scalp, depth = (v.ravel()[seen] for v in (skull, scalp, depth))
-    points = points.reshape(3, -1)[:, seen]
+    skull, scalp, points = skull.flat[seen], scalp.flat[seen], points.reshape(3, -1)[:, seen]
 
     sinus = np.clip((skull + 7 - 1.6 * abs(points[2] - CENTER[2])) / pixel, 0, 0.8)
     points[1:] += at["back"], at["side"]
-    shares, relief = _tissues(head, points, depth, at["fold"])
+    shares, relief = _tissues(head, points, at["fold"])
     csf, *solid = head.values[:3]
     # Vessels are flow voids; in the brain, the CSF around them is what shows.
     tube = np.exp(-(at["vein"] ** 2 + at["artery"] ** 2) / 0.12**2)
@@ -135,11 +129,13 @@ def image(head: Head, plane: int, y: Array, x: Array) -> NDArray[np.complex128]:
     return rendered
 
 
-def _tissues(head: Head, points: Array, depth: Array, fold: Array) -> tuple[Array, Array]:
+def _tissues(head: Head, points: Array, fold: Array) -> tuple[Array, Array]:
     """Share out CSF, grey and white matter, ``[3, points]``, with the relief of their intensity."""
     t1, grey, white = (map_coordinates(v, points, order=1, output=np.float64) for v in template())
     support = np.clip(4 * t1, 0, 1)
-    cortex = np.clip((depth + 30) / 10, 0, 1) * np.clip(2.5 * grey - 0.5, 0, 1)
+    # Grey matter is cortex but within an ellipsoid: basal ganglia, thalamus, brainstem.
+    radius = np.linalg.norm((points.T - (74, 115, 98)) / (26, 34, 34), axis=1)
+    cortex = np.clip(3 * radius - 2.7, 0, 1) * np.clip(2.5 * grey - 0.5, 0, 1)
     sulcus = cortex * np.exp(-((fold / 0.2) ** 2))
     gyrus = cortex * np.clip(abs(fold) - 0.6, 0, 0.8)
     shares = np.stack([np.clip(1 - grey - white, 0, 1) + sulcus, grey, white + gyrus]) ** 3
