@@ -115,18 +115,26 @@ def image(head: Head, plane: int, y: Array, x: Array) -> NDArray[np.complex128]:
     brain = (solid @ shares[1:]) * relief * (1 + at["texture"]) * (1 - 0.5 * tube)
     brain += csf * (shares[0] * (1 - 0.7 * tube) + (1 - shares[0]) * 0.5 * tube)
     magnitude = brain + sinus * (head.values[MUSCLE] / 2 - brain)
-    border = np.zeros_like(brain)
-    for field, (thickness, _, following) in zip(head.layers, LAYERS, strict=True):
-        border += np.maximum(thickness + field.plane(z, y, x).ravel()[seen], 0.3)
-        distance = scalp if following in (FAT, SKIN, 8) else skull
-        step = np.clip((distance - border) / pixel + 0.5, 0, 1)
-        magnitude += step * (head.values[following] - magnitude)
+    thicker = [field.plane(z, y, x).ravel()[seen] for field in head.layers]
+    magnitude = enclose(magnitude, head.values, skull, scalp, thicker, pixel)
     magnitude *= np.exp(head.brain.bias.plane(z, y, x).ravel()[seen])
     magnitude /= np.median(magnitude[(shares[0] < 0.5) & (skull < 0)])
     rendered = np.zeros((y.size, x.size), np.complex128)
     phase = head.brain.phase.plane(z, y, x).ravel()[seen] + at["phase"]
     rendered.flat[seen] = magnitude * np.exp(1j * phase)
     return rendered
+
+
+def enclose(
+    inner: Array, values: Array, skull: Array, scalp: Array, thicker: list[Array], pixel: float
+) -> Array:
+    """Lay CSF and the layers around a brain's intensities; borders are ramps of one pixel."""
+    outer, border = inner.copy(), np.zeros_like(inner)
+    for more, (thickness, _, following) in zip(thicker, LAYERS, strict=True):
+        border += np.maximum(thickness + more, 0.3)
+        distance = scalp if following in (FAT, SKIN, 8) else skull
+        outer += np.clip((distance - border) / pixel + 0.5, 0, 1) * (values[following] - outer)
+    return outer
 
 
 def _tissues(head: Head, points: Array, fold: Array) -> tuple[Array, Array]:

@@ -102,6 +102,7 @@ def test_tensors_read_lie_in_memory_as_any_other(place, monkeypatch):
         {"center_fraction": 0.1},
         {"seed": 1},
         {"mask_seed": 1},
+        {"density": "uniform"},
     ],
     ids=lambda change: next(iter(change)),
 )
