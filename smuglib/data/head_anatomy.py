@@ -18,8 +18,7 @@ from smuglib.data.fields import Array, RandomField
 from smuglib.data.template import CENTER, template
 from smuglib.random import generator
 
-# Intensities, from which a head's differ by up to 15 %: CSF, grey and white matter, bone, marrow,
-# muscle, fat, skin.
+# Intensities: CSF, grey and white matter, bone, marrow, muscle, fat, skin; a head's differ by 10 %.
 CONTRASTS = (
     (0.20, 0.62, 0.90, 0.06, 0.95, 0.48, 1.80, 0.80),  # T1
     (1.00, 0.45, 0.30, 0.03, 0.35, 0.15, 0.95, 0.55),  # T2
@@ -27,8 +26,7 @@ CONTRASTS = (
 )
 BONE, MARROW, MUSCLE, FAT, SKIN = range(3, 8)
 
-# From the brain outwards: thickness of CSF and of each layer in mm, mean and spread, and what
-# follows; 8 is air.
+# From CSF outwards: a layer's thickness in mm, mean and spread, and what follows; 8 is air.
 LAYERS = (
     (1.5, 0.7, BONE), (1.6, 0.4, MARROW), (2.6, 1.0, BONE), (1.8, 0.5, MUSCLE), (0.8, 0.6, FAT),
     (3.0, 1.2, SKIN), (2.0, 0.4, 8),
@@ -63,7 +61,7 @@ def draw_head(seed: int, split: str, number: int) -> Head:
     """Draw the head of a subject, and its contrast."""
     rng = generator(seed, "head", split, number, "anatomy")
     draws = torch.rand(10, generator=rng, dtype=torch.float64, device="cpu").numpy()
-    values = np.array(CONTRASTS[int(draws[8] * len(CONTRASTS))]) * (0.85 + 0.3 * draws[:8])
+    values = np.array(CONTRASTS[int(draws[8] * len(CONTRASTS))]) * (0.9 + 0.2 * draws[:8])
     bends = [RandomField.draw(mm, std, rng) for mm in (90.0, 60.0) for std in (0.8, 2.0, 2.0)]
     return Head(
         replace(subject(seed, split, number), bends=tuple(bends)),
@@ -77,8 +75,7 @@ def draw_head(seed: int, split: str, number: int) -> Head:
 @lru_cache(maxsize=1)
 def distances() -> tuple[NDArray[np.float32], ...]:
     """Distances in mm, negative inside, to the skull and to the scalp's layers."""
-    voxels = template()[0, ::STEP, ::STEP, ::STEP]
-    brain = np.pad(voxels, ROOM // STEP)
+    brain = np.pad(template()[0, ::STEP, ::STEP, ::STEP], ROOM // STEP)
     # The scalp bridges temples, and goes straight down: there is a face below the forehead.
     below = np.maximum.accumulate(brain[::-1])[::-1]
     found = []
