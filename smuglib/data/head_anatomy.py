@@ -74,7 +74,10 @@ def draw_head(seed: int, split: str, number: int) -> Head:
 
 @lru_cache(maxsize=1)
 def distances() -> tuple[NDArray[np.float32], ...]:
-    """Distances in mm, negative inside, to the skull and to the scalp's layers."""
+    """Distances in mm, negative inside, to the skull and to the scalp's layers.
+
+    All splits share them, as they share the template's coordinates: they hold no brain structure.
+    """
     brain = np.pad(template()[0, ::STEP, ::STEP, ::STEP], ROOM // STEP)
     # The scalp bridges temples, and goes straight down: there is a face below the forehead.
     below = np.maximum.accumulate(brain[::-1])[::-1]
