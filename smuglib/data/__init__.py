@@ -1,21 +1,24 @@
 """Scans: the embedded set of synthetic brains, fastMRI volumes, and what a scan holds."""
 
-from smuglib.data.brain import BrainDataset, brain
+from smuglib.data.brain import BrainDataset, HeadDataset, brain, head
 from smuglib.data.fastmri.acquisition import FastMRIProtocol, load_slice
 from smuglib.data.fastmri.dataset import FastMRIDataset
 from smuglib.data.fastmri.patients import split_patients
 from smuglib.data.scan import Scan, collate
-from smuglib.data.simulator import Protocol
+from smuglib.data.simulator import HeadProtocol, Protocol
 from smuglib.data.splits import locate
 
 __all__ = [
     "BrainDataset",
     "FastMRIDataset",
     "FastMRIProtocol",
+    "HeadDataset",
+    "HeadProtocol",
     "Protocol",
     "Scan",
     "brain",
     "collate",
+    "head",
     "load_slice",
     "locate",
     "split_patients",

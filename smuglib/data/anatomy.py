@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, map_coordinates
 
 from smuglib.data.fields import Array, RandomField, pixel_grid
-from smuglib.data.template import CENTER, sees_tissue, template
+from smuglib.data.template import CENTER, template
 from smuglib.random import generator
 
 # Field of view in millimetres, front to back and left to right: the largest slices of the
@@ -126,11 +126,12 @@ def template_points(person: Subject, plane: int, y: Array, x: Array) -> Array:
 def _magnitude(person: Subject, plane: int, y: Array, x: Array) -> Array:
     """Mix the tissues and the template's T1 at each point of a grid, ``[rows, columns]``."""
     points = template_points(person, plane, y, x).reshape(3, -1)
+    everywhere = map_coordinates(template()[0], points, order=1, output=np.float64)
     # More than half of the points see nothing but air, where every term below is zero.
-    seen = np.flatnonzero(sees_tissue(plane, MAX_THROUGH_PLANE, points[1], points[2]))
-    inside = points[:, seen]
-    t1, grey, white = (
-        map_coordinates(volume, inside, order=1, output=np.float64) for volume in template()
+    seen = np.flatnonzero(everywhere)
+    t1, inside = everywhere[seen], points[:, seen]
+    grey, white = (
+        map_coordinates(volume, inside, order=1, output=np.float64) for volume in template()[1:]
     )
     support = np.clip(4 * t1, 0, 1)
     fluid = np.clip(support - grey - white, 0, 1)

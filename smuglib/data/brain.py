@@ -1,11 +1,13 @@
-"""The embedded data set: simulated multi-coil scans of synthetic brains."""
+"""The embedded data sets: simulated multi-coil scans of synthetic brains and of whole heads."""
+
+from typing import Any
 
 from torch.utils.data import Dataset
 
 from smuglib import checks
 from smuglib.data.cache import cached, in_memory
 from smuglib.data.scan import Scan
-from smuglib.data.simulator import Protocol
+from smuglib.data.simulator import HeadProtocol, Protocol
 from smuglib.data.splits import GROUPS
 
 
@@ -14,14 +16,8 @@ def brain(
     index: int = 0,
     sampling_rate: float = 0.25,
     *,
-    height: int = 128,
-    width: int = 128,
-    n_coils: int = 8,
-    noise: float = 0.002,
-    center_fraction: float = 0.08,
-    seed: int = 0,
-    mask_seed: int = 0,
     n_slices: int | None = None,
+    **protocol: Any,  # noqa: ANN401
 ) -> Scan:
     """Simulate the scan of one slice of a synthetic brain: ``y = M F S x + noise``.
 
@@ -34,8 +30,8 @@ def brain(
     ----------
     split
         ``"train"``, ``"val"`` or ``"test"``: no subject and no template plane is in two of them.
-    sampling_rate, height, width, n_coils, noise, center_fraction, seed, mask_seed
-        See `smuglib.data.simulator.Protocol`.
+    sampling_rate, **protocol
+        Fields of `smuglib.data.simulator.Protocol`.
     n_slices
         Size of the split, where it has one: a larger index is then refused.
 
@@ -45,9 +41,11 @@ def brain(
     >>> tuple(scan.kspace.shape), scan.operator.adjoint(scan.kspace).abs().max().round().item()
     ((1, 2, 32, 32), 1.0)
     """
-    protocol = Protocol(
-        sampling_rate, height, width, n_coils, noise, center_fraction, seed, mask_seed
-    )
+    return scan_of(Protocol(sampling_rate, **protocol), split, index, n_slices)
+
+
+def scan_of(protocol: Protocol, split: str, index: int, n_slices: int | None = None) -> Scan:
+    """Read or simulate a slice of a split, of ``n_slices`` where it has a size."""
     checks.one_of("split", split, GROUPS)
     index = checks.integer("index", index, minimum=0)
     if n_slices is not None and index >= checks.integer("n_slices", n_slices):
@@ -55,11 +53,23 @@ def brain(
     return cached(protocol, split, index)
 
 
+def head(
+    split: str = "test",
+    index: int = 0,
+    sampling_rate: float = 0.25,
+    *,
+    n_slices: int | None = None,
+    **protocol: Any,  # noqa: ANN401
+) -> Scan:
+    """Simulate the scan of one slice of a head: `brain` with the fields of a `HeadProtocol`."""
+    return scan_of(HeadProtocol(sampling_rate, **protocol), split, index, n_slices)
+
+
 class BrainDataset(Dataset[Scan]):
     """The first slices of a split, simulated when first asked for; see `brain`.
 
-    Unless ``cache`` is False, scans stay in memory (2.2 MB each at 128 x 128 and 8 coils); beyond
-    ``cache_bytes`` in all, the one used least recently goes first.
+    Scans stay in memory (2.2 MB each at 128 x 128 and 8 coils); beyond ``cache_bytes`` in all, the
+    one used least recently goes first, and none stays with 0.
 
     Examples
     --------
@@ -68,20 +78,20 @@ class BrainDataset(Dataset[Scan]):
     (4, 3)
     """
 
+    protocol_type: type[Protocol] = Protocol
+
     def __init__(
         self,
         split: str,
         n_slices: int,
         *,
-        cache: bool = True,
         cache_bytes: int = 2 * 2**30,
-        **protocol: float,
+        **protocol: Any,  # noqa: ANN401
     ) -> None:
         self.split = checks.one_of("split", split, GROUPS)
         self.n_slices = checks.integer("n_slices", n_slices)
-        self.protocol = Protocol(**protocol)  # type: ignore[arg-type]
-        is_kept = checks.boolean("cache", cache)
-        self._scan = in_memory(self._read, cache_bytes) if is_kept else self._read
+        self.protocol = self.protocol_type(**protocol)
+        self._scan = in_memory(self._read, cache_bytes)
 
     def __len__(self) -> int:
         """Return the number of slices."""
@@ -95,3 +105,9 @@ class BrainDataset(Dataset[Scan]):
 
     def _read(self, index: int) -> Scan:
         return cached(self.protocol, self.split, index)
+
+
+class HeadDataset(BrainDataset):
+    """The first heads of a split, simulated when first asked for: see `BrainDataset`."""
+
+    protocol_type = HeadProtocol

@@ -34,20 +34,10 @@ FORMAT = 2
 """Version of a file's layout."""
 
 SIMULATOR = (
-    "checks",
-    "data/anatomy",
-    "data/coils",
-    "data/fields",
-    "data/scan",
-    "data/simulator",
-    "data/splits",
-    "data/template",
-    "operators/fourier",
-    "operators/normal",
-    "operators/sense",
-    "random",
-    "sampling",
-)
+    "checks", "data/anatomy", "data/coils", "data/fields", "data/head_anatomy", "data/scan",
+    "data/simulator", "data/splits", "data/template", "operators/fourier", "operators/normal",
+    "operators/sense", "random", "sampling",
+)  # fmt: skip
 """Modules that determine the bits of a scan."""
 
 PACKAGES = ("nilearn", "numpy", "scipy", "torch")
@@ -103,14 +93,8 @@ def _versions() -> dict[str, str]:
 
 def key(protocol: Protocol, split: str, index: int) -> str:
     """Hash everything that determines a scan; hexadecimal SHA-256."""
-    content = {
-        "format": FORMAT,
-        "source": SOURCE,
-        "versions": _versions(),
-        "protocol": asdict(protocol),
-        "split": split,
-        "index": index,
-    }
+    kind = type(protocol).__name__
+    content = [FORMAT, SOURCE, _versions(), kind, asdict(protocol), split, index]
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 

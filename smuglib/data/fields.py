@@ -43,11 +43,11 @@ class RandomField:
 
     def plane(self, z: float, y: Array, x: Array) -> Array:
         """Evaluate the field on a grid, ``[rows, columns]``, in mm from the centre of the head."""
-        n_z, n_y, n_x = self.coefficients.shape
-        weights_z = _spline_weights(np.array([z]), self.spacing, n_z)[0]
-        weights_y = _spline_weights(y, self.spacing, n_y)
-        weights_x = _spline_weights(x, self.spacing, n_x)
-        return weights_y @ np.tensordot(weights_z, self.coefficients, axes=1) @ weights_x.T
+        weights_z, weights_y, weights_x = (
+            _spline_weights(axis.tobytes(), self.spacing, n_knots)
+            for axis, n_knots in zip((np.array([z]), y, x), self.coefficients.shape, strict=True)
+        )
+        return weights_y @ np.tensordot(weights_z[0], self.coefficients, axes=1) @ weights_x.T
 
 
 def pixel_grid(height: int, width: int, length_mm: float, breadth_mm: float) -> tuple[Array, Array]:
@@ -67,17 +67,13 @@ def _half_knots(half_length: float, spacing: float) -> int:
     return int(np.ceil(half_length / spacing)) + 2
 
 
-def _spline_weights(positions: Array, spacing: float, n_knots: int) -> Array:
+# All fields of all slices lie on a few grids, and a plane's weights are one row.
+@lru_cache(maxsize=256)
+def _spline_weights(packed: bytes, spacing: float, n_knots: int) -> Array:
     """Weigh each knot at each position: cubic B-splines, ``[positions, knots]``, read-only.
 
     Positions beyond the outermost knots take the field's value at the edge.
     """
-    return _weights_at(positions.tobytes(), spacing, n_knots)
-
-
-# All fields of all slices lie on a few grids, and a plane's weights are one row.
-@lru_cache(maxsize=256)
-def _weights_at(packed: bytes, spacing: float, n_knots: int) -> Array:
     positions = np.frombuffer(packed, dtype=np.float64)
     edge = n_knots // 2 - 2
     scaled = np.clip(positions / spacing, -edge, edge)

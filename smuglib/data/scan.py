@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -96,12 +95,8 @@ class Scan:
     def to(self, device: torch.device | str) -> Scan:
         """Return this scan with its tensors on another device."""
         device = checks.device("device", device)
-        moved: dict[str, Any] = {
-            name: value.to(device)
-            for name, value in vars(self).items()
-            if isinstance(value, Tensor)
-        }
-        return replace(self, **moved)
+        tensors = {n: v.to(device) for n, v in vars(self).items() if isinstance(v, Tensor)}
+        return replace(self, **tensors)  # type: ignore[arg-type]
 
 
 def collate(scans: Sequence[Scan]) -> Scan:
@@ -122,11 +117,10 @@ def collate(scans: Sequence[Scan]) -> Scan:
     masks = [scan.mask.expand(len(scan), -1, -1, -1) for scan in scans]
 
     def joined(name: str, dtype: torch.dtype) -> Tensor:
-        parts = []
-        for value in (getattr(scan, name) for scan in scans):
-            device = getattr(value, "device", "cpu")
-            parts.append(torch.as_tensor(value, dtype=dtype, device=device).reshape(-1))
-        return torch.cat(parts)
+        values = [getattr(scan, name) for scan in scans]
+        devices = [getattr(value, "device", "cpu") for value in values]
+        parts = zip(values, devices, strict=True)
+        return torch.cat([torch.as_tensor(v, dtype=dtype, device=d).reshape(-1) for v, d in parts])
 
     return Scan(
         kspace=torch.cat([scan.kspace for scan in scans]),

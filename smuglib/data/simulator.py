@@ -6,16 +6,23 @@ import torch
 from torch import Tensor
 
 from smuglib import checks, sampling
-from smuglib.data import anatomy
+from smuglib.data import anatomy, head_anatomy
 from smuglib.data.coils import coil_maps
 from smuglib.data.fields import pixel_grid
 from smuglib.data.scan import Scan
-from smuglib.data.splits import locate
+from smuglib.data.splits import Location, locate
 from smuglib.data.template import CENTER
+from smuglib.operators.fourier import fft2c, fftc, ifft2c
 from smuglib.operators.sense import SenseOperator
 from smuglib.random import complex_normal, generator
 
 MIN_SIZE = 32
+
+# A head's planes lie so many millimetres above a brain's: above the eyes, which no head has.
+LIFT = 14
+
+# Correlation of the noise of any two of a head's coils.
+CORRELATION = 0.15
 
 
 @dataclass(frozen=True)
@@ -33,6 +40,8 @@ class Protocol:
         of the largest magnitude of the fully sampled image (the Fourier transform is unitary).
     seed, mask_seed
         Seeds of the subjects and the noise, and of the mask: one mask serves all slices.
+    density
+        How the mask's columns lie: see `smuglib.sampling.cartesian_mask`.
     """
 
     sampling_rate: float = 0.25
@@ -43,15 +52,13 @@ class Protocol:
     center_fraction: float = 0.08
     seed: int = 0
     mask_seed: int = 0
+    density: str = "variable"
 
     def __post_init__(self) -> None:
         least = {"height": MIN_SIZE, "width": MIN_SIZE, "n_coils": 1, "seed": 0, "mask_seed": 0}
         checks.replace_fields(
             self,
-            **{
-                name: checks.integer(name, getattr(self, name), minimum=minimum)
-                for name, minimum in least.items()
-            },
+            **{n: checks.integer(n, getattr(self, n), minimum=m) for n, m in least.items()},
             sampling_rate=checks.fraction("sampling_rate", self.sampling_rate),
             noise=checks.non_negative("noise", self.noise),
             center_fraction=checks.fraction(
@@ -66,27 +73,78 @@ class Protocol:
             self.width,
             self.sampling_rate,
             self.center_fraction,
+            density=self.density,
             generator=generator(self.mask_seed, "mask"),
         )
 
+    def acquire(self, split: str, location: Location) -> tuple[Tensor, Tensor, Tensor]:
+        """Return k-space before sampling, maps and reference of a slice, batches of one."""
+        path = ("brain", split, location.subject)
+        slice_draws = generator(self.seed, *path, location.plane, "slice")
+        person = anatomy.subject(self.seed, split, location.subject)
+        image = anatomy.image(person, location.plane, self.height, self.width, slice_draws)
+        y, x = pixel_grid(self.height, self.width, *anatomy.FIELD_OF_VIEW)
+        z = location.plane - CENTER[0]
+        sensitivities = coil_maps(self.n_coils, z, y, x, generator(self.seed, *path, "coils"))
+        maps = torch.from_numpy(sensitivities).to(torch.complex64)[None]
+        target = torch.from_numpy(image).to(torch.complex64)[None]
+        noise = complex_normal(maps.shape, self.noise, slice_draws, target)
+        return fft2c(maps * target[:, None]) + noise, maps, target
+
+
+@dataclass(frozen=True)
+class HeadProtocol(Protocol):
+    """How a head is scanned: see `Protocol`; two fields differ.
+
+    Parameters
+    ----------
+    noise
+        In units of the median of the brain's magnitude, and the median over subjects: a subject's
+        is 0.7 to 1.4 times as large.
+    noisy_reference
+        Whether the target is the coil combination ``S^H F^H y`` of all of k-space with its noise,
+        as fastMRI's, or without.
+    """
+
+    noise: float = 0.011
+    noisy_reference: bool = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        noisy = checks.boolean("noisy_reference", self.noisy_reference)
+        checks.replace_fields(self, noisy_reference=noisy)
+
+    def acquire(self, split: str, location: Location) -> tuple[Tensor, Tensor, Tensor]:
+        """Return k-space before sampling, maps and reference of a slice, batches of one.
+
+        A head times its coils on a grid twice as fine is cropped in k-space: no image on the
+        scan's own grid has exactly that k-space.
+        """
+        path, plane = (self.seed, "head", split, location.subject), location.plane + LIFT
+        head = head_anatomy.draw_head(self.seed, split, location.subject)
+        y, x = pixel_grid(2 * self.height, 2 * self.width, *head_anatomy.FIELD_OF_VIEW)
+        image = torch.from_numpy(head_anatomy.image(head, plane, y, x)).to(torch.complex64)
+        coils = coil_maps(self.n_coils, plane - CENTER[0], y, x, generator(*path, "coils"))
+        maps = torch.from_numpy(coils).to(torch.complex64)[None]
+        kspace = maps * image / 2
+        for axis, length in ((-1, self.width), (-2, self.height)):
+            kspace = fftc(kspace, axis).narrow(axis, length - length // 2, length)
+        # The points of the fine grid at which a pixel of the scan has its centre.
+        maps = maps[..., self.height % 2 :: 2, self.width % 2 :: 2].contiguous()
+        shape = (1, self.n_coils + 1, self.height, self.width)
+        sigma = self.noise * head.noise
+        noise = complex_normal(shape, sigma, generator(*path, plane, "noise"), kspace)
+        noisy = kspace + (1 - CORRELATION) ** 0.5 * noise[:, 1:] + CORRELATION**0.5 * noise[:, :1]
+        reference = noisy if self.noisy_reference else kspace
+        return noisy, maps, (maps.conj() * ifft2c(reference)).sum(1)
+
 
 def simulate(protocol: Protocol, split: str, index: int) -> Scan:
-    """Simulate what `smuglib.data.brain` returns; k-space is exactly ``+0`` where not sampled."""
+    """Simulate the scan of a slice; k-space is exactly ``+0`` where not sampled."""
     location = locate(split, index, protocol.seed)
-    path = ("brain", split, location.subject)
-    height, width, seed = protocol.height, protocol.width, protocol.seed
-    slice_draws = generator(seed, *path, location.plane, "slice")
-    person = anatomy.subject(seed, split, location.subject)
-    image = anatomy.image(person, location.plane, height, width, slice_draws)
-    y, x = pixel_grid(height, width, *anatomy.FIELD_OF_VIEW)
-    z = location.plane - CENTER[0]
-    sensitivities = coil_maps(protocol.n_coils, z, y, x, generator(seed, *path, "coils"))
-
-    maps = torch.from_numpy(sensitivities).to(torch.complex64)[None]
-    target = torch.from_numpy(image).to(torch.complex64)[None]
+    full, maps, target = protocol.acquire(split, location)
     operator = SenseOperator(maps, protocol.mask())
-    noise = complex_normal(maps.shape, protocol.noise, slice_draws, target)
-    kspace = torch.where(operator.mask, operator.forward(target) + noise, 0)
+    kspace = torch.where(operator.mask, full, 0)
     scale = operator.adjoint(kspace).abs().max().item()
     return Scan(
         kspace / scale, maps, operator.mask, target / scale, scale, location.subject, index, split

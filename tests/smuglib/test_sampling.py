@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smuglib.random import generator
-from smuglib.sampling import cartesian_mask, sampling_rate
+from smuglib.sampling import DENSITIES, cartesian_mask, sampling_rate
 from tests.helpers import few_examples
 
 rates = st.floats(0.1, 1.0)
@@ -18,7 +18,7 @@ def columns(mask):
 
 
 @few_examples
-@given(width=st.integers(16, 200), rate=rates, density=st.sampled_from(["variable", "uniform"]))
+@given(width=st.integers(16, 200), rate=rates, density=st.sampled_from(DENSITIES))
 def test_rate_is_exact_and_the_centre_is_full(width, rate, density):
     mask = cartesian_mask(width, rate, density=density, generator=generator(0))
     assert mask.shape == (1, 1, 1, width)
@@ -32,10 +32,12 @@ def test_rate_is_exact_and_the_centre_is_full(width, rate, density):
 
 
 @few_examples
-@given(low=rates, high=rates, seed=st.integers(0, 1000))
-def test_masks_of_one_seed_are_nested(low, high, seed):
+@given(low=rates, high=rates, seed=st.integers(0, 1000), density=st.sampled_from(DENSITIES))
+def test_masks_of_one_seed_are_nested(low, high, seed, density):
     low, high = sorted((low, high))
-    lower, higher = (cartesian_mask(96, r, generator=generator(seed)) for r in (low, high))
+    lower, higher = (
+        cartesian_mask(96, r, density=density, generator=generator(seed)) for r in (low, high)
+    )
     assert columns(lower) <= columns(higher)
 
 
@@ -67,6 +69,50 @@ def test_densities_have_the_stated_chances():
         chance = weight / weight.sum()
         deviation = (n * chance * (1 - chance)).sqrt()
         assert ((counts - n * chance).abs() < 4.5 * deviation).all()
+
+
+def fastmri_columns(width, acceleration, center_fraction, offset):
+    """EquispacedMaskFractionFunc of fastMRI, written from its formula."""
+    n_low = round(width * center_fraction)
+    spacing = acceleration * (n_low - width) / (n_low * acceleration - width)
+    kept = np.zeros(width, dtype=bool)
+    kept[np.around(np.arange(offset, width - 1, spacing)).astype(int)] = True
+    pad = (width - n_low + 1) // 2
+    kept[pad : pad + n_low] = True
+    return set(np.flatnonzero(kept).tolist()), round(spacing)
+
+
+@pytest.mark.parametrize("width", [64, 128, 320])
+@pytest.mark.parametrize("center_fraction", [0.0, 0.04, 0.08])
+def test_equispaced_columns_are_those_of_fastmri(width, center_fraction):
+    seen, n_offsets = set(), fastmri_columns(width, 4, center_fraction, 0)[1]
+    for seed in range(40):
+        mask = cartesian_mask(
+            width, 0.25, center_fraction, density="equispaced", generator=generator(seed)
+        )
+        apart = [
+            columns(mask) ^ fastmri_columns(width, 4, center_fraction, offset)[0]
+            for offset in range(n_offsets)
+        ]
+        # fastMRI's own number of columns depends on the offset: two more or less than a quarter.
+        assert min(map(len, apart)) <= 2
+        seen.add(min(range(n_offsets), key=lambda offset: len(apart[offset])))
+    assert seen == set(range(n_offsets))
+
+
+@pytest.mark.parametrize("acceleration", [3, 4, 5, 6])
+def test_equispaced_columns_are_as_many_and_as_even_as_fastmri_s(acceleration):
+    for seed in range(20):
+        mask = cartesian_mask(
+            256, 1 / acceleration, 0.06, density="equispaced", generator=generator(seed)
+        )
+        counts = [len(fastmri_columns(256, acceleration, 0.06, o)[0]) for o in range(acceleration)]
+        assert min(counts) - 1 <= len(columns(mask)) <= max(counts) + 1
+        gaps = np.diff(sorted(columns(mask)))
+        mean = gaps[gaps > 1].mean()
+        # Every second column dropped, or one put into every second gap: twice the mean at most,
+        # and a column more or less of rounding.
+        assert gaps.max() <= 2 * mean + 1
 
 
 BAD = {

@@ -71,7 +71,7 @@ RANGES: dict[str, Callable[[str, object], object]] = {
     "benchmark": _benchmark,
     "center_fraction": checks.fraction,
     "contrast": _contrast,
-    "density": partial(checks.one_of, allowed=("variable", "uniform")),
+    "density": partial(checks.one_of, allowed=("variable", "uniform", "equispaced")),
     "departures": partial(checks.one_of, allowed=DEPARTURES),
     "device": _device,
     "epsilon": checks.non_negative,

@@ -16,7 +16,7 @@ def scan_hashes(profile: Profile, which: slice = slice(None)) -> Iterator[tuple[
     """
     sizes = {"train": profile.n_train, "val": profile.n_validation, "test": profile.n_test}
     every = [(split, index) for split, n_slices in sizes.items() for index in range(n_slices)]
-    splits = {n: BrainDataset(n, size, cache=False, **profile.scan) for n, size in sizes.items()}
+    splits = {n: BrainDataset(n, size, cache_bytes=0, **profile.scan) for n, size in sizes.items()}
     for split, index in every[which]:
         scan = splits[split][index]
         content = scan.kspace.numpy().tobytes() + scan.target.numpy().tobytes()

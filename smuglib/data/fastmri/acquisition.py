@@ -50,6 +50,8 @@ class FastMRIProtocol:
     sampling_rate, center_fraction, mask_seed
         Fractions of phase-encoding columns in all and in the fully sampled centre, and seed: one
         mask serves all slices of one width, less the columns that the scanner never acquired.
+    density
+        How the mask's columns lie: see `smuglib.sampling.cartesian_mask`.
     height, width
         Size of the crop in pixels, or None to keep an axis as measured.
     n_coils
@@ -68,6 +70,7 @@ class FastMRIProtocol:
     mask_seed: int = 0
     source: str = "retrospective"
     espirit: Espirit = field(default_factory=Espirit)
+    density: str = "variable"
 
     def __post_init__(self) -> None:
         checks.replace_fields(
@@ -83,6 +86,7 @@ class FastMRIProtocol:
         )
         checks.instance("espirit", self.espirit, Espirit)
         checks.one_of("source", self.source, SOURCES)
+        checks.one_of("density", self.density, sampling.DENSITIES)
         if self.source == "file" and self.width is not None:
             raise ValueError(
                 "width must be None with source 'file': an undersampled scan cannot be cropped "
@@ -97,6 +101,7 @@ class FastMRIProtocol:
             width,
             self.sampling_rate,
             self.center_fraction,
+            density=self.density,
             generator=generator(self.mask_seed, "mask"),
         )
 

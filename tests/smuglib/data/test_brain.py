@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 import subprocess
 import sys
-from dataclasses import fields
 
 import numpy as np
 import pytest
@@ -54,6 +52,7 @@ def test_the_same_arguments_give_the_same_bits():
         {"center_fraction": 0.2},
         {"seed": 1},
         {"mask_seed": 1},
+        {"density": "equispaced"},
     ],
 )
 def test_every_option_changes_the_scan(change):
@@ -152,6 +151,7 @@ def test_slices_of_a_subject_share_its_coils_up_to_height():
         ({"n_coils": 0}, "n_coils must be an integer >= 1"),
         ({"seed": -1}, "seed must be an integer >= 0"),
         ({"mask_seed": "a"}, "mask_seed must be an integer >= 0"),
+        ({"density": "poisson"}, "density must be one of 'variable', 'uniform', 'equispaced'"),
     ],
 )
 def test_impossible_arguments_are_refused_before_anything_is_computed(
@@ -162,15 +162,16 @@ def test_impossible_arguments_are_refused_before_anything_is_computed(
         data.brain(**arguments)
 
 
-def test_brain_and_protocol_have_the_same_defaults():
-    signature = inspect.signature(data.brain).parameters
-    for field in fields(simulator.Protocol):
-        assert signature[field.name].default == field.default
+def test_a_scan_without_settings_is_that_of_a_protocol_without():
+    assert data.brain("test", 0).mask.equal(simulator.Protocol().mask())
+    assert data.brain("test", 0).kspace.shape == (1, 8, 128, 128)
+    with pytest.raises(TypeError, match="n_coil"):
+        data.brain("test", 0, n_coil=4)
 
 
 def test_dataset_equals_single_scans_whatever_its_length():
     short = data.BrainDataset("test", 2, **SMALL)
-    long = data.BrainDataset("test", 5, cache=False, **SMALL)
+    long = data.BrainDataset("test", 5, cache_bytes=0, **SMALL)
     assert (len(short), len(long)) == (2, 5)
     assert [scan.slice_index for scan in short] == [0, 1]
     assert same(short[1], data.brain("test", 1, **SMALL)) and same(short[1], long[1])

@@ -52,7 +52,7 @@ def test_the_bits_read_are_the_bits_simulated(place, no_simulator, protocol):
     assert bits(data.brain("val", 1, **fields)) == expected
     no_simulator()
     assert bits(data.brain("val", 1, **fields)) == expected
-    assert bits(data.BrainDataset("val", 2, cache=False, **fields)[1]) == expected
+    assert bits(data.BrainDataset("val", 2, cache_bytes=0, **fields)[1]) == expected
 
 
 def test_a_file_holds_the_sampled_columns_alone(place):
@@ -102,6 +102,7 @@ def test_tensors_read_lie_in_memory_as_any_other(place, monkeypatch):
         {"center_fraction": 0.1},
         {"seed": 1},
         {"mask_seed": 1},
+        {"density": "uniform"},
     ],
     ids=lambda change: next(iter(change)),
 )
