@@ -1,6 +1,7 @@
 """Profiles: every setting of a run in one frozen, validated object.
 
-``smoke`` is for tests and CI, ``default`` is the book as shipped, ``paper`` the poster's setting.
+``smoke`` is for tests and CI, ``default`` is the book as shipped, ``head`` the same on scans like
+real ones, trained for longer and with a learned λ; ``paper`` is the poster's setting.
 A notebook's parameters override fields by name; an unknown or impossible value is refused
 before anything is computed.
 """
@@ -19,6 +20,9 @@ DENOISERS = ("didn", "unet", "dncnn")
 
 GRAPHS = "SMUGBOOK_GRAPHS"
 """Environment variable by which `compute --graphs` tells its processes."""
+
+DATA = ("phantom", "head")
+"""Sources of scans."""
 
 PRECISIONS = ("float32", "bfloat16", "tf32")
 """Arithmetic of convolutions in training."""
@@ -46,9 +50,13 @@ class Profile:
     n_validations: int
     n_validation_used: int
     denoiser: str = "didn"
+    data: str = "phantom"
+    """Whose scans: of smooth, skull-less brains (phantom), or of whole heads (head)."""
     lam: float = 1.0
+    lam_learned: bool = False
+    """Whether fine-tuning learns λ with the network, from `lam` on."""
     noise: float = 0.002
-    """Standard deviation on each part of k-space, for an image of maximum 1."""
+    """On each part of k-space, for a phantom of maximum 1, or a head whose brain's median is 1."""
     sampling_rate: float = 0.25
     center_fraction: float = 0.08
     n_samples_training: int = 2
@@ -62,6 +70,8 @@ class Profile:
     """The poster writes D(t), but with that and λ_ℓ = 1 the loss is content to blur D(t) itself."""
     jitter: float = 0.0
     """Noise that fine-tuning adds to each part of zero-filled images, in place of smoothing."""
+    ema_decay: float = 0.0
+    """Weight of the past in the moving average of the weights that is kept; 0: the weights."""
     precision: str = "float32"
     """Of training alone."""
     seed: int = 0
@@ -73,8 +83,8 @@ class Profile:
             if field.type == "int":
                 checks.integer(field.name, value, minimum=0 if "seed" in field.name else 1)
             elif field.type == "float":
-                check = checks.non_negative if field.name == "jitter" else checks.positive
-                check(field.name, value)
+                may_be_zero = field.name in ("jitter", "ema_decay")
+                (checks.non_negative if may_be_zero else checks.positive)(field.name, value)
         for name in ("height", "width", "strip_height"):
             checks.integer(name, getattr(self, name), minimum=32)
         if self.strip_height > self.height:
@@ -91,6 +101,10 @@ class Profile:
         checks.one_of("denoiser", self.denoiser, DENOISERS)
         checks.one_of("reference", self.reference, REFERENCES)
         checks.one_of("precision", self.precision, PRECISIONS)
+        checks.one_of("data", self.data, DATA)
+        checks.boolean("lam_learned", self.lam_learned)
+        if self.ema_decay >= 1:
+            raise ValueError(f"ema_decay must be < 1, got {self.ema_decay}")
 
     def replace(self, **overrides: Any) -> Profile:  # noqa: ANN401
         """Return these settings with fields changed, an integer taken where a float is expected."""
@@ -134,6 +148,12 @@ PROFILES = {
         name="default", height=128, width=128, n_coils=8, n_train=400, n_validation=40, n_test=60,
         channels=32, blocks=2, n_steps=8, n_samples=10, pretraining_updates=2400, updates=2000,
         strip_height=64, n_validations=12, n_validation_used=8, precision="bfloat16",
+    ),
+    "head": Profile(
+        name="head", height=128, width=128, n_coils=8, n_train=800, n_validation=40, n_test=60,
+        channels=32, blocks=2, n_steps=8, n_samples=10, pretraining_updates=5000, updates=5000,
+        strip_height=64, n_validations=20, n_validation_used=8, precision="bfloat16",
+        data="head", noise=0.011, lam=0.05, lam_learned=True, ema_decay=0.998,
     ),
     "paper": Profile(
         name="paper", height=320, width=320, n_coils=15, n_train=3000, n_validation=32, n_test=64,

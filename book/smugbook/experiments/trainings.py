@@ -12,6 +12,7 @@ from cachetools import LRUCache, cached
 from torch import Tensor
 
 from smugbook.profiles import Profile, use_graphs
+from smugbook.results.scans import dataset_of
 from smuglib import checks, random
 from smuglib.data import BrainDataset, Scan
 from smuglib.files import sha256
@@ -103,7 +104,7 @@ class Examples:
 def _dataset(profile: Profile, split: str) -> BrainDataset:
     """Return a split, simulated once for all trainings of a process."""
     n_slices = {"train": profile.n_train, "val": profile.n_validation}[split]
-    return BrainDataset(split, n_slices, **profile.scan)
+    return dataset_of(profile, split, n_slices)
 
 
 def _plan(profile: Profile, updates: int, **settings: Any) -> Plan:  # noqa: ANN401
@@ -113,6 +114,7 @@ def _plan(profile: Profile, updates: int, **settings: Any) -> Plan:  # noqa: ANN
         clip_factor=profile.clip_factor,
         n_validations=profile.n_validations,
         precision=profile.precision,
+        ema_decay=profile.ema_decay,
         settings={**asdict(profile), **settings},
     )
 

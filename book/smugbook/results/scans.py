@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from smugbook.profiles import Profile
-from smuglib.data import BrainDataset, Scan, brain
+from smuglib.data import BrainDataset, HeadDataset, Scan, brain, head
 from smuglib.files import write_text
 
 
@@ -16,7 +16,7 @@ def scan_hashes(profile: Profile, which: slice = slice(None)) -> Iterator[tuple[
     """
     sizes = {"train": profile.n_train, "val": profile.n_validation, "test": profile.n_test}
     every = [(split, index) for split, n_slices in sizes.items() for index in range(n_slices)]
-    splits = {n: BrainDataset(n, size, cache_bytes=0, **profile.scan) for n, size in sizes.items()}
+    splits = {n: dataset_of(profile, n, size, cache_bytes=0) for n, size in sizes.items()}
     for split, index in every[which]:
         scan = splits[split][index]
         content = scan.kspace.numpy().tobytes() + scan.target.numpy().tobytes()
@@ -29,12 +29,21 @@ def write_scan_hashes(path: Path, profile: Profile, which: slice = slice(None)) 
     write_text(path, "".join(lines))
 
 
+def dataset_of(
+    profile: Profile, split: str, n_slices: int, *, cache_bytes: int = 2 * 2**30
+) -> BrainDataset:
+    """Return the first slices of a split of a profile's source."""
+    kind = HeadDataset if profile.data == "head" else BrainDataset
+    return kind(split, n_slices, cache_bytes=cache_bytes, **profile.scan)
+
+
 def scan_of(profile: Profile, index: int, sampling_rate: float | None = None) -> Scan:
     """Simulate a test scan of a profile, a batch of one, at its sampling rate or another."""
     measured = profile.scan
     if sampling_rate is not None:
         measured["sampling_rate"] = sampling_rate
-    return brain("test", index, n_slices=profile.n_test, **measured)
+    simulate = head if profile.data == "head" else brain
+    return simulate("test", index, n_slices=profile.n_test, **measured)
 
 
 def rescanner(profile: Profile) -> Callable[[Scan, float], Scan]:
