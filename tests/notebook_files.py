@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 PARAMETERS = """\
-profile: str = "smoke"  # smoke, default or paper
+profile: str = "smoke"  # smoke, default, head or paper
 epsilon = 1 / 255  # image units, >= 0
 n_steps: int | None = None  # unrolling steps, >= 1
 methods = ["modl", "smug"]  # any of the four

@@ -217,7 +217,7 @@ def test_an_unknown_profile_is_named():
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode != 0
     assert (
-        "profile must be one of 'smoke', 'default', 'paper', got 'huge'"
+        "profile must be one of 'smoke', 'default', 'head', 'paper', got 'huge'"
         in done.stdout + done.stderr
     )
 

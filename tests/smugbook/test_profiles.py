@@ -23,12 +23,15 @@ def test_profiles_are_those_of_the_design():
     assert default.n_test >= 60
     assert (paper.height, paper.n_coils, paper.channels, paper.learning_rate) == (320, 15, 64, 1e-4)
     assert (SMOKE.height, SMOKE.n_steps, SMOKE.n_samples) == (64, 2, 2)
+    head = profiles.get("head")
+    assert (head.data, head.lam, head.lam_learned) == ("head", 0.05, True)
+    assert head.architecture == default.architecture
     assert {profiles.get(name).name for name in profiles.PROFILES} == set(profiles.PROFILES)
 
 
 @pytest.mark.parametrize("name", ["Smoke", "", None, 3])
 def test_an_unknown_profile_is_refused_and_the_known_are_named(name):
-    with pytest.raises(ValueError, match="profile must be one of 'smoke', 'default', 'paper'"):
+    with pytest.raises(ValueError, match="profile must be one of 'smoke', 'default', 'head', 'paper'"):
         profiles.get(name)
 
 
@@ -75,9 +78,9 @@ def test_numbers_must_be_finite_and_not_negative(name, value):
 
 
 @pytest.mark.parametrize("name", NUMBERS)
-def test_only_jitter_may_be_zero(name):
-    if name == "jitter":
-        assert SMOKE.replace(jitter=0).jitter == 0.0
+def test_only_jitter_and_the_memory_of_weights_may_be_zero(name):
+    if name in ("jitter", "ema_decay"):
+        assert getattr(SMOKE.replace(**{name: 0}), name) == 0.0
     else:
         with pytest.raises(ValueError, match=f"{name} must "):
             SMOKE.replace(**{name: 0.0})
@@ -94,6 +97,9 @@ def test_only_jitter_may_be_zero(name):
         ({"denoiser": "bm3d"}, "denoiser must be one of 'didn', 'unet', 'dncnn', got 'bm3d'"),
         ({"reference": "label"}, "reference must be one of 'denoised'"),
         ({"precision": "float16"}, "precision must be one of 'float32', 'bfloat16', 'tf32'"),
+        ({"data": "knee"}, "data must be one of 'phantom', 'head', got 'knee'"),
+        ({"lam_learned": "no"}, "lam_learned must be True or False, got 'no'"),
+        ({"ema_decay": 1}, "ema_decay must be < 1, got 1.0"),
     ],
 )
 def test_impossible_values_are_refused_by_name(changes, message):
@@ -104,5 +110,6 @@ def test_impossible_values_are_refused_by_name(changes, message):
 @pytest.mark.parametrize("name", profiles.PROFILES)
 def test_a_profile_fits_the_functions_it_is_passed_to(name):
     profile = profiles.get(name)
-    assert profile.scan.keys() <= inspect.signature(data.brain).parameters.keys()
+    kind = data.HeadProtocol if profile.data == "head" else data.Protocol
+    assert profile.scan.keys() <= {field.name for field in fields(kind)}
     assert profile.architecture.keys() == inspect.signature(denoisers.make).parameters.keys()

@@ -75,11 +75,33 @@ QUESTIONS = {
     "sigma": "σ of pre-training and smoothing",
     "weight": "reconstruction weight λ_ℓ",
     "reference": "reference of the unrolled stability loss",
+    "lambda": "λ of data consistency, fixed at the poster's 1",
+    "jitter": "MoDL with noise on its input in training",
 }
 
 
+POSTERS_WEIGHT: dict[str, object] = {"lam": 1.0, "lam_learned": False}
+"""Changes of a profile whose λ is learned."""
+
+
 def controls_of(profile: Profile) -> tuple[Control, ...]:
-    """Return all controls of a profile."""
+    """Return all controls of a profile, by what they take of its updates."""
+    return _full_controls() if profile.lam_learned else _short_controls(profile)
+
+
+def _full_controls() -> tuple[Control, ...]:
+    """Return controls that are trained as long as the methods."""
+    jitter: dict[str, object] = {"jitter": JITTER}
+    name = f"MoDL, jitter {JITTER:g}"
+    return (
+        Control("jitter", name, "modl", training=jitter),
+        *(Control("lambda", method, method, training=POSTERS_WEIGHT) for method in METHODS),
+        Control("lambda", name, "modl", training={**jitter, **POSTERS_WEIGHT}),
+    )
+
+
+def _short_controls(profile: Profile) -> tuple[Control, ...]:
+    """Return controls with a fraction of the methods' updates, and those that they explain."""
     twice: dict[str, object] = {"updates": 2 * profile.updates}
     short: dict[str, object] = {"updates": max(1, round(UPDATES_FRACTION * profile.updates))}
     return (

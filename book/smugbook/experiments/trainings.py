@@ -9,11 +9,14 @@ from typing import Any
 
 import torch
 from cachetools import LRUCache, cached
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn import functional
 
 from smugbook.profiles import Profile, use_graphs
 from smugbook.results.scans import dataset_of
 from smuglib import checks, random
+from smuglib.consistency import DataConsistency
+from smuglib.consistency.step import Step
 from smuglib.data import BrainDataset, Scan
 from smuglib.files import sha256
 from smuglib.losses import finetuning_loss, pretraining_loss
@@ -165,6 +168,21 @@ def pretrain(
     return Path(folder) / "best.safetensors"
 
 
+class Weighted(nn.Module):
+    """A denoiser and the λ that is trained with it: the softplus of a parameter."""
+
+    def __init__(self, denoiser: Denoiser, lam: float) -> None:
+        super().__init__()
+        self.denoiser = denoiser
+        raw = math.log(math.expm1(lam))
+        self.raw = nn.Parameter(torch.tensor(raw, dtype=torch.float32, device="cpu"))
+
+    @property
+    def lam(self) -> Tensor:
+        """The weight of the denoised image in data consistency."""
+        return functional.softplus(self.raw)
+
+
 def finetune(
     profile: Profile,
     method: str,
@@ -191,7 +209,11 @@ def finetune(
         denoiser, n_steps=profile.n_steps, lam=profile.lam, smoothing=smoothing
     )
     network.to(where)
+    weighted = Weighted(denoiser, profile.lam).to(where) if profile.lam_learned else None
     examples = Examples(profile, profile.batch, where)
+
+    def step(A: SenseOperator) -> Step:
+        return network.consistency_step(A) if weighted is None else DataConsistency(A, weighted.lam)
 
     def loss(update: int) -> Tensor:
         z, operator, target = examples(update)
@@ -200,7 +222,8 @@ def finetune(
             z = z + random.complex_normal(z.shape, profile.jitter, jitter, z)
         trace = Trace() if method == "smug" else None
         noise = examples.noise("fine-tuning noise", update)
-        x = network(z, operator, generator=noise, n_samples=profile.n_samples_training, trace=trace)
+        n_samples = profile.n_samples_training
+        x = network(z, step(operator), generator=noise, n_samples=n_samples, trace=trace)
         return finetuning_loss(
             x,
             target,
@@ -211,14 +234,15 @@ def finetune(
         )
 
     def reconstruct(scan: Scan, noise: torch.Generator) -> Tensor:
-        z = scan.operator.adjoint(scan.kspace)
-        return network(z, scan.operator, generator=noise, n_samples=profile.n_samples_training)
+        z, n_samples = scan.operator.adjoint(scan.kspace), profile.n_samples_training
+        return network(z, step(scan.operator), generator=noise, n_samples=n_samples)
 
     plan = finetuning_plan(profile, method, sigma, start)
     validate = _validation(profile, "validation", reconstruct, where)
-    Training(denoiser, loss, validate, plan, folder, describe=examples.describe).run(budget)
+    trained = denoiser if weighted is None else weighted
+    Training(trained, loss, validate, plan, folder, describe=examples.describe).run(budget)
     if ranks.is_first():
-        _export(network, Path(folder), method=method, sigma=sigma)
+        _export(network, trained, Path(folder), method=method, sigma=sigma)
     ranks.wait()
     return Path(folder) / EXPORTED
 
@@ -248,12 +272,14 @@ def _validation(
     return validate
 
 
-def _export(network: UnrolledNetwork, folder: Path, *, method: str, sigma: float) -> Path:
+def _export(
+    network: UnrolledNetwork, trained: nn.Module, folder: Path, *, method: str, sigma: float
+) -> Path:
     """Write the best weights as a network file that `smuglib.models.load_network` reads."""
-    denoiser = network.denoiser
-    assert isinstance(denoiser, Denoiser)
     tensors, header = read_tensors(folder / "best.safetensors")
-    denoiser.load_state_dict(tensors)
+    trained.load_state_dict(tensors)
+    if isinstance(trained, Weighted):
+        network.lam = trained.lam.item()
     path = folder / EXPORTED
     kept = {key: header[key] for key in ("settings", "update", "validation_psnr")}
     save_network(path, network, method=method, sigma=sigma, **kept)

@@ -14,31 +14,32 @@ from smuglib.methods import METHODS
 from tests.smuglib.evaluation.test_scores import PROVENANCE, ROW
 
 DEFAULT = controls.controls_of(profiles.get("default"))
+HEAD = controls.controls_of(profiles.get("head"))
 
 
 def test_every_question_has_controls_and_every_control_a_question():
-    assert {control.question for control in DEFAULT} == set(controls.QUESTIONS)
-    named = [(control.question, control.name) for control in DEFAULT]
-    assert len(set(named)) == len(named)
+    assert {control.question for control in (*DEFAULT, *HEAD)} == set(controls.QUESTIONS)
+    for found in (DEFAULT, HEAD):
+        assert len({(control.question, control.name) for control in found}) == len(found)
 
 
 def test_a_label_is_the_folder_that_the_fine_tuning_writes_to():
     store = Store.open("default", "build")
-    for control in DEFAULT:
+    for control in (*DEFAULT, *HEAD):
         if control.training:
             assert store.variant(control.training).folder.name == control.label
 
 
 def test_controls_ask_for_what_the_fine_tuning_offers():
     offered = run.parameters("book/03_finetuning.ipynb")
-    for control in DEFAULT:
+    for control in (*DEFAULT, *HEAD):
         assert set(control.training) <= set(offered)
         assert control.method in METHODS
         overrides = {k: v for k, v in control.training.items() if k != "pretrained"}
         profiles.get("default").replace(**overrides)
 
 
-@pytest.mark.parametrize("name", profiles.PROFILES)
+@pytest.mark.parametrize("name", [name for name in profiles.PROFILES if name != "head"])
 def test_the_budget_is_a_fraction_of_the_profile_s(name):
     profile = profiles.get(name)
     timed = [c for c in controls.controls_of(profile) if "updates" in c.training]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -225,6 +226,9 @@ def test_fine_tuning_twice_is_bitwise_the_same_and_options_change_it(tmp_path, p
         "samples": {"profile": TINY.replace(n_samples_training=3)},
         "steps": {"profile": TINY.replace(n_steps=3)},
         "lam": {"profile": TINY.replace(lam=0.5)},
+        "learned lam": {"profile": TINY.replace(lam_learned=True)},
+        "average": {"profile": TINY.replace(ema_decay=0.9)},
+        "head": {"profile": TINY.replace(data="head")},
         "mask": {"profile": TINY.replace(sampling_rate=0.5)},
         "method": {"method": "smug_v0"},
         "sigma": {"sigma": 0.01},
@@ -233,6 +237,25 @@ def test_fine_tuning_twice_is_bitwise_the_same_and_options_change_it(tmp_path, p
     }
     for name, change in changes.items():
         assert not equal(first, trained(name, **change)), name
+
+
+def test_a_learned_weight_goes_where_the_loss_falls_and_is_kept(tmp_path, pretrained):
+    profile = TINY.replace(lam=0.3, lam_learned=True, updates=1, n_validations=1)
+    path = finetune(profile, "modl", 0.05, pretrained, tmp_path, device="cpu")
+    z, A, target = Examples(profile, 1, CPU)(0)
+    denoiser = denoisers.seeded(TINY.architecture, 0)
+    denoiser.load_state_dict(read_tensors(pretrained)[0])
+    network = UnrolledNetwork(denoiser, n_steps=TINY.n_steps)
+    with torch.no_grad():
+        less, more = (
+            reconstruction_loss(network(z, DataConsistency(A, lam)), target) for lam in (0.29, 0.31)
+        )
+    found, _ = load_network(path)
+    # Adam's first step has the length of the rate, in the raw parameter: dλ = (1 - e^-λ) d raw.
+    step = TINY.learning_rate * (1 - math.exp(-0.3))
+    assert found.lam - 0.3 == pytest.approx(step if less > more else -step, rel=0.01)
+    kept = read_tensors(tmp_path / "last.safetensors")[0]["raw"]
+    assert found.lam == torch.nn.functional.softplus(kept).item()
 
 
 def test_jitter_is_noise_on_the_zero_filled_image_and_new_at_every_update(

@@ -94,7 +94,7 @@ BAD_VALUES = [
     ("n_steps", "0", "n_steps must be an integer >= 1"),
     ("verbose", "1", "verbose must be bool"),
     ("methods", "smug,foo", "methods must be one of"),
-    ("profile", "huge", "profile must be one of 'smoke', 'default', 'paper', got 'huge'"),
+    ("profile", "huge", "profile must be one of 'smoke', 'default', 'head', 'paper', got 'huge'"),
     ("epsilom", "0.1", "unknown parameter 'epsilom' of a.ipynb: did you mean 'epsilon'?"),
 ]
 
