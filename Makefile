@@ -3,8 +3,9 @@
 # make reproduce PROFILE=smoke        everything from the simulator on, into build/smoke
 # make reproduce PROFILE=default CLUSTER=book/slurm        the same as jobs of a Slurm cluster; give a
 #     copy of that folder to name an account, a partition or GPUs (installs Snakemake's executor)
-# make compute PROFILE=default DEVICE=cuda JOBS=8 BUDGET=550        its trainings and evaluations
-#     alone, side by side; without Snakemake or Jupyter; stops in time; ARGS=--plan says what is left
+# make reproduce PROFILE=default DEVICE=cuda JOBS=8 BUDGET=550        its trainings and evaluations
+#     alone, side by side; without Snakemake or Jupyter; stops in time; ARGS=--plan says what is left.
+#     Any of the three asks for that; the pipeline takes over what it leaves
 # torchrun --nproc-per-node 4 -m smugbook compute paper --part pretrained_s0.01 --device cuda
 #     one training on several GPUs or nodes, each with its share of every batch
 # make chapter NAME=table1 ARGS="-p epsilon 0.008"        one chapter with other parameters
@@ -42,6 +43,7 @@ EXECUTOR := $(FILES)/.smuglib-cluster-installed
 BIN := "$(VENV)"/bin
 # What is computed alone runs where the book's packages are not installed, too.
 RUNNER = $(if $(wildcard $(FILES)/bin/python),$(BIN)/python,$(PYTHON))
+ALONE = $(strip $(foreach name,DEVICE JOBS BUDGET,$(filter command,$(origin $(name)))))
 # The Snakefile holds a lock of its own, which does not outlive a process that is killed.
 WHERE = $(if $(CLUSTER),--profile "$(CLUSTER)",--cores $(CORES))
 SNAKEMAKE = $(BIN)/snakemake $(WHERE) --rerun-incomplete --nolock
@@ -52,8 +54,8 @@ export HOME := $(CURDIR)/build/home
 $(shell mkdir -p build/home)
 endif
 
-.PHONY: book test reproduce compute chapter sweep lab bench gpu torture lowest coverage mutants ship lint format lock
-.PHONY: audit clean
+.PHONY: book test reproduce pipeline compute chapter sweep lab bench gpu torture lowest coverage
+.PHONY: mutants ship lint format lock audit clean
 
 book: $(STAMP)
 	$(SNAKEMAKE) shipped_book --quiet rules
@@ -62,7 +64,9 @@ book: $(STAMP)
 test: lint
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(CORES) --dist loadgroup $(ARGS)
 
-reproduce: $(if $(CLUSTER),$(EXECUTOR),$(STAMP))
+reproduce: $(if $(ALONE),compute,pipeline)
+
+pipeline: $(if $(CLUSTER),$(EXECUTOR),$(STAMP))
 	$(SNAKEMAKE) reproduce --quiet rules --config profile=$(PROFILE)
 	@echo "The book is $(CURDIR)/build/$(PROFILE)/_build/html/index.html"
 	@for kind in records harm stability transfer explorer/s0.05; do \

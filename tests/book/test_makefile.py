@@ -64,7 +64,7 @@ def test_computing_needs_no_environment_of_its_own(project, venv):
     if venv:
         echo_for_python(project, ".venv")
     words = ["DEVICE=cpu", "JOBS=3", "BUDGET=60", "ARGS=--plan", *([] if venv else ["PYTHON=echo"])]
-    done = make(project, "compute", "PROFILE=smoke", *words)
+    done = make(project, "reproduce" if venv else "compute", "PROFILE=smoke", *words)
     told = "-m smugbook compute smoke --device cpu --jobs 3 --budget 60 --plan"
     assert done.stdout.split() == told.split(), done.stderr
 
@@ -73,7 +73,7 @@ def test_computing_needs_no_environment_of_its_own(project, venv):
     ("words", "told"), [((), ""), (("BUDGET=9", "OUT=a b"), "--budget 9 --output a b")]
 )
 def test_a_gpu_s_numbers_need_no_environment_either(project, words, told):
-    done = make(project, "gpu", "PYTHON=echo", *words, OUT="")
+    done = make(project, "gpu", "PYTHON=echo", *words, OUT="", ARGS="")
     sections = "agreement,throughput,batches,floor,learned,compiled"
     expected = f"-m smugbench --device auto --only {sections} {told}"
     assert done.stdout.split() == expected.split(), done.stderr
