@@ -31,7 +31,9 @@ def test_profiles_are_those_of_the_design():
 
 @pytest.mark.parametrize("name", ["Smoke", "", None, 3])
 def test_an_unknown_profile_is_refused_and_the_known_are_named(name):
-    with pytest.raises(ValueError, match="profile must be one of 'smoke', 'default', 'head', 'paper'"):
+    with pytest.raises(
+        ValueError, match="profile must be one of 'smoke', 'default', 'head', 'paper'"
+    ):
         profiles.get(name)
 
 

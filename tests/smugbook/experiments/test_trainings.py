@@ -379,7 +379,7 @@ def load_network_of(folder, *, best, last):
         header = {"settings": {}, "update": 1, "validation_psnr": 30.0}
         write_bytes(folder / f"{name}.safetensors", packed(filled, header))
     net = UnrolledNetwork(denoiser)
-    return load_network(trainings._export(net, folder, method="modl", sigma=0.05))[0]
+    return load_network(trainings._export(net, denoiser, folder, method="modl", sigma=0.05))[0]
 
 
 @pytest.mark.parametrize("asked", [True, False])
