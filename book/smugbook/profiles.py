@@ -151,8 +151,8 @@ PROFILES = {
     ),
     "head": Profile(
         name="head", height=128, width=128, n_coils=8, n_train=800, n_validation=40, n_test=60,
-        channels=32, blocks=2, n_steps=8, n_samples=10, pretraining_updates=5000, updates=5000,
-        strip_height=64, n_validations=20, n_validation_used=8, precision="bfloat16",
+        channels=32, blocks=2, n_steps=8, n_samples=10, pretraining_updates=5000, updates=4400,
+        strip_height=64, n_validations=20, n_validation_used=8,
         data="head", noise=0.011, lam=0.05, lam_learned=True, ema_decay=0.998,
     ),
     "paper": Profile(
