@@ -19,6 +19,12 @@ settings.register_profile("long", max_examples=400, deadline=None, database=None
 settings.load_profile("suite")
 
 
+def pytest_collection_modifyitems(items):
+    """Begin with what takes longest: begun last, it would keep one core waiting for the other."""
+    long = ("book", "long")
+    items.sort(key=lambda item: not any(map(item.get_closest_marker, long)))
+
+
 @pytest.fixture(scope="session")
 def smoke_book(tmp_path_factory):
     """Folder in which the pipeline ran at the smoke profile, from the simulator to the book.

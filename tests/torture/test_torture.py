@@ -8,6 +8,8 @@ import time
 from pathlib import Path
 from unittest import mock
 
+import pytest
+
 from smuglib.evaluation import records
 from tests.torture import __main__ as command
 from tests.torture import kills, places, races
@@ -25,6 +27,7 @@ SHORT: tuple[Part, ...] = (
 )
 
 
+@pytest.mark.long
 def test_nothing_is_lost():
     found = apart("tests.torture.forks", "attempts", SHORT, 0)
     assert [len(outcomes) for outcomes in found] == [n for _, _, n in SHORT]
