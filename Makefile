@@ -43,6 +43,7 @@ EXECUTOR := $(FILES)/.smuglib-cluster-installed
 BIN := "$(VENV)"/bin
 # What is computed alone runs where the book's packages are not installed, too.
 RUNNER = $(if $(wildcard $(FILES)/bin/python),$(BIN)/python,$(PYTHON))
+BARE = PYTHONPATH="$(CURDIR):$(CURDIR)/book$${PYTHONPATH:+:$$PYTHONPATH}" $(RUNNER)
 ALONE = $(strip $(foreach name,DEVICE JOBS BUDGET,$(filter command,$(origin $(name)))))
 # The Snakefile holds a lock of its own, which does not outlive a process that is killed.
 WHERE = $(if $(CLUSTER),--profile "$(CLUSTER)",--cores $(CORES))
@@ -77,7 +78,7 @@ pipeline: $(if $(CLUSTER),$(EXECUTOR),$(STAMP))
 
 # Needs no environment of its own: PYTHON may be any with torch and what the library imports.
 compute:
-	@PYTHONPATH="$(CURDIR):$(CURDIR)/book$${PYTHONPATH:+:$$PYTHONPATH}" $(RUNNER) -m smugbook compute \
+	@$(BARE) -m smugbook compute \
 	  $(PROFILE) --device $(DEVICE) --jobs $(JOBS) $(if $(BUDGET),--budget $(BUDGET)) $(ARGS)
 
 chapter: $(STAMP)
@@ -96,7 +97,7 @@ bench: $(PEERS)
 
 # Like `compute`. The records go to OUT, or to the device's folder below build/benchmark.
 gpu:
-	@PYTHONPATH="$(CURDIR):$(CURDIR)/book$${PYTHONPATH:+:$$PYTHONPATH}" $(RUNNER) -m smugbench \
+	@$(BARE) -m smugbench \
 	  --device $(DEVICE) --only agreement,throughput,batches,floor,learned,compiled \
 	  $(if $(BUDGET),--budget $(BUDGET)) $(if $(OUT),--output "$(OUT)") $(ARGS)
 

@@ -82,12 +82,17 @@ class PerScan:
 Source = torch.Generator | PerScan
 
 
+def checked_source(name: str, value: object) -> Source:
+    """Return ``value``; refuse anything but a `Source`."""
+    return value if isinstance(value, PerScan) else checks.generator(name, value)
+
+
 def draw(
     sampler: Sampler, shape: Sequence[int], source: Source, dtype: torch.dtype = torch.float32
 ) -> Tensor:
     """Draw a batch on the source's device."""
+    source = checked_source("generator", source)
     if not isinstance(source, PerScan):
-        checks.generator("generator", source)
         return sampler(tuple(shape), generator=source, device=source.device, dtype=dtype)
     if (n := len(source)) != shape[0]:
         raise ValueError(f"generator must be of {shape[0]} scans, as the batch, got one of {n}")

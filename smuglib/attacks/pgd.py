@@ -29,7 +29,7 @@ from smuglib.consistency.step import CutStep, Step, operator_of
 from smuglib.models.denoisers import arithmetic
 from smuglib.models.reconstruction import Reconstruction, bind, frozen, module_of, operand
 from smuglib.operators.sense import SenseOperator
-from smuglib.random import PerScan, Source
+from smuglib.random import Source, checked_source
 
 Objective = Callable[[Tensor], Tensor]
 """What an attacker wants more of, from reconstructions to one number per scan, ``[batch]``."""
@@ -206,8 +206,7 @@ def _perturbed(
 ) -> Tensor:
     """Return ``start + δ``: zero-filled images or k-space, as the attack's domain says."""
     epsilon = checks.non_negative("epsilon", epsilon)
-    if not isinstance(generator, PerScan):
-        checks.generator("generator", generator)
+    checked_source("generator", generator)
     unrolling_steps = checks.optional(checks.integer, "unrolling_steps", unrolling_steps)
     checks.function("net", net, 2)
     checks.optional(checks.function, "objective", objective, n_arguments=1)

@@ -24,9 +24,10 @@ def hermitian_inverse(matrices: Tensor, condition: float) -> Tensor:
     return block_inverse(matrices) if condition <= MAX_CONDITION else cholesky_inverse(matrices)
 
 
-def cholesky_inverse(matrices: Tensor) -> Tensor:
+def cholesky_inverse(matrices: Tensor, *, check_errors: bool = True) -> Tensor:
     """Invert Hermitian positive definite matrices by LAPACK; see `hermitian_inverse`."""
-    return torch.cholesky_inverse(torch.linalg.cholesky(matrices))
+    factor, _ = torch.linalg.cholesky_ex(matrices, check_errors=check_errors)
+    return torch.cholesky_inverse(factor)
 
 
 def block_inverse(matrices: Tensor) -> Tensor:
@@ -43,8 +44,7 @@ def block_inverse(matrices: Tensor) -> Tensor:
     n = matrices.shape[-1]
     if n <= LEAF:
         # They are well conditioned, and to look for an error would be to wait for a GPU.
-        factor, _ = torch.linalg.cholesky_ex(matrices, check_errors=not matrices.is_cuda)
-        return torch.cholesky_inverse(factor)
+        return cholesky_inverse(matrices, check_errors=not matrices.is_cuda)
     top, rest = slice(None, n // 2), slice(n // 2, None)
     coupling = matrices[..., top, rest]
     leading = block_inverse(matrices[..., top, top])

@@ -8,6 +8,9 @@ from smugbook.profiles import Profile
 from smuglib.data import BrainDataset, HeadDataset, Scan, brain, head
 from smuglib.files import write_text
 
+SIMULATORS = {"phantom": (brain, BrainDataset), "head": (head, HeadDataset)}
+"""What makes a scan, and what a data set, by `Profile.data`."""
+
 
 def scan_hashes(profile: Profile, which: slice = slice(None)) -> Iterator[tuple[str, str]]:
     """Simulate the scans of a profile; yield their names, such as ``train/0``, and SHA-256 hashes.
@@ -33,7 +36,7 @@ def dataset_of(
     profile: Profile, split: str, n_slices: int, *, cache_bytes: int = 2 * 2**30
 ) -> BrainDataset:
     """Return the first slices of a split of a profile's source."""
-    kind = HeadDataset if profile.data == "head" else BrainDataset
+    _, kind = SIMULATORS[profile.data]
     return kind(split, n_slices, cache_bytes=cache_bytes, **profile.scan)
 
 
@@ -42,7 +45,7 @@ def scan_of(profile: Profile, index: int, sampling_rate: float | None = None) ->
     measured = profile.scan
     if sampling_rate is not None:
         measured["sampling_rate"] = sampling_rate
-    simulate = head if profile.data == "head" else brain
+    simulate, _ = SIMULATORS[profile.data]
     return simulate("test", index, n_slices=profile.n_test, **measured)
 
 
