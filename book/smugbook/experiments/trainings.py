@@ -282,5 +282,5 @@ def _export(
         network.lam = trained.lam.item()
     path = folder / EXPORTED
     kept = {key: header[key] for key in ("settings", "update", "validation_psnr")}
-    save_network(path, network, method=method, sigma=sigma, **kept)
+    save_network(path, network, dtype=torch.float16, method=method, sigma=sigma, **kept)
     return path

@@ -50,6 +50,20 @@ def test_a_network_reconstructs_bitwise_the_same_after_a_round_trip(tmp_path, me
     assert torch.equal(reconstruction(loaded), reconstruction(net))
 
 
+def test_half_precision_rounds_the_weights_once(tmp_path):
+    net, paths = network(), [tmp_path / "first", tmp_path / "again"]
+    models.save_network(paths[0], net, dtype=torch.float16)
+    tensors, _ = weights.read_tensors(paths[0])
+    assert {value.dtype for value in tensors.values()} == {torch.float16}
+    rounded, _ = models.load_network(paths[0])
+    for own, kept in zip(net.parameters(), rounded.parameters(), strict=True):
+        assert kept.dtype == own.dtype
+        # Half a unit in the last of 11 bits, and of the subnormal numbers below 2**-14.
+        assert ((kept - own).abs() <= own.abs() * 2**-11 + 2**-25).all()
+    models.save_network(paths[1], rounded, dtype=torch.float16)
+    assert paths[1].read_bytes() == paths[0].read_bytes()
+
+
 def test_loading_leaves_the_global_random_state_alone(tmp_path):
     models.save_network(tmp_path / "a.safetensors", network())
     before = torch.random.get_rng_state()
