@@ -168,19 +168,24 @@ def pretrain(
     return Path(folder) / "best.safetensors"
 
 
+LAM_RATE = 10.0
+"""Learning rate of λ's parameter, in units of the weights': at theirs λ hardly leaves its start."""
+
+
 class Weighted(nn.Module):
-    """A denoiser and the λ that is trained with it: the softplus of a parameter."""
+    """A denoiser and the λ that is trained with it: the softplus of a scaled parameter."""
 
     def __init__(self, denoiser: Denoiser, lam: float) -> None:
         super().__init__()
         self.denoiser = denoiser
-        raw = math.log(math.expm1(lam))
+        # Adam's steps are as long whatever the gradient is: the scale is the rate.
+        raw = math.log(math.expm1(lam)) / LAM_RATE
         self.raw = nn.Parameter(torch.tensor(raw, dtype=torch.float32, device="cpu"))
 
     @property
     def lam(self) -> Tensor:
         """The weight of the denoised image in data consistency."""
-        return functional.softplus(self.raw)
+        return functional.softplus(LAM_RATE * self.raw)
 
 
 def finetune(

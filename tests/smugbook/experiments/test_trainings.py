@@ -251,11 +251,11 @@ def test_a_learned_weight_goes_where_the_loss_falls_and_is_kept(tmp_path, pretra
             reconstruction_loss(network(z, DataConsistency(A, lam)), target) for lam in (0.29, 0.31)
         )
     found, _ = load_network(path)
-    # Adam's first step has the length of the rate, in the raw parameter: dλ = (1 - e^-λ) d raw.
-    step = TINY.learning_rate * (1 - math.exp(-0.3))
+    # Adam's first step has the length of the rate: dλ = (1 - e^-λ) d softplus^-1(λ).
+    step = trainings.LAM_RATE * TINY.learning_rate * (1 - math.exp(-0.3))
     assert found.lam - 0.3 == pytest.approx(step if less > more else -step, rel=0.01)
     kept = read_tensors(tmp_path / "last.safetensors")[0]["raw"]
-    assert found.lam == torch.nn.functional.softplus(kept).item()
+    assert found.lam == torch.nn.functional.softplus(trainings.LAM_RATE * kept).item()
 
 
 def test_jitter_is_noise_on_the_zero_filled_image_and_new_at_every_update(
