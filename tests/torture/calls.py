@@ -41,7 +41,7 @@ from smuglib.data import (
     locate,
     split_patients,
 )
-from smuglib.data.fastmri.espirit import Espirit
+from smuglib.data.espirit import Espirit
 from smuglib.evaluation import (
     Scenario,
     averages,

@@ -24,7 +24,7 @@ from smugbook.pages import assembly
 from smugbook.results import Store
 from smuglib import data, models
 from smuglib.data import cache
-from smuglib.data.fastmri.espirit import Espirit
+from smuglib.data.espirit import Espirit
 from smuglib.data.fastmri.volume import Volume
 from smuglib.evaluation import records
 from tests.torture.works import evaluated, rows_of, train, trained
