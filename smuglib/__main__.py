@@ -57,6 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--sampling-rate", type=_number, default=0.25, help="of complete scans, by default 0.25")
     add("--domain", default="image", choices=("image", "kspace"), help="what is perturbed")
     add("--epsilon", type=_number, help="its size, such as 1/255 (image) or 0.02 (kspace)")
+    add("--steps", type=int, dest="n_steps", help="of each of two ascents, by default 20")
     add("--slice", type=int, dest="index", help="index of the slice, by default the central one")
     return parser
 
@@ -90,7 +91,8 @@ def _attack(options: argparse.Namespace) -> int:
 
     file, settings = read_kspace(options.path), _settings(options)
     index = len(file) // 2 if options.index is None else options.index
-    how = {"domain": options.domain, "epsilon": options.epsilon, "force": options.force}
+    names = ("domain", "epsilon", "n_steps", "force")
+    how = {name: getattr(options, name) for name in names}
     print(attack_file(file, index, options.output, load_method(settings), settings, **how))
     return 0
 

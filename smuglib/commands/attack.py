@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from smuglib import checks
+from smuglib.attacks.balls import Norm
 from smuglib.attacks.ladder import LADDER, Attack
 from smuglib.attacks.pgd import pgd, pgd_kspace
 from smuglib.commands.reconstruct import Settings, is_finished, mark_of, new_hdf5, operator_for
@@ -24,6 +25,9 @@ Domain = Literal["image", "kspace"]
 
 STRENGTHS: dict[Domain, float] = {"image": 1 / 255, "kspace": 0.02}
 """Default ε of each domain."""
+
+ASCENT_SAMPLES = 2
+"""Noise samples of a gradient, as in the evaluations; what is found is scored with all."""
 
 LARGE = 2**16
 """Pixels beyond which a network keeps no more for its gradient than it must."""
@@ -75,7 +79,8 @@ def attack_slice(
     """
     checks.one_of("domain", domain, STRENGTHS)
     epsilon = STRENGTHS[domain] if epsilon is None else epsilon
-    attack = replace(attack, domain=domain, norm="l2" if domain == "kspace" else "linf")
+    norm: Norm = "l2" if domain == "kspace" else "linf"
+    attack = replace(attack, domain=domain, norm=norm, n_samples=ASCENT_SAMPLES)
     y, A = scan.kspace, operator_for(net, scan, lam)
     adjoint = scan.operator.adjoint
     start, climb = (y, pgd_kspace) if domain == "kspace" else (adjoint(y), pgd)
@@ -110,6 +115,7 @@ def attack_file(
     *,
     domain: Domain,
     epsilon: float | None,
+    n_steps: int | None = None,
     force: bool = False,
 ) -> str:
     """Attack a slice of a file, and write what came of it, HDF5; return a table of levels.
@@ -118,13 +124,17 @@ def attack_file(
     is. Images and k-space are complex64, in the input's own units.
     """
     output = checks.path("output", output, is_new=True)
-    mark = mark_of(file, net, settings, domain=domain, epsilon=epsilon, index=index)
+    attack = LADDER["adaptive_strong"]
+    attack = replace(attack, n_steps=attack.n_steps if n_steps is None else n_steps)
+    how = {"domain": domain, "epsilon": epsilon, "index": index, "n_steps": attack.n_steps}
+    mark = mark_of(file, net, settings, **how)
     is_finished(output, mark, force=force)
     rate = settings.sampling_rate if file.is_complete(index) else None
     scan = file.scan(index, sampling_rate=rate, mask_seed=settings.seed)
     scan = scan.to(checks.device("device", settings.device))
+    lam, seed = settings.lam, settings.seed
     outcome = attack_slice(
-        net, scan, domain=domain, epsilon=epsilon, lam=settings.lam, seed=settings.seed
+        net, scan, domain=domain, epsilon=epsilon, lam=lam, seed=seed, attack=attack
     )
     with new_hdf5(output, mark) as volume:
         for name in ("perturbed", "clean", "attacked", "noisy", "reference"):

@@ -179,6 +179,7 @@ def _array(
     """Return the shape of a NumPy array of coil images, with an axis of slices, and its reader."""
     with opened() as stream:
         shape, is_fortran, dtype = HEADERS[np.lib.format.read_magic(stream)](stream)
+        n_bytes -= stream.tell()
     if dtype.kind != "c" or len(shape) not in (3, 4) or 0 in shape:
         raise UnreadableFileError(
             path,
@@ -221,13 +222,14 @@ def _bart(path: Path) -> KSpaceFile:
             data, f"it has {data.stat().st_size} bytes, the header says {8 * math.prod(dims)}"
         )
 
+    shape = (dims[BART_SLICES], dims[BART_COILS], *(dims[axis] for axis in image))
+
     def read(index: int) -> NDArray[np.generic]:
         # The first dimension is the fastest.
         stored = np.memmap(data, "<c8", "r", shape=tuple(dims), order="F")
-        one = stored.take([index], axis=BART_SLICES)
-        return np.moveaxis(one, BART_COILS, 0).reshape(dims[BART_COILS], *(dims[i] for i in image))
+        one = stored[(slice(None),) * BART_SLICES + (slice(index, index + 1),)]
+        return np.array(np.moveaxis(one, BART_COILS, 0)).reshape(shape[1:])
 
-    shape = (dims[BART_SLICES], dims[BART_COILS], *(dims[axis] for axis in image))
     return KSpaceFile(data, shape, read)
 
 

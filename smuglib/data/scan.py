@@ -242,4 +242,11 @@ def _of_positions(mask: Array, kspace: Tensor) -> Tensor:
     found = checks.mask("mask", checks.tensor("mask", mask, n_axes=(1, 2, 3, 4)))
     found = found.to(kspace.device)
     found = found[:, None] if found.ndim == 3 else found[(None,) * (4 - found.ndim)]
+    batch, _, height, width = kspace.shape
+    if found.shape[0] not in (1, batch) or found.shape[1:] not in (
+        (1, 1, width),
+        (1, height, width),
+    ):
+        got, wanted = tuple(mask.shape), f"[(batch,) {width}] or [(batch,) {height}, {width}]"
+        raise ValueError(f"mask must have shape {wanted} to fit kspace, got {got}")
     return whole_columns(found)
