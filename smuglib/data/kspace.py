@@ -80,6 +80,13 @@ class KSpaceFile:
             )
         return kspace.reshape(1, *self.shape[1:])
 
+    def maps(self, index: int) -> Tensor | None:
+        """Read the coil maps of a slice, of the shape of its k-space; None if there are none."""
+        if self.read_maps is None:
+            return None
+        with reading(self.path, "a file of coil maps"):
+            return torch.as_tensor(self.read_maps(index), device="cpu")[None]
+
     def scan(
         self,
         index: int,
@@ -111,8 +118,7 @@ class KSpaceFile:
             mask = sampling.cartesian_mask(width, sampling_rate, center_fraction, generator=noise)
         # Columns that a scanner only filled with zeros are not samples.
         mask = sampled if mask is None else whole_columns(mask & sampled)
-        with reading(self.path, "a file of k-space"):
-            maps = None if self.read_maps is None else self.read_maps(index)
+        maps = self.maps(index)
         if self.size is not None and mask.shape[-2] == 1 and maps is None:
             kspace = crop_field_of_view(kspace, min(self.size[0], self.shape[-2]), -2)
         return replace(Scan.from_kspace(kspace, mask, maps), slice_index=index)

@@ -39,6 +39,7 @@ from smuglib.data import (
     head,
     load_slice,
     locate,
+    read_kspace,
     split_patients,
 )
 from smuglib.data.espirit import Espirit
@@ -73,6 +74,7 @@ HOLDERS = (
     "PrecisionWarning",
     "Reconstruction",
     "Objective",
+    "KSpaceFile",
 )
 """Public names that take no argument from a user: the library itself fills them."""
 
@@ -200,6 +202,8 @@ def calls() -> dict[str, Call]:
         "HeadDataset": (HeadDataset, {"split": "val", "n_slices": 1, **small}),
         "locate": (locate, {"split": "test", "index": 0}),
         "Scan": (Scan, {field.name: getattr(p.scan, field.name) for field in fields(Scan)}),
+        "Scan.from_kspace": (Scan.from_kspace, {"kspace": p.y, "mask": p.mask, "maps": p.maps}),
+        "read_kspace": (read_kspace, {"path": "scan.npy"}),
         "Scan.to": (p.scan.to, {"device": "cpu"}),
         "collate": (collate, {"scans": [p.scan, p.scan]}),
         "FastMRIProtocol": (FastMRIProtocol, {}),
