@@ -48,6 +48,9 @@ def _parser() -> argparse.ArgumentParser:
         add("--lam", type=_number, help="weight λ of data consistency, instead of the method's")
         add("--device", default="auto", help="auto, cpu, cuda or cuda:N")
         add("--seed", type=int, default=0, help="of all draws")
+        add(
+            "--center-fraction", type=_number, default=0.08, help="columns of a drawn mask's centre"
+        )
         add("--force", action="store_true", help="overwrite an output that is not of this command")
     add = reconstruct.add_argument
     add("--sampling-rate", type=_number, help="undersample complete scans, such as to 0.25")

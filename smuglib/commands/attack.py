@@ -13,7 +13,14 @@ from smuglib import checks
 from smuglib.attacks.balls import Norm
 from smuglib.attacks.ladder import LADDER, Attack
 from smuglib.attacks.pgd import pgd, pgd_kspace
-from smuglib.commands.reconstruct import Settings, is_finished, mark_of, new_hdf5, operator_for
+from smuglib.commands.reconstruct import (
+    Settings,
+    is_finished,
+    mark_of,
+    new_hdf5,
+    operator_for,
+    read_scan,
+)
 from smuglib.data.kspace import KSpaceFile
 from smuglib.data.scan import Scan
 from smuglib.metrics import psnr
@@ -130,7 +137,7 @@ def attack_file(
     mark = mark_of(file, net, settings, **how)
     is_finished(output, mark, force=force)
     rate = settings.sampling_rate if file.is_complete(index) else None
-    scan = file.scan(index, sampling_rate=rate, mask_seed=settings.seed)
+    scan = read_scan(file, index, replace(settings, sampling_rate=rate))
     scan = scan.to(checks.device("device", settings.device))
     lam, seed = settings.lam, settings.seed
     outcome = attack_slice(

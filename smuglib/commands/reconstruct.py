@@ -54,6 +54,8 @@ class Settings:
     """Weight λ of data consistency; the method's own by default."""
     sampling_rate: float | None = None
     """Undersample complete scans to this rate."""
+    center_fraction: float = 0.08
+    """Fully sampled centre of the drawn mask, a fraction of all columns."""
     uncertainty: int | None = None
     """Number of noise samples whose spread is written."""
     device: str = "auto"
@@ -82,6 +84,16 @@ def operator_for(net: nn.Module, scan: Scan, lam: float | None) -> Any:  # noqa:
     if lam is None or not hasattr(net, "consistency_step"):
         return scan.operator
     return DataConsistency(scan.operator, lam)
+
+
+def read_scan(file: KSpaceFile, index: int, settings: Settings) -> Scan:
+    """Read a slice as a scan, with the mask of the settings; an incomplete scan is refused one."""
+    return file.scan(
+        index,
+        sampling_rate=settings.sampling_rate,
+        center_fraction=settings.center_fraction,
+        mask_seed=settings.seed,
+    )
 
 
 @torch.no_grad()
@@ -138,8 +150,7 @@ def reconstruct_file(
     with files.locked(parts.folder / "lock", f"the reconstruction of {output}"):
         for index in tqdm(range(len(file)), desc=file.path.name, disable=None):
             if parts.read(index) is None:
-                rate, seed = settings.sampling_rate, settings.seed
-                scan = file.scan(index, sampling_rate=rate, mask_seed=seed)
+                scan = read_scan(file, index, settings)
                 parts.write(index, reconstruct_slice(net, scan, settings, file.size))
         with new_hdf5(output, mark) as volume:
             for index in range(len(file)):

@@ -19,14 +19,15 @@ from tests.scans import network
 h5py = pytest.importorskip("h5py", reason="needs the extra 'fastmri'")
 pytest.importorskip("sigpy", reason="needs the extra 'fastmri'")
 
-RATE = {"sampling_rate": 0.5}
+RATE = {"sampling_rate": 0.5, "center_fraction": 0.34}
 
 
 def attack(folder, *options, kspace=None):
     """Attack a file of two slices; return what the output holds."""
     np.save(folder / "scan.npy", slices(2) if kspace is None else kspace)
     save_network(folder / "net.safetensors", network("smug"))
-    given = ["--method", folder / "net.safetensors", "--sampling-rate", 0.5, "--steps", 3, *options]
+    given = ["--method", folder / "net.safetensors", "--sampling-rate", 0.5, *options]
+    given += ["--center-fraction", 0.34, "--steps", 3]
     command = ["attack", folder / "scan.npy", "-o", folder / "out.h5", *given]
     assert main([str(word) for word in command]) == 0
     with h5py.File(folder / "out.h5", "r") as file:
@@ -94,6 +95,7 @@ def test_it_is_the_ladders_strong_attack(tmp_path):
 def test_what_cannot_be_is_refused(tmp_path, capsys):
     np.save(tmp_path / "scan.npy", slices(1))
     command = ["attack", str(tmp_path / "scan.npy"), "-o", str(tmp_path / "out.h5")]
+    command += ["--center-fraction", "0.34", "--sampling-rate", "0.5"]
     for options, message in (
         (["--slice", "1"], r"index of .*scan.npy must lie in \[0, 1\), got 1"),
         (["--epsilon", "-1"], "epsilon must be >= 0"),
