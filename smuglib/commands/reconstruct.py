@@ -13,7 +13,7 @@ import io
 import json
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ from smuglib.data.kspace import KSpaceFile
 from smuglib.data.scan import Scan
 from smuglib.methods import METHODS
 from smuglib.models.baselines import TotalVariation, ZeroFilled
-from smuglib.models.reconstruction import bind, module_of, smoothing_of
+from smuglib.models.reconstruction import bind, smoothing_of
 from smuglib.models.unrolled import UnrolledNetwork
 from smuglib.models.weights import load, load_network
 from smuglib.random import generator
@@ -44,23 +44,30 @@ MARK = "smuglib"
 
 @dataclass(frozen=True)
 class Settings:
-    """How scans are reconstructed: what the options of the command line say."""
+    """How scans are reconstructed: the command line's options.
+
+    Parameters
+    ----------
+    method, sigma
+        A name of `NAMES` and the noise of its training, or a file of weights (.safetensors).
+    lam
+        Weight λ of data consistency; the method's own by default.
+    sampling_rate, center_fraction
+        Undersample complete scans to this rate, with such a fully sampled centre.
+    uncertainty
+        Number of noise samples whose spread is wanted.
+    device, seed
+        Where it is computed; the seed of the drawn mask and of all noise.
+    """
 
     method: str = "smug"
-    """A name of `NAMES`, or a file of weights (.safetensors)."""
     sigma: float = 0.05
-    """Noise of the shipped weights' training."""
     lam: float | None = None
-    """Weight λ of data consistency; the method's own by default."""
     sampling_rate: float | None = None
-    """Undersample complete scans to this rate."""
     center_fraction: float = 0.08
-    """Fully sampled centre of the drawn mask, a fraction of all columns."""
     uncertainty: int | None = None
-    """Number of noise samples whose spread is written."""
     device: str = "auto"
     seed: int = 0
-    """Of the smoothing noise and of the drawn mask."""
 
 
 def load_method(settings: Settings) -> nn.Module:
@@ -87,45 +94,34 @@ def operator_for(net: nn.Module, scan: Scan, lam: float | None) -> Any:  # noqa:
 
 
 def read_scan(file: KSpaceFile, index: int, settings: Settings) -> Scan:
-    """Read a slice as a scan, with the mask of the settings; an incomplete scan is refused one."""
-    return file.scan(
-        index,
-        sampling_rate=settings.sampling_rate,
-        center_fraction=settings.center_fraction,
-        mask_seed=settings.seed,
-    )
+    """Read a slice as a scan, on the device and with the mask of the settings."""
+    rate, center = settings.sampling_rate, settings.center_fraction
+    scan = file.scan(index, sampling_rate=rate, center_fraction=center, mask_seed=settings.seed)
+    return scan.to(settings.device)
 
 
 @torch.no_grad()
 def reconstruct_slice(
-    net: nn.Module,
-    scan: Scan,
-    settings: Settings,
-    size: tuple[int, int] | None = None,
+    net: nn.Module, scan: Scan, settings: Settings, size: tuple[int, int] | None = None
 ) -> dict[str, Tensor]:
     """Reconstruct a scan: magnitudes in its own units, ``[height, width]``, of at most a size.
 
     They are named ``reconstruction`` and, if the settings ask for it, ``uncertainty``.
     """
-    scan = scan.to(checks.device("device", settings.device))
     z, A = scan.operator.adjoint(scan.kspace), operator_for(net, scan, settings.lam)
     noise = generator(settings.seed, "smoothing", int(scan.slice_index), device=z.device)
-    found = {}
     if isinstance(net, UnrolledNetwork) and settings.uncertainty is not None:
         pair = uncertainty.reconstruct(net, z, A, generator=noise, n_samples=settings.uncertainty)
         found = dict(zip(("reconstruction", "uncertainty"), pair, strict=True))
     else:
-        found["reconstruction"] = bind(net, A)(z, noise)
-    height, width = size or z.shape[-2:]
-    return {name: cropped(scan.scale * x[0].abs(), height, width) for name, x in found.items()}
-
-
-def cropped(x: Tensor, height: int, width: int) -> Tensor:
-    """Return the central part of an image, ``[row, column]``, on the CPU: no more than there is."""
-    for axis, size in ((0, height), (1, width)):
-        size = min(size, x.shape[axis])
-        x = x.narrow(axis, x.shape[axis] // 2 - size // 2, size)
-    return x.contiguous().cpu()
+        found = {"reconstruction": bind(net, A)(z, noise)}
+    # The central part, or all that there is.
+    spans = []
+    for have, want in zip(z.shape[-2:], size or z.shape[-2:], strict=True):
+        first = have // 2 - min(have, want) // 2
+        spans.append(slice(first, first + want))
+    images = {name: (scan.scale * x[0].abs())[spans[0], spans[1]] for name, x in found.items()}
+    return {name: x.contiguous().cpu() for name, x in images.items()}
 
 
 def reconstruct_file(
@@ -154,12 +150,13 @@ def reconstruct_file(
                 parts.write(index, reconstruct_slice(net, scan, settings, file.size))
         with new_hdf5(output, mark) as volume:
             for index in range(len(file)):
-                for name, image in (parts.read(index) or {}).items():
+                images = parts.read(index) or {}
+                for name, image in images.items():
                     shape = (len(file), *image.shape)
                     volume.require_dataset(name, shape, "f4")[index] = image.numpy()
-                    if png and name == "reconstruction":
-                        picture = output.with_name(f"{output.stem}_{index:03}.png")
-                        files.write_bytes(picture, preview(image))
+                if png:
+                    picture = output.with_name(f"{output.stem}_{index:03}.png")
+                    files.write_bytes(picture, preview(images["reconstruction"]))
     shutil.rmtree(parts.folder)
     return True
 
@@ -167,24 +164,18 @@ def reconstruct_file(
 def mark_of(file: KSpaceFile, net: nn.Module, settings: Settings, **more: object) -> str:
     """Return what an output is made of, as JSON: the input, the weights and the settings."""
     state, weights = file.path.stat(), hashlib.sha256()
-    for tensor in module_of(net).state_dict().values():
+    for tensor in net.state_dict().values():
         weights.update(tensor.cpu().numpy().tobytes())
-    source = [file.path.name, state.st_size, state.st_mtime_ns]
-    known = {"source": source, "weights": weights.hexdigest(), **asdict(settings), **more}
-    return json.dumps(known, sort_keys=True)
+    source = [file.path.name, state.st_size, state.st_mtime_ns, weights.hexdigest()]
+    return json.dumps({"source": source, **asdict(settings), **more}, sort_keys=True)
 
 
 def is_finished(output: Path, mark: str, *, force: bool) -> bool:
     """Return whether an output is there already; refuse to overwrite another file."""
-    if not output.exists():
-        return False
     found = None
-    try:
-        with reading_hdf5(output) as file:
-            found = file.attrs.get(MARK)
-    except files.UnreadableFileError:
-        found = None
-    if found != mark and not force:
+    with suppress(files.UnreadableFileError, FileNotFoundError), reading_hdf5(output) as file:
+        found = file.attrs.get(MARK)
+    if output.exists() and found != mark and not force:
         whose = "no output of smuglib" if found is None else "made of another input or by others"
         raise ValueError(f"{output} is {whose}: name another output, or give --force")
     return found == mark

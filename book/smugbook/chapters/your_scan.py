@@ -17,7 +17,7 @@ HEADER = (
 
 
 def make_up_volume(path: Path | str, seed: int, n_slices: int = 1) -> Path:
-    """Write a complete fastMRI volume of a simulated head: coil noise, readout oversampled twice."""
+    """Write a complete fastMRI volume of a simulated head, its readout oversampled twice."""
     slices = []
     for index in range(n_slices):
         scan = head("test", index, 1.0, seed=seed)
