@@ -41,7 +41,7 @@ class Acquisitions:
     size: tuple[int, int] | None
     """Size of the image that the header asks for."""
     lines: tuple[tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]], ...]
-    """Of each slice: indices in the file, columns of k-space, and first rows."""
+    """Indices in the file, columns of k-space and first rows of the lines of each slice."""
 
     @classmethod
     def open(cls, path: Path) -> Acquisitions:

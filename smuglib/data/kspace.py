@@ -1,15 +1,13 @@
 """K-space of one's own in files, read one slice at a time, so that a volume needs little memory.
 
-=================  =============================================================================
-suffix             content
-=================  =============================================================================
-``.npy``           ``[coil, readout, phase encoding]``, perhaps with slices before it; complex
-``.npz``           the same as ``kspace``, with ``mask`` and ``maps`` of `Scan.from_kspace` or
-                   without
-``.cfl``, ``.hdr`` BART's pair: two of the dimensions 0 to 2 are the image's, 3 is the coils',
-                   13 the slices'
-``.h5``            ISMRMRD (see `smuglib.data.ismrmrd`), or a multicoil volume of fastMRI
-=================  =============================================================================
+==================  ============================================================================
+suffix              content
+==================  ============================================================================
+``.npy``            ``[coil, readout, phase encoding]``, perhaps with slices before it; complex
+``.npz``            the same as ``kspace``; perhaps ``mask`` and ``maps`` of `Scan.from_kspace`
+``.cfl``, ``.hdr``  BART's: two of the dimensions 0 to 2, coils in 3, and slices in 13
+``.h5``             ISMRMRD (see `smuglib.data.ismrmrd`), or a multicoil volume of fastMRI
+==================  ============================================================================
 
 The zero frequency lies at index ``n // 2``. Nothing is unpickled, whatever a file asks for.
 """
@@ -38,7 +36,7 @@ from smuglib.files import UnreadableFileError, reading
 from smuglib.random import generator
 
 BART_IMAGE, BART_COILS, BART_SLICES = (0, 1, 2), 3, 13
-"""BART's dimensions: readout and two phase encodings, coils, slices."""
+"""BART's dimensions of readout and two phase encodings, of coils, and of slices."""
 
 HEADERS: dict[tuple[int, int], Callable[[Any], tuple[tuple[int, ...], bool, np.dtype[Any]]]] = {
     (1, 0): np.lib.format.read_array_header_1_0,

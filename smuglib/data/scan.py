@@ -135,7 +135,7 @@ class Scan:
 
     @property
     def has_target(self) -> bool:
-        """Whether there is an image to compare with: an undersampled scan of one's own has none."""
+        """Whether there is an image to compare with, as of no undersampled scan of one's own."""
         return bool(self.target.isfinite().all())
 
     @property
