@@ -110,14 +110,17 @@ class Scan:
         chosen = whole_columns(sampled) if mask is None else _of_positions(mask, kspace)
         measured = kspace * chosen
         if maps is None:
-            maps = torch.cat([Espirit().estimate(one[None]) for one in measured])
+            try:
+                maps = torch.cat([Espirit().estimate(one[None]) for one in measured])
+            except ValueError as error:
+                raise ValueError(f"maps cannot be estimated, and must be given: {error}") from error
         else:
             maps = checks.same_shape("maps", _of_coils("maps", maps), "kspace", kspace)
             norm = checks.finite("maps", maps).abs().square().sum(1, keepdim=True).sqrt()
             maps = maps / norm.where(norm > 0, 1.0)
         scale = SenseOperator(maps, chosen).adjoint(measured).abs().amax((1, 2))
-        if not scale.all():
-            raise ValueError("mask and maps must keep a signal of kspace in every scan")
+        if not ((scale > 0) & scale.isfinite()).all():
+            raise ValueError("kspace, mask and maps must give a finite image that is not zero")
         target = (maps.conj() * ifft2c(kspace)).sum(1) / scale[:, None, None]
         target[~is_rectangle(sampled)] = torch.nan
         index = torch.arange(len(kspace), dtype=torch.int64, device=kspace.device)
@@ -229,17 +232,26 @@ def is_rectangle(sampled: Tensor) -> Tensor:
     return whole
 
 
+def _as_tensor(name: str, value: Array) -> Array:
+    """Return a NumPy array of numbers as a tensor, whatever its strides and bytes' order are."""
+    if not isinstance(value, np.ndarray):
+        return value
+    if value.dtype.kind not in "biufc":
+        raise TypeError(f"{name} must hold numbers, got {checks.shown(value)}")
+    native = value.astype(value.dtype.newbyteorder("="), order="C")
+    return torch.from_numpy(native)
+
+
 def _of_coils(name: str, value: Array) -> Tensor:
     """Return an array of coil images as complex64, ``[batch, coil, height, width]``."""
-    value = torch.from_numpy(value) if isinstance(value, np.ndarray) else value
-    found = checks.complex_tensor(name, value, n_axes=(3, 4)).to(torch.complex64)
+    found = checks.complex_tensor(name, _as_tensor(name, value), n_axes=(3, 4)).to(torch.complex64)
     return found if found.ndim == 4 else found[None]
 
 
 def _of_positions(mask: Array, kspace: Tensor) -> Tensor:
     """Return a mask as `SenseOperator` takes it, ``[batch or 1, 1, 1 or height, width]``."""
-    mask = torch.from_numpy(mask) if isinstance(mask, np.ndarray) else mask
-    found = checks.mask("mask", checks.tensor("mask", mask, n_axes=(1, 2, 3, 4)))
+    found = checks.tensor("mask", _as_tensor("mask", mask), n_axes=(1, 2, 3, 4))
+    found = checks.mask("mask", found)
     found = found.to(kspace.device)
     found = found[:, None] if found.ndim == 3 else found[(None,) * (4 - found.ndim)]
     batch, _, height, width = kspace.shape

@@ -57,6 +57,22 @@ def test_a_batch_is_its_scans_and_arrays_may_be_numpys():
         torch.testing.assert_close(getattr(batch, name), getattr(singly, name))
 
 
+def test_arrays_of_other_bytes_and_strides_are_the_same_scan():
+    kspace, maps = complete().numpy(), truth()[0]
+    other = kspace.astype(">c16")[..., ::-1].copy()[..., ::-1]
+    for found in (kspace, other):
+        scan = Scan.from_kspace(found, maps=maps)
+        torch.testing.assert_close(scan.kspace * scan.scale, complete())
+    with pytest.raises(TypeError, match="kspace must hold numbers, got ndarray of shape"):
+        Scan.from_kspace(kspace.astype(str))
+
+
+def test_maps_that_cannot_be_estimated_must_be_given():
+    pytest.importorskip("sigpy", reason="needs the extra 'fastmri'")
+    with pytest.raises(ValueError, match="maps cannot be estimated, and must be given: the fully"):
+        Scan.from_kspace(complete() * (torch.arange(WIDTH) % 2))
+
+
 def test_maps_are_estimated_from_the_calibration_region():
     """Expected: the known maps, up to a phase, which 13 to 16 samples turn by 6 % at most."""
     pytest.importorskip("sigpy", reason="needs the extra 'fastmri'")
@@ -91,7 +107,7 @@ def test_what_does_not_fit_is_refused():
         Scan.from_kspace(kspace, torch.ones(WIDTH - 1), maps)
     with pytest.raises(ValueError, match="maps must have the shape of kspace"):
         Scan.from_kspace(kspace, None, maps[:, :2])
-    with pytest.raises(ValueError, match="must keep a signal"):
+    with pytest.raises(ValueError, match="must give a finite image"):
         Scan.from_kspace(kspace, None, 0 * maps)
     mixed = [Scan.from_kspace(kspace, mask, maps) for mask in (columns(), positions())]
     with pytest.raises(ValueError, match="masks of columns, or of positions"):
