@@ -8,13 +8,16 @@ import hashlib
 import json
 import os
 import re
+import struct
 import time
 import warnings
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
+from zipfile import BadZipFile
 
 from filelock import FileLock, Timeout
 from safetensors import SafetensorError
@@ -49,7 +52,8 @@ def reading(path: Path | str, what: str) -> Iterator[None]:
         raise
     except (
         *(OSError, ValueError, LookupError, TypeError, AttributeError, RuntimeError, SyntaxError),
-        *(ArithmeticError, MemoryError, SafetensorError),
+        *(ArithmeticError, MemoryError, SafetensorError, EOFError, BadZipFile),
+        *(struct.error, zlib.error),
     ) as error:
         said = str(error).splitlines()[0][:300] if str(error) else "no more is known"
         reason = f"it is not {what} ({type(error).__name__}: {said})"

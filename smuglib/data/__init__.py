@@ -1,9 +1,10 @@
-"""Scans: the embedded set of synthetic brains, fastMRI volumes, and what a scan holds."""
+"""Scans: synthetic brains and heads, fastMRI volumes, k-space of one's own, what a scan holds."""
 
 from smuglib.data.brain import BrainDataset, HeadDataset, brain, head
 from smuglib.data.fastmri.acquisition import FastMRIProtocol, load_slice
 from smuglib.data.fastmri.dataset import FastMRIDataset
 from smuglib.data.fastmri.patients import split_patients
+from smuglib.data.kspace import KSpaceFile, read_kspace
 from smuglib.data.scan import Scan, collate
 from smuglib.data.simulator import HeadProtocol, Protocol
 from smuglib.data.splits import locate
@@ -14,6 +15,7 @@ __all__ = [
     "FastMRIProtocol",
     "HeadDataset",
     "HeadProtocol",
+    "KSpaceFile",
     "Protocol",
     "Scan",
     "brain",
@@ -21,5 +23,6 @@ __all__ = [
     "head",
     "load_slice",
     "locate",
+    "read_kspace",
     "split_patients",
 ]

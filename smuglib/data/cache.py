@@ -34,9 +34,9 @@ FORMAT = 2
 """Version of a file's layout."""
 
 SIMULATOR = (
-    "checks", "data/anatomy", "data/coils", "data/fields", "data/head_anatomy", "data/scan",
-    "data/simulator", "data/splits", "data/template", "operators/fourier", "operators/normal",
-    "operators/sense", "random", "sampling",
+    "checks", "data/anatomy", "data/coils", "data/espirit", "data/fields", "data/head_anatomy",
+    "data/scan", "data/simulator", "data/splits", "data/template", "files", "operators/fourier",
+    "operators/normal", "operators/sense", "random", "sampling",
 )  # fmt: skip
 """Modules that determine the bits of a scan."""
 

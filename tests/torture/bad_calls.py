@@ -153,6 +153,7 @@ def workplace() -> Iterator[None]:
         os.chdir(folder)
         try:
             save_network("net.safetensors", UnrolledNetwork(parts().denoiser))
+            np.save("scan.npy", parts().y[0].numpy())
             _write_volume(Path("volumes"))
             yield
         finally:

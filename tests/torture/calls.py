@@ -39,9 +39,10 @@ from smuglib.data import (
     head,
     load_slice,
     locate,
+    read_kspace,
     split_patients,
 )
-from smuglib.data.fastmri.espirit import Espirit
+from smuglib.data.espirit import Espirit
 from smuglib.evaluation import (
     Scenario,
     averages,
@@ -73,6 +74,7 @@ HOLDERS = (
     "PrecisionWarning",
     "Reconstruction",
     "Objective",
+    "KSpaceFile",
 )
 """Public names that take no argument from a user: the library itself fills them."""
 
@@ -146,6 +148,7 @@ def calls() -> dict[str, Call]:
     volume = {"height": 32, "width": 32, "center_fraction": 0.3, "sampling_rate": 0.5}
     volume["espirit"] = Espirit(kernel_width=2)
     one = Attack(n_steps=1)
+    complete = fft2c(p.maps * p.target[:, None])
     found: dict[str, Call] = {
         "Smoothing": (sl.Smoothing, {}),
         "SenseOperator": (sl.SenseOperator, {"maps": p.maps, "mask": p.mask}),
@@ -200,6 +203,11 @@ def calls() -> dict[str, Call]:
         "HeadDataset": (HeadDataset, {"split": "val", "n_slices": 1, **small}),
         "locate": (locate, {"split": "test", "index": 0}),
         "Scan": (Scan, {field.name: getattr(p.scan, field.name) for field in fields(Scan)}),
+        "Scan.from_kspace": (
+            Scan.from_kspace,
+            {"kspace": complete, "mask": p.mask, "maps": p.maps},
+        ),
+        "read_kspace": (read_kspace, {"path": "scan.npy"}),
         "Scan.to": (p.scan.to, {"device": "cpu"}),
         "collate": (collate, {"scans": [p.scan, p.scan]}),
         "FastMRIProtocol": (FastMRIProtocol, {}),

@@ -24,9 +24,10 @@ from smugbook.pages import assembly
 from smugbook.results import Store
 from smuglib import data, models
 from smuglib.data import cache
-from smuglib.data.fastmri.espirit import Espirit
+from smuglib.data.espirit import Espirit
 from smuglib.data.fastmri.volume import Volume
 from smuglib.evaluation import records
+from tests.kspace_files import lines, write_cfl, write_ismrmrd
 from tests.torture.works import evaluated, rows_of, train, trained
 
 
@@ -65,6 +66,31 @@ def _volume(path: Path, rng: random.Random) -> None:
 def _read_volume(path: Path) -> object:
     volume = Volume.open(path)
     return volume.patient, volume.shape, [volume.kspace(i).shape for i in range(volume.shape[0])]
+
+
+def _kspace() -> np.ndarray:
+    return np.random.default_rng(0).normal(size=(2, 2, 16, 12, 2)).view(complex)[..., 0]
+
+
+def _array(path: Path, _rng: random.Random) -> None:
+    np.save(path, _kspace())
+
+
+def _archive(path: Path, _rng: random.Random) -> None:
+    np.savez_compressed(path, kspace=_kspace(), mask=np.ones(12, bool), maps=_kspace())
+
+
+def _bart(path: Path, _rng: random.Random) -> None:
+    write_cfl(path.with_suffix(".cfl"), _kspace())
+
+
+def _ismrmrd(path: Path, _rng: random.Random) -> None:
+    write_ismrmrd(path, lines(_kspace().astype(np.complex64)), HEADER)
+
+
+def _read_kspace(path: Path) -> object:
+    file = data.read_kspace(path)
+    return [(file.kspace(index).shape, file.maps(index) is None) for index in range(len(file))]
 
 
 def _weights(path: Path, _rng: random.Random) -> None:
@@ -185,6 +211,11 @@ def _maps(path: Path) -> object:
 
 KINDS = {
     "volume": Kind("f.h5", _volume, _read_volume, hashed=False, forks=True),
+    "array": Kind("k.npy", _array, _read_kspace, hashed=False),
+    "archive": Kind("k.npz", _archive, _read_kspace, hashed=False),
+    "BART's data": Kind("k.cfl", _bart, _read_kspace, hashed=False),
+    "BART's header": Kind("k.hdr", _bart, _read_kspace, hashed=False),
+    "ISMRMRD file": Kind("k.h5", _ismrmrd, _read_kspace, hashed=False, forks=True),
     "weights": Kind("w.safetensors", _weights, _read_weights),
     "cached scan": Kind(f"{NAME}.safetensors", _scan, _read_scan),
     "cached coil maps": Kind("*.safetensors", lambda path, _: _maps(path), _maps, heals=True),

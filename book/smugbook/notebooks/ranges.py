@@ -57,6 +57,13 @@ def _benchmark(name: str, value: object) -> object:
     return value
 
 
+def _kspace(name: str, value: object) -> object:
+    """Refuse a file that is not there; none stands for one that the chapter makes up."""
+    if not isinstance(value, str) or (value and not Path(value).is_file()):
+        raise ValueError(f"{name} must be the path of a file of k-space, or '', got {value!r}")
+    return value
+
+
 def _even(name: str, value: object) -> object:
     if checks.integer(name, value, minimum=2) % 2:
         raise ValueError(f"{name} must be even, got {value!r}")
@@ -91,6 +98,7 @@ RANGES: dict[str, Callable[[str, object], object]] = {
     "n_steps_attack": _COUNT,
     "n_updates": _COUNT,
     "noise_levels": checks.non_negative,
+    "path": _kspace,
     "pictured": _METHOD,
     "placement": partial(checks.one_of, allowed=("", *METHODS.values())),
     "precision": partial(checks.one_of, allowed=profiles.PRECISIONS),

@@ -28,7 +28,7 @@ import torch
 from torch import Tensor
 
 from smuglib import checks, sampling
-from smuglib.data.fastmri.espirit import Espirit
+from smuglib.data.espirit import Espirit
 from smuglib.data.fastmri.volume import Volume
 from smuglib.data.scan import Scan
 from smuglib.data.splits import GROUPS

@@ -13,7 +13,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,7 +45,7 @@ import contextlib, json, h5py
 print("\0", end="", flush=True)
 for path in json.load(sys.stdin):
     with contextlib.suppress(Exception), h5py.File(path, "r") as file:
-        for key in ("kspace", "ismrmrd_header", "mask"):
+        for key in ("kspace", "ismrmrd_header", "mask", "dataset/xml", "dataset/data"):
             with contextlib.suppress(Exception):
                 file[key].id.get_storage_size()
                 file[key].nbytes < 2**20 and file[key][()]
@@ -74,7 +74,7 @@ class Volume:
     def open(cls, path: Path | str) -> Volume:
         """Read what a file holds, without its k-space."""
         path = checks.path("path", path)
-        with _reading(path) as file:
+        with reading_hdf5(path) as file:
             return cls(path, _patient(path, file), _shape(path, file))
 
     @property
@@ -88,8 +88,8 @@ class Volume:
             raise IndexError(
                 f"slice index of {self.path} must lie in [0, {self.shape[0]}), got {index}"
             )
-        with _reading(self.path) as file:
-            stored = _dataset(self.path, file, "kspace")[index]
+        with reading_hdf5(self.path) as file:
+            stored = stored_array(self.path, file, "kspace")[index]
             kspace = torch.from_numpy(stored.astype(np.complex64))[None]
         if not kspace.isfinite().all() or not kspace.any():
             raise UnreadableFileError(
@@ -99,16 +99,28 @@ class Volume:
 
     def mask(self) -> Tensor | None:
         """Read which columns a test file samples, boolean, ``[phase encoding]``; None if unsaid."""
-        with _reading(self.path) as file:
+        with reading_hdf5(self.path) as file:
             if "mask" not in file:
                 return None
-            stored = torch.from_numpy(np.asarray(_dataset(self.path, file, "mask")))
+            stored = torch.from_numpy(np.asarray(stored_array(self.path, file, "mask")))
             mask = checks.mask("mask", stored)
         if mask.shape != self.shape[-1:]:
             raise UnreadableFileError(
                 self.path, f"mask must have shape ({self.shape[-1]},), got {tuple(mask.shape)}"
             )
         return mask
+
+    def image_size(self) -> tuple[int, int] | None:
+        """Return the size of the reference, or the one that the header asks for; None if unsaid."""
+        with reading_hdf5(self.path) as file:
+            for key in ("reconstruction_rss", "reconstruction_esc"):
+                if key in file:
+                    height, width = stored_array(self.path, file, key).shape[-2:]
+                    return height, width
+            with suppress(UnreadableFileError):
+                header = stored_array(self.path, file, "ismrmrd_header")[()]
+                return matrix_size(self.path, header, "reconSpace")
+        return None
 
 
 def visit(paths: Iterable[Path]) -> None:
@@ -141,39 +153,39 @@ def visit(paths: Iterable[Path]) -> None:
 
 
 @contextmanager
-def _reading(path: Path) -> Iterator[Any]:
+def reading_hdf5(path: Path, expected: str = EXPECTED) -> Iterator[Any]:
     """Open a file, and say what is wrong with it if it cannot be read."""
-    h5py = require("h5py", extra="fastmri", what="fastMRI volumes")
+    h5py = require("h5py", extra="fastmri", what="HDF5 files")
     if not path.exists():
-        raise FileNotFoundError(f"there is no file {path}: {EXPECTED} (.h5)")
+        raise FileNotFoundError(f"there is no file {path}: {expected} (.h5)")
     visit([path])
     with (
-        reading(path, "a fastMRI multicoil volume, or it is truncated"),
+        reading(path, f"{expected.removeprefix('expected ')}, or it is truncated"),
         h5py.File(path, "r") as file,
     ):
         yield file
 
 
-def _dataset(path: Path, file: Any, key: str) -> Any:  # noqa: ANN401
+def stored_array(path: Path, file: Any, key: str, expected: str = EXPECTED) -> Any:  # noqa: ANN401
     """Return an array of the file, one that is no larger than what the file itself can hold."""
     if key not in file:
-        raise UnreadableFileError(path, f"it lacks {key!r}, it has {sorted(file)}: {EXPECTED}")
+        raise UnreadableFileError(path, f"it lacks {key!r}, it has {sorted(file)}: {expected}")
     found = file[key]
     if not hasattr(found, "dtype"):
-        raise UnreadableFileError(path, f"{key!r} is a group, not an array: {EXPECTED}")
+        raise UnreadableFileError(path, f"{key!r} is a group, not an array: {expected}")
     # Both could name any file of the machine.
     if found.file != file or found.external or found.is_virtual:
-        raise UnreadableFileError(path, f"{key!r} lies in another file: {EXPECTED}")
+        raise UnreadableFileError(path, f"{key!r} lies in another file: {expected}")
     packed = found.id.get_create_plist().get_nfilters()
     if found.nbytes > found.id.get_storage_size() * (LARGEST_RATIO if packed else 1):
         raise UnreadableFileError(
-            path, f"{key!r} claims {found.nbytes} bytes, more than the file holds: {EXPECTED}"
+            path, f"{key!r} claims {found.nbytes} bytes, more than the file holds: {expected}"
         )
     return found
 
 
 def _shape(path: Path, file: Any) -> tuple[int, int, int, int]:  # noqa: ANN401
-    kspace, header = (_dataset(path, file, key) for key in ("kspace", "ismrmrd_header"))
+    kspace, header = (stored_array(path, file, key) for key in ("kspace", "ismrmrd_header"))
     if kspace.ndim == 3 or (kspace.ndim == 4 and kspace.shape[1] == 1):
         raise UnreadableFileError(
             path, f"it is a single-coil volume, kspace {kspace.shape}: {EXPECTED}, {LAYOUT}"
@@ -184,7 +196,7 @@ def _shape(path: Path, file: Any) -> tuple[int, int, int, int]:  # noqa: ANN401
             f"kspace has dtype {kspace.dtype} and shape {kspace.shape}: {EXPECTED}, complex, "
             f"{LAYOUT}",
         )
-    readout, encoded = _encoded_matrix(path, header[()])
+    readout, encoded = matrix_size(path, header[()])
     found = f"kspace has shape {kspace.shape}, but the header names {readout} readout samples and "
     found += f"{encoded} phase encodings: "
     if readout != encoded and kspace.shape[-2:] == (encoded, readout):
@@ -194,15 +206,15 @@ def _shape(path: Path, file: Any) -> tuple[int, int, int, int]:  # noqa: ANN401
     return kspace.shape
 
 
-def _encoded_matrix(path: Path, header: bytes | str) -> tuple[int, int]:
+def matrix_size(path: Path, header: bytes | str, space: str = "encodedSpace") -> tuple[int, int]:
     """Return the readout samples (x) and phase encodings (y) that the ISMRMRD header names."""
     try:
         root = ElementTree.fromstring(header)
-        matrix = "{*}encoding/{*}encodedSpace/{*}matrixSize/{*}"
+        matrix = f"{{*}}encoding/{{*}}{space}/{{*}}matrixSize/{{*}}"
         x, y = (int(root.findtext(matrix + axis, "")) for axis in "xy")
     except (ElementTree.ParseError, TypeError, ValueError) as error:
         raise UnreadableFileError(
-            path, f"ismrmrd_header names no encoded matrix size ({error}): {EXPECTED}"
+            path, f"ismrmrd_header names no {space.removesuffix('Space')} matrix size ({error})"
         ) from error
     return x, y
 

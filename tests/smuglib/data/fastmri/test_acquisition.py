@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from smuglib.data import simulator
+from smuglib.data.espirit import Espirit
 from smuglib.data.fastmri.acquisition import (
     FastMRIProtocol,
     acquired_band,
@@ -15,7 +16,6 @@ from smuglib.data.fastmri.acquisition import (
     is_band,
     load_slice,
 )
-from smuglib.data.fastmri.espirit import Espirit
 from smuglib.data.fastmri.volume import Volume
 from smuglib.operators import SenseOperator, fftc
 from smuglib.random import complex_normal, generator

@@ -10,8 +10,8 @@ import torch
 
 from smuglib import data
 from smuglib.consistency import DataConsistency
+from smuglib.data.espirit import Espirit, centre_square
 from smuglib.data.fastmri.acquisition import load_slice
-from smuglib.data.fastmri.espirit import Espirit, centre_square
 from smuglib.operators import SenseOperator
 from tests.damage import damaged
 from tests.fastmri_files import SMALL, UNIT, relative, scanned, truth, write
