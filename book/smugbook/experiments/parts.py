@@ -150,7 +150,7 @@ class Training(Part):
     def _start(self) -> Path | None:
         if not self.changes.get("pretrained", True):
             return None
-        return runs.pretrained_weights(self.profile, self.sigma, seed=self.changes.get("seed"))
+        return runs.pretrained_weights(self.profile, self.sigma, changes=self.changes)
 
     @property
     def _checkpoints(self) -> Path:
