@@ -25,7 +25,7 @@ DATA = ("phantom", "head")
 """Sources of scans."""
 
 DENSITIES = ("variable", "uniform", "equispaced")
-"""How a mask's columns lie: `smuglib.sampling.DENSITIES`, likewise."""
+"""Those of `smuglib.sampling`, which only torch's importers know."""
 
 STOPS = (1 / 16, 1 / 8, 1 / 4, 1 / 2)
 """Fractions of a method's updates after which its weights are kept as well: early stops."""
@@ -68,6 +68,7 @@ class Profile:
     """On each part of k-space, for a phantom of maximum 1, or a head whose brain's median is 1."""
     sampling_rate: float = 0.25
     center_fraction: float = 0.08
+    density: str = "variable"
     n_samples_training: int = 2
     pretraining_batch: int = 4
     batch: int = 1
@@ -81,8 +82,6 @@ class Profile:
     """Noise that fine-tuning adds to each part of zero-filled images, in place of smoothing."""
     adversarial: float = 0.0
     """ε of the attack, in ℓ∞ on each part, that fine-tuning adds to zero-filled images."""
-    density: str = "variable"
-    """How the columns of the mask lie."""
     ema_decay: float = 0.0
     """Weight of the past in the moving average of the weights that is kept; 0: the weights."""
     precision: str = "float32"
@@ -114,8 +113,8 @@ class Profile:
         checks.one_of("denoiser", self.denoiser, DENOISERS)
         checks.one_of("reference", self.reference, REFERENCES)
         checks.one_of("precision", self.precision, PRECISIONS)
-        checks.one_of("data", self.data, DATA)
         checks.one_of("density", self.density, DENSITIES)
+        checks.one_of("data", self.data, DATA)
         checks.boolean("lam_learned", self.lam_learned)
         if self.ema_decay >= 1:
             raise ValueError(f"ema_decay must be < 1, got {self.ema_decay}")

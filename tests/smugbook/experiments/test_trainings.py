@@ -376,11 +376,11 @@ def test_a_training_from_before_those_fields_goes_on_and_is_recognized(tmp_path,
     finetune(TINY, "modl", 0.05, pretrained, tmp_path, device="cpu")
     made = json.loads((tmp_path / "provenance.json").read_text())["settings"]
     expected = (
-        "name height width n_coils n_train n_validation n_test channels blocks n_steps n_samples "
-        "pretraining_updates updates strip_height n_validations n_validation_used denoiser data lam "
-        "lam_learned noise sampling_rate center_fraction n_samples_training pretraining_batch batch "
-        "learning_rate clip_factor reconstruction_weight reference jitter ema_decay precision seed "
-        "mask_seed stage method sigma start"
+        "name height width n_coils n_train n_validation n_test channels blocks n_steps "
+        "n_samples pretraining_updates updates strip_height n_validations n_validation_used "
+        "denoiser data lam lam_learned noise sampling_rate center_fraction n_samples_training "
+        "pretraining_batch batch learning_rate clip_factor reconstruction_weight reference "
+        "jitter ema_decay precision seed mask_seed stage method sigma start"
     )
     assert set(made) == set(expected.split())
 
