@@ -21,6 +21,7 @@ from pathlib import Path
 
 from smugbook import profiles
 from smugbook.experiments import controls, extent
+from smugbook.experiments.runs import pretraining_changes
 from smugbook.notebooks import forks, processes
 from smugbook.notebooks import run as notebooks
 from smugbook.pages.assembly import NO_PAGES, chapter_names
@@ -75,6 +76,20 @@ def code_level(profile):
     return min(levels(profile), key=float)
 
 
+
+
+def label(changes):
+    """Name of the variant of some changes."""
+    return ",".join(f"{name}={changes[name]}" for name in sorted(changes))
+
+
+FIRSTS = {
+    label(first): first
+    for control in extent.profile_controls(PROFILE)
+    if (first := pretraining_changes(control.training))
+}
+"""Changes of pre-trainings beside the profile's own, by the name of their variant."""
+
 LABELS = {control.label: control for control in extent.profile_controls(PROFILE)}
 
 LONG_FIRST = 1
@@ -108,7 +123,7 @@ wildcard_constraints:
     method="|".join(METHODS),
     sigma="|".join(sorted({*LEVELS, *(f"{sigma:g}" for sigma in controls.SIGMAS)})),
     label="|".join(map(re.escape, LABELS)),
-    seed=r"\d+",
+    first="|".join(map(re.escape, FIRSTS)) or "none",
     chapter="|".join(CHAPTERS) or "none",
     study="|".join(STUDIES),
 
@@ -248,13 +263,13 @@ rule pretrain_again:
         notebook=ancient("book/02_pretraining.ipynb"),
         data="build/{profile}/manifests/data.sha256",
     output:
-        notebook="build/{profile}/notebooks/variants/seed={seed}/pretrained_s{sigma}.ipynb",
-        weights="build/{profile}/variants/seed={seed}/weights/pretrained_s{sigma}.safetensors",
-        manifest="build/{profile}/manifests/seed={seed}_pretrained_s{sigma}.sha256",
+        notebook="build/{profile}/notebooks/variants/{first}/pretrained_s{sigma}.ipynb",
+        weights="build/{profile}/variants/{first}/weights/pretrained_s{sigma}.safetensors",
+        manifest="build/{profile}/manifests/{first}_pretrained_s{sigma}.sha256",
     params:
         code=code("02_pretraining"),
         library=sources.library_hash("smugbook.experiments.runs"),
-        options=lambda wildcards: options("02_pretraining", **wildcards),
+        options=lambda wildcards: options("02_pretraining", **wildcards, **FIRSTS[wildcards.first]),
     threads: all_cores
     shell:
         "{RUN} notebook {input.notebook} -o {output.notebook} {params.options}"
@@ -315,9 +330,9 @@ rule evaluate:
 def starting_point(wildcards):
     """What a control starts from: the weights it smooths otherwise, or a pre-trained denoiser."""
     control, folder = LABELS[wildcards.label], f"build/{wildcards.profile}/manifests"
-    run = wildcards.method if control.placement else "pretrained"
-    seed = f"seed={control.training['seed']}_" if "seed" in control.training else ""
-    return f"{folder}/{seed}{run}_s{wildcards.sigma}.sha256"
+    run = "pretrained" if control.training else wildcards.method
+    first = label(pretraining_changes(control.training))
+    return f"{folder}/{first and first + '_'}{run}_s{wildcards.sigma}.sha256"
 
 
 def control_commands(wildcards, output):

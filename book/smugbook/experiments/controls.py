@@ -157,9 +157,8 @@ def full_controls(profile: Profile) -> tuple[Control, ...]:
         *(
             control
             for factor in LENGTHS
-            for control in _extremes(
-                "length", f", {factor:g} × the updates", {"updates": round(factor * profile.updates)}
-            )
+            for changes in [{"updates": round(factor * profile.updates)}]
+            for control in _extremes("length", f", {factor:g} × the updates", changes)
         ),
         *(
             control
@@ -176,9 +175,8 @@ def _methods(
     sigma: float = BASE_SIGMA,
     names: Iterable[str] = METHODS,
 ) -> list[Control]:
-    return [
-        Control(question, f"{METHOD_LABELS[name]}{words}", name, sigma, {**changes}) for name in names
-    ]
+    said = {name: f"{METHOD_LABELS[name]}{words}" for name in names}
+    return [Control(question, said[name], name, sigma, {**changes}) for name in said]
 
 
 def _extremes(question: str, words: str, changes: Mapping[str, object]) -> list[Control]:

@@ -35,6 +35,7 @@ def test_controls_ask_for_what_the_fine_tuning_offers():
     for control in (*DEFAULT, *HEAD):
         assert set(control.training) <= set(offered)
         assert control.method in METHODS
+        assert control.stopped in (0.0, *profiles.STOPS)
         overrides = {k: v for k, v in control.training.items() if k != "pretrained"}
         profiles.get("default").replace(**overrides)
 
