@@ -126,8 +126,11 @@ class Training(Part):
 
     @property
     def kind(self) -> str:
-        """By method, which may be ``"pretrained"``."""
-        return f"training of {self.method}"
+        """By method, which may be ``"pretrained"``, and by what makes an update longer."""
+        own, usual = self.settings, profiles.get(self.profile)
+        slower = [n for n in ("channels", "adversarial") if getattr(own, n) != getattr(usual, n)]
+        told = "".join(f", {name} {getattr(own, name):g}" for name in slower)
+        return f"training of {self.method}{told}"
 
     @property
     def settings(self) -> Profile:

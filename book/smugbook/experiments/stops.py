@@ -17,6 +17,11 @@ class Stops(Training):
     """
 
     @property
+    def kind(self) -> str:
+        """Mostly there is nothing to do."""
+        return f"early stops of {self.method}"
+
+    @property
     def size(self) -> int:
         """Updates of the last stop."""
         return max(self.settings.snapshots().values())
