@@ -17,8 +17,8 @@ from smuglib import files
 H200_UPDATES_PER_SECOND = 10.0
 """Of every training of the default profile alone on an H200 with torch 2.11, measured once."""
 
-WORK: tuple[str, ...] = ("height", "width", "n_coils", "strip_height", "blocks", "n_steps", "batch", "denoiser")
-WORK += ("n_samples_training", "pretraining_batch")
+WORK: tuple[str, ...] = ("height", "width", "n_coils", "strip_height", "blocks", "n_steps")
+WORK += ("batch", "denoiser", "n_samples_training", "pretraining_batch")
 """Settings that trainings share whose updates take as long, but for channels and attacks."""
 
 COLUMNS = ("kind", "seconds", "size", "device")
