@@ -21,6 +21,7 @@ from pathlib import Path
 
 from smugbook import profiles
 from smugbook.experiments import controls, extent
+from smugbook.experiments.candidates import candidates_of
 from smugbook.experiments.runs import pretraining_changes
 from smugbook.notebooks import forks, processes
 from smugbook.notebooks import run as notebooks
@@ -92,6 +93,9 @@ FIRSTS = {
 
 LABELS = {control.label: control for control in extent.profile_controls(PROFILE)}
 
+CANDIDATES = {one.label: one for one in candidates_of(LABELS.values())}
+"""Candidates of the tuning on validation slices."""
+
 LONG_FIRST = 1
 """Priority of what the longest notebooks, the evaluations, wait for, and of these themselves."""
 
@@ -123,6 +127,7 @@ wildcard_constraints:
     method="|".join(METHODS),
     sigma="|".join(sorted({*LEVELS, *(f"{sigma:g}" for sigma in controls.SIGMAS)})),
     label="|".join(map(re.escape, LABELS)),
+    candidate="|".join(map(re.escape, CANDIDATES)) or "none",
     first="|".join(map(re.escape, FIRSTS)) or "none",
     chapter="|".join(CHAPTERS) or "none",
     study="|".join(STUDIES),
@@ -421,6 +426,29 @@ rule departures:
         " && {RUN} manifest -o {output.manifest} {output.records} {output.reach}"
 
 
+def scored_weights(wildcards):
+    """What a candidate needs: its evaluation, which has its weights, or the method's weights."""
+    control, folder = CANDIDATES[wildcards.candidate].control, f"build/{wildcards.profile}"
+    run = f"{control.method}_s{control.sigma:g}"
+    return (
+        f"{folder}/variants/{control.label}/records/{run}.csv"
+        if control.variant
+        else f"{folder}/manifests/{run}.sha256"
+    )
+
+
+rule tune:
+    input:
+        scored_weights,
+    output:
+        "build/{profile}/tuning/{candidate}.csv",
+    params:
+        library=sources.library_hash("smugbook.experiments.candidates"),
+    threads: all_cores
+    shell:
+        "{RUN} compute {wildcards.profile} --part 'tuning/{wildcards.candidate}'"
+
+
 rule explorer:
     input:
         weights=expand(
@@ -455,6 +483,11 @@ rule chapter:
             for c in extent.profile_controls(wildcards.profile)
         ],
         others=others("{profile}"),
+        tuning=lambda wildcards: (
+            expand("build/{profile}/tuning/{candidate}.csv", candidate=CANDIDATES, **wildcards)
+            if wildcards.chapter == "25_more_training"
+            else []
+        ),
         studies=expand(
             "build/{{profile}}/manifests/{study}_{method}_s{sigma}.sha256",
             study=STUDIES,

@@ -32,10 +32,11 @@ def profile_controls(profile: str) -> list[Control]:
     every = controls.controls_of(settings)
     if profile != "smoke":
         return list(every)
-    full = [one for one in controls.full_controls(settings) if one.method == "modl"]
-    few = [one for one in every if one.question in FEW_QUESTIONS]
-    few += [one for one in full if one.question in FEW_FULL_QUESTIONS]
-    return [*{one.question: one for one in few}.values()]
+    few = {one.question: one for one in every if one.question in FEW_QUESTIONS}
+    for one in controls.full_controls(settings):
+        if one.question in FEW_FULL_QUESTIONS:
+            few.setdefault(one.question, one)
+    return list(few.values())
 
 
 def few_evaluated(profile: str) -> dict[str, Any]:
