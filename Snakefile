@@ -93,7 +93,7 @@ FIRSTS = {
 
 LABELS = {control.label: control for control in extent.profile_controls(PROFILE)}
 
-CANDIDATES = {one.label: one for one in candidates_of(LABELS.values())}
+CANDIDATES = {one.label: one for one in candidates_of(extent.profile_controls(PROFILE))}
 """Candidates of the tuning on validation slices."""
 
 LONG_FIRST = 1
