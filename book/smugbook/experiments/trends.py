@@ -69,7 +69,8 @@ def trend_points(profile: str, axis: str) -> list[Point]:
 def _value(profile: str, axis: str, changes: Mapping[str, object]) -> float:
     settings = profiles.get(profile)
     if axis == "stops":
-        return settings.updates * float(str(changes.get("stopped", 1)))
+        ways = {1.0: settings.updates, **settings.snapshots()}
+        return ways[float(str(changes.get("stopped", 1)))]
     if axis == "lam" and not changes.get("lam_learned", "lam" not in changes):
         return float(str(changes["lam"]))
     if axis == "lam":

@@ -36,6 +36,10 @@ def test_jitter_is_a_line_of_its_own_at_one_strength():
     assert values("default", "updates", "MoDL") == [600, 2000, 4000]
 
 
+def test_a_stop_lies_at_the_update_whose_weights_were_kept():
+    assert values("smoke", "stops", "MoDL") == [1, 4]  # a sixteenth of 4, but one at least
+
+
 def test_no_training_is_a_point_twice_and_none_has_another_seed_or_noise():
     for axis in trends.AXES:
         points = trends.trend_points("head", axis)
