@@ -126,17 +126,7 @@ mutants: $(MUTATION)
 
 ship:
 	@[ -d build/$(PROFILE)/weights ] || { echo "build/$(PROFILE) holds no weights to ship" >&2; exit 2; }
-	mkdir -p smuglib/shipped/$(PROFILE) book/shipped/$(PROFILE)
-	cp -r build/$(PROFILE)/weights smuglib/shipped/$(PROFILE)/
-	cd build/$(PROFILE) && \
-	  cp -r logs records harm stability transfer reach explorer ../../book/shipped/$(PROFILE)/
-	for variant in build/$(PROFILE)/variants/*/; do \
-	  target="book/shipped/$(PROFILE)/variants/$$(basename "$$variant")"; \
-	  for part in logs records; do \
-	    if [ -d "$$variant$$part" ]; then mkdir -p "$$target" && cp -r "$$variant$$part" "$$target/"; fi; \
-	  done; \
-	done
-	find book/shipped/$(PROFILE) smuglib/shipped/$(PROFILE) -name '.*' -type f -delete
+	@$(BARE) -m smugbook.experiments.shipping $(PROFILE)
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -21,6 +21,8 @@ from pathlib import Path
 
 from smugbook import profiles
 from smugbook.experiments import controls, extent
+from smugbook.experiments.candidates import candidates_of
+from smugbook.experiments.runs import pretraining_changes
 from smugbook.notebooks import forks, processes
 from smugbook.notebooks import run as notebooks
 from smugbook.pages.assembly import NO_PAGES, chapter_names
@@ -75,7 +77,24 @@ def code_level(profile):
     return min(levels(profile), key=float)
 
 
+
+
+def label(changes):
+    """Name of the variant of some changes."""
+    return ",".join(f"{name}={changes[name]}" for name in sorted(changes))
+
+
+FIRSTS = {
+    label(first): first
+    for control in extent.profile_controls(PROFILE)
+    if (first := pretraining_changes(control.training))
+}
+"""Changes of pre-trainings beside the profile's own, by the name of their variant."""
+
 LABELS = {control.label: control for control in extent.profile_controls(PROFILE)}
+
+CANDIDATES = {one.label: one for one in candidates_of(extent.profile_controls(PROFILE))}
+"""Candidates of the tuning on validation slices."""
 
 LONG_FIRST = 1
 """Priority of what the longest notebooks, the evaluations, wait for, and of these themselves."""
@@ -108,7 +127,8 @@ wildcard_constraints:
     method="|".join(METHODS),
     sigma="|".join(sorted({*LEVELS, *(f"{sigma:g}" for sigma in controls.SIGMAS)})),
     label="|".join(map(re.escape, LABELS)),
-    seed=r"\d+",
+    candidate="|".join(map(re.escape, CANDIDATES)) or "none",
+    first="|".join(map(re.escape, FIRSTS)) or "none",
     chapter="|".join(CHAPTERS) or "none",
     study="|".join(STUDIES),
 
@@ -248,13 +268,13 @@ rule pretrain_again:
         notebook=ancient("book/02_pretraining.ipynb"),
         data="build/{profile}/manifests/data.sha256",
     output:
-        notebook="build/{profile}/notebooks/variants/seed={seed}/pretrained_s{sigma}.ipynb",
-        weights="build/{profile}/variants/seed={seed}/weights/pretrained_s{sigma}.safetensors",
-        manifest="build/{profile}/manifests/seed={seed}_pretrained_s{sigma}.sha256",
+        notebook="build/{profile}/notebooks/variants/{first}/pretrained_s{sigma}.ipynb",
+        weights="build/{profile}/variants/{first}/weights/pretrained_s{sigma}.safetensors",
+        manifest="build/{profile}/manifests/{first}_pretrained_s{sigma}.sha256",
     params:
         code=code("02_pretraining"),
         library=sources.library_hash("smugbook.experiments.runs"),
-        options=lambda wildcards: options("02_pretraining", **wildcards),
+        options=lambda wildcards: options("02_pretraining", **wildcards, **FIRSTS[wildcards.first]),
     threads: all_cores
     shell:
         "{RUN} notebook {input.notebook} -o {output.notebook} {params.options}"
@@ -315,9 +335,9 @@ rule evaluate:
 def starting_point(wildcards):
     """What a control starts from: the weights it smooths otherwise, or a pre-trained denoiser."""
     control, folder = LABELS[wildcards.label], f"build/{wildcards.profile}/manifests"
-    run = wildcards.method if control.placement else "pretrained"
-    seed = f"seed={control.training['seed']}_" if "seed" in control.training else ""
-    return f"{folder}/{seed}{run}_s{wildcards.sigma}.sha256"
+    run = "pretrained" if control.training else wildcards.method
+    first = label(pretraining_changes(control.training))
+    return f"{folder}/{first and first + '_'}{run}_s{wildcards.sigma}.sha256"
 
 
 def control_commands(wildcards, output):
@@ -406,6 +426,29 @@ rule departures:
         " && {RUN} manifest -o {output.manifest} {output.records} {output.reach}"
 
 
+def scored_weights(wildcards):
+    """What a candidate needs: its evaluation, which has its weights, or the method's weights."""
+    control, folder = CANDIDATES[wildcards.candidate].control, f"build/{wildcards.profile}"
+    run = f"{control.method}_s{control.sigma:g}"
+    return (
+        f"{folder}/variants/{control.label}/records/{run}.csv"
+        if control.variant
+        else f"{folder}/manifests/{run}.sha256"
+    )
+
+
+rule tune:
+    input:
+        scored_weights,
+    output:
+        "build/{profile}/tuning/{candidate}.csv",
+    params:
+        library=sources.library_hash("smugbook.experiments.candidates"),
+    threads: all_cores
+    shell:
+        "{RUN} compute {wildcards.profile} --part 'tuning/{wildcards.candidate}'"
+
+
 rule explorer:
     input:
         weights=expand(
@@ -440,6 +483,11 @@ rule chapter:
             for c in extent.profile_controls(wildcards.profile)
         ],
         others=others("{profile}"),
+        tuning=lambda wildcards: (
+            expand("build/{profile}/tuning/{candidate}.csv", candidate=CANDIDATES, **wildcards)
+            if wildcards.chapter == "25_more_training"
+            else []
+        ),
         studies=expand(
             "build/{{profile}}/manifests/{study}_{method}_s{sigma}.sha256",
             study=STUDIES,

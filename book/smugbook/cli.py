@@ -296,5 +296,5 @@ def _compare(options: argparse.Namespace) -> None:
     print(compare_records(options.fresh, options.shipped).to_string(index=False))
 
 
-FORKED = (_chapter, _notebook, _simulate, _explorer, _manifest)
+FORKED = (_chapter, _notebook, _simulate, _compute, _explorer, _manifest)
 """Commands that a process which stands by runs in a fork."""

@@ -24,6 +24,15 @@ GRAPHS = "SMUGBOOK_GRAPHS"
 DATA = ("phantom", "head")
 """Sources of scans."""
 
+DENSITIES = ("variable", "uniform", "equispaced")
+"""Those of `smuglib.sampling`, which only torch's importers know."""
+
+STOPS = (1 / 20, 1 / 10, 1 / 4, 1 / 2)
+"""Fractions of a method's updates after which its weights are kept as well: early stops."""
+
+LATER = ("adversarial", "density")
+"""Fields that joined when networks were trained: at their default, settings do not name them."""
+
 PRECISIONS = ("float32", "bfloat16", "tf32")
 """Arithmetic of convolutions in training."""
 
@@ -59,6 +68,7 @@ class Profile:
     """On each part of k-space, for a phantom of maximum 1, or a head whose brain's median is 1."""
     sampling_rate: float = 0.25
     center_fraction: float = 0.08
+    density: str = "variable"
     n_samples_training: int = 2
     pretraining_batch: int = 4
     batch: int = 1
@@ -70,6 +80,8 @@ class Profile:
     """The poster writes D(t), but with that and λ_ℓ = 1 the loss is content to blur D(t) itself."""
     jitter: float = 0.0
     """Noise that fine-tuning adds to each part of zero-filled images, in place of smoothing."""
+    adversarial: float = 0.0
+    """ε of the attack, in ℓ∞ on each part, that fine-tuning adds to zero-filled images."""
     ema_decay: float = 0.0
     """Weight of the past in the moving average of the weights that is kept; 0: the weights."""
     precision: str = "float32"
@@ -83,7 +95,7 @@ class Profile:
             if field.type == "int":
                 checks.integer(field.name, value, minimum=0 if "seed" in field.name else 1)
             elif field.type == "float":
-                may_be_zero = field.name in ("jitter", "ema_decay")
+                may_be_zero = field.name in ("jitter", "adversarial", "ema_decay")
                 (checks.non_negative if may_be_zero else checks.positive)(field.name, value)
         for name in ("height", "width", "strip_height"):
             checks.integer(name, getattr(self, name), minimum=32)
@@ -101,6 +113,7 @@ class Profile:
         checks.one_of("denoiser", self.denoiser, DENOISERS)
         checks.one_of("reference", self.reference, REFERENCES)
         checks.one_of("precision", self.precision, PRECISIONS)
+        checks.one_of("density", self.density, DENSITIES)
         checks.one_of("data", self.data, DATA)
         checks.boolean("lam_learned", self.lam_learned)
         if self.ema_decay >= 1:
@@ -120,6 +133,20 @@ class Profile:
         return replace(self, **overrides)
 
     @property
+    def settings(self) -> dict[str, Any]:
+        """All fields, without those of `LATER` at their default: the settings of a training."""
+        own = {field.name: (getattr(self, field.name), field.default) for field in fields(self)}
+        return {
+            name: value
+            for name, (value, usual) in own.items()
+            if name not in LATER or value != usual
+        }
+
+    def snapshots(self) -> dict[float, int]:
+        """Return the updates after which fine-tuning keeps weights, by fraction of `STOPS`."""
+        return {stop: max(1, round(stop * self.updates)) for stop in STOPS}
+
+    @property
     def architecture(self) -> dict[str, str | int]:
         """Arguments of `smuglib.models.denoisers.make`."""
         return {"name": self.denoiser, "channels": self.channels, "blocks": self.blocks}
@@ -135,6 +162,7 @@ class Profile:
             "sampling_rate": self.sampling_rate,
             "center_fraction": self.center_fraction,
             "mask_seed": self.mask_seed,
+            "density": self.density,
         }
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from smuglib import files
 from smuglib.models.weights import packed, read_tensors
@@ -87,11 +87,14 @@ def best_row(log: Sequence[Row]) -> Row:
 def results(
     plan: Plan,
     log: Sequence[Row],
-    best: Mapping[str, Tensor],
+    kept: Mapping[str, Mapping[str, Tensor]],
     last: Mapping[str, Tensor],
     made: Mapping[str, object],
 ) -> dict[str, bytes]:
-    """Return the contents of the files that a training leaves beside its state."""
+    """Return the contents of the files that a training leaves beside its state.
+
+    ``kept`` are the weights of the best validation, and those ``"update_<n>"``.
+    """
     text = io.StringIO()
     writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
     writer.writeheader()
@@ -103,12 +106,16 @@ def results(
         "best_psnr": best_row(log)["validation_psnr"],
         "log_sha256": hashlib.sha256(log_content).hexdigest(),
     }
-    kept = {"best": (best, best_row(log)), "last": (last, log[-1])}
+    rows: dict[str, Row] = {"best": best_row(log), "last": log[-1]}
+    told = {
+        name: {key: rows[name][key] for key in ("update", "validation_psnr")}
+        if name in rows
+        else {"update": int(name.removeprefix("update_"))}
+        for name in (*kept, "last")
+    }
     weights = {
-        f"{name}.safetensors": packed(
-            tensors, {**settings, **{key: row[key] for key in ("update", "validation_psnr")}}
-        )
-        for name, (tensors, row) in kept.items()
+        f"{name}.safetensors": packed(tensors, {**settings, **told[name]})
+        for name, tensors in {**kept, "last": last}.items()
     }
     return {**weights, "log.csv": log_content, "provenance.json": files.sealed_json(described)}
 
@@ -126,6 +133,24 @@ def below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return the tensors of one set among `copied` ones."""
     start = f"{prefix}."
     return {name.removeprefix(start): t for name, t in tensors.items() if name.startswith(start)}
+
+
+def averaged(network: nn.Module, average: Sequence[Tensor]) -> dict[str, Tensor]:
+    """Return a network's state, with the averages of its parameters if there are any."""
+    names = [name for name, _ in network.named_parameters()] if average else []
+    return {**network.state_dict(), **dict(zip(names, average, strict=True))}
+
+
+def adam_moments(tensors: Mapping[str, Tensor], n: int) -> dict[int, dict[str, Tensor]]:
+    """Return copies of what Adam keeps of each of ``n`` parameters, of those that it has seen.
+
+    Adam changes its moments in place, and a state may be gone back to again.
+    """
+    return {
+        index: {name: value.clone() for name, value in below(f"adam.{index}", tensors).items()}
+        for index in range(n)
+        if f"adam.{index}.step" in tensors
+    }
 
 
 def fill(tensors: Sequence[Tensor], values: Sequence[Tensor]) -> None:

@@ -11,7 +11,7 @@ learning rate. On a GPU the numbers are read, and it is waited for, every `READ_
 import math
 import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
@@ -27,6 +27,8 @@ from smuglib.models import precision
 from smuglib.training import ranks
 from smuglib.training.checkpoints import (
     Checkpoints,
+    adam_moments,
+    averaged,
     below,
     best_row,
     copied,
@@ -60,6 +62,8 @@ class Training:
         kept.
     describe
         Names in an error what an update is made from, such as its slices.
+    snapshots
+        Numbers of updates after which the weights are kept as well, as ``update_<n>.safetensors``.
     """
 
     def __init__(
@@ -71,9 +75,9 @@ class Training:
         folder: Path | str,
         *,
         describe: Callable[[int], str] | None = None,
+        snapshots: Collection[int] = (),
     ) -> None:
-        self.network = network
-        self.plan = plan
+        self.network, self.plan = network, plan
         self.folder = Path(folder)
         self._checkpoints = Checkpoints(folder)
         self._loss, self._validate, self._describe = loss, validate, describe
@@ -81,17 +85,16 @@ class Training:
         self._device = next(network.parameters()).device
         self._read_every = 1 if self._device.type == "cpu" else READ_EVERY
         self._average = [p.detach().clone() for p in network.parameters()] if plan.ema_decay else []
-        self._marks = {
-            round(k * plan.updates / plan.n_validations) for k in range(1, plan.n_validations + 1)
-        }
-        self._update = 0
-        self._seconds = 0.0
+        n = plan.n_validations
+        self._marks = {round(k * plan.updates / n) for k in range(1, n + 1)}
+        self._update, self._seconds = 0, 0.0
         self._norm: Tensor | None = None
         self._unread: list[tuple[Tensor, Tensor]] = []
         self._losses: list[float] = []
         self._log: list[dict[str, float]] = []
         self._falls: list[str] = []
-        self._best: dict[str, Tensor] = {}
+        self._snapshots = {n: f"update_{n}" for n in snapshots}
+        self._kept: dict[str, dict[str, Tensor]] = {}
         self._made: dict[str, object] = {}
 
     def run(self, budget: Budget | None = None) -> list[dict[str, float]]:
@@ -131,6 +134,8 @@ class Training:
                     self._step(self._update, is_read=is_read)
                     self._update += 1
                     self._seconds = time.monotonic() - started
+                    if self._update in self._snapshots:
+                        self._keep(self._snapshots[self._update])
                     if self._update in self._marks:
                         self._checkpoint()
                         bar.set_postfix(psnr=f"{self._log[-1]['validation_psnr']:.2f} dB")
@@ -149,9 +154,7 @@ class Training:
         with precision.autocast(self.plan.precision, self._device.type):
             loss = self._loss(update)
         loss.backward()
-        gradients = {
-            name: p.grad for name, p in self.network.named_parameters() if p.grad is not None
-        }
+        gradients = {n: p.grad for n, p in self.network.named_parameters() if p.grad is not None}
         ranks.average([loss.detach(), *gradients.values()])
         norm = nn.utils.get_total_norm(list(gradients.values()))
         self._unread.append((loss.detach(), norm))
@@ -202,22 +205,24 @@ class Training:
         own = list(self.network.parameters()) if self._average else []
         with replaced(own, self._average):
             self.network.eval()
-            state = self.network.state_dict()
-            psnr = self._validated(state)
             row = {
                 "update": self._update,
                 "learning_rate": self._optimizer.param_groups[0]["lr"],
                 "loss": sum(self._losses) / len(self._losses),
-                "validation_psnr": psnr,
+                "validation_psnr": self._validated(self.network.state_dict()),
                 "seconds": round(self._seconds, 1),
             }
             self._losses.clear()
             self._log.append(row)
             if best_row(self._log) is row:
-                self._best = {name: value.detach().cpu().clone() for name, value in state.items()}
+                self._keep("best")
         self._made = provenance.describe(self._device, ranks.place()[1])
         self._good = self._state()
         self._save()
+
+    def _keep(self, name: str) -> None:
+        weights = averaged(self.network, self._average)
+        self._kept[name] = below(name, copied({name: weights}))
 
     def _save(self) -> None:
         if ranks.is_first():
@@ -241,15 +246,13 @@ class Training:
         """Return the contents of the files beside the state, which holds all that is in them."""
         last = below("average" if self._average else "network", self._good[0])
         made = {**self._made, "falls": self._falls}
-        return results(self.plan, self._log, self._best, last, made)
+        return results(self.plan, self._log, self._kept, last, made)
 
     def _state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Return a copy of all that the training goes on from, on the CPU."""
-        network = self.network.state_dict()
-        tensors = {"network": network, "best": self._best}
+        tensors = {"network": self.network.state_dict(), **self._kept}
         if self._average:
-            names = dict(self.network.named_parameters())
-            tensors["average"] = {**network, **dict(zip(names, self._average, strict=True))}
+            tensors["average"] = averaged(self.network, self._average)
         for index, moments in self._optimizer.state_dict()["state"].items():
             tensors[f"adam.{index}"] = moments
         header = {
@@ -284,16 +287,13 @@ class Training:
         if self._average:
             average = below("average", tensors)
             fill(self._average, [average[name] for name, _ in self.network.named_parameters()])
-        # Adam changes its moments in place, and a state may be gone back to again.
-        moments = {
-            index: {name: value.clone() for name, value in below(f"adam.{index}", tensors).items()}
-            for index in range(len(list(self.network.parameters())))
-            if f"adam.{index}.step" in tensors
-        }
+        moments = adam_moments(tensors, len(list(self.network.parameters())))
         self._optimizer.load_state_dict({**self._optimizer.state_dict(), "state": moments})
         norm = torch.tensor(header["norm"] or 0.0, dtype=torch.float64, device=self._device)
         self._norm = None if header["norm"] is None else norm
-        self._best, self._made = below("best", tensors), header["made"]
+        names = ("best", *self._snapshots.values())
+        self._kept = {name: found for name in names if (found := below(name, tensors))}
+        self._made = header["made"]
         self._update, self._seconds = header["update"], header["seconds"]
         self._losses, self._log = list(header["losses"]), list(header["log"])
         self._falls = list(header["falls"])

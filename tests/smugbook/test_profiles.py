@@ -80,8 +80,8 @@ def test_numbers_must_be_finite_and_not_negative(name, value):
 
 
 @pytest.mark.parametrize("name", NUMBERS)
-def test_only_jitter_and_the_memory_of_weights_may_be_zero(name):
-    if name in ("jitter", "ema_decay"):
+def test_only_what_joins_a_training_may_be_zero(name):
+    if name in ("jitter", "adversarial", "ema_decay"):
         assert getattr(SMOKE.replace(**{name: 0}), name) == 0.0
     else:
         with pytest.raises(ValueError, match=f"{name} must "):

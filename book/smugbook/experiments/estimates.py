@@ -7,12 +7,19 @@ from pathlib import Path
 
 import pandas as pd
 
+from smugbook import profiles
+from smugbook.experiments.adversary import ASCENT
 from smugbook.experiments.parts import Pace, Part, Training
+from smugbook.profiles import Profile
 from smugbook.results import Store
 from smuglib import files
 
 H200_UPDATES_PER_SECOND = 10.0
 """Of every training of the default profile alone on an H200 with torch 2.11, measured once."""
+
+WORK: tuple[str, ...] = ("height", "width", "n_coils", "strip_height", "blocks", "n_steps")
+WORK += ("batch", "denoiser", "n_samples_training", "pretraining_batch")
+"""Settings that trainings share whose updates take as long, but for channels and attacks."""
 
 COLUMNS = ("kind", "seconds", "size", "device")
 
@@ -63,14 +70,28 @@ def seconds_left(
 
 
 def _elsewhere(part: Part, count: int, device: str) -> tuple[float | None, str]:
-    """Return what a training of the default profile takes on the machines that were measured."""
-    if isinstance(part, Training) and part.profile == "default":
-        if "CPU" not in device:
-            return count / H200_UPDATES_PER_SECOND, "an H200"
-        with suppress(FileNotFoundError):
-            last = Store.open("default").read_log(part.method, part.sigma).iloc[-1]
-            return count * last["seconds"] / last["update"], "the shipped log"
+    """Return what a training takes by those of its kind on the machines that were measured."""
+    if isinstance(part, Training):
+        settings = part.settings
+        alike = [
+            one
+            for one in profiles.PROFILES.values()
+            if all(getattr(one, name) == getattr(settings, name) for name in WORK)
+        ]
+        for measured in alike:
+            with suppress(FileNotFoundError):
+                last = Store.open(measured.name).read_log(part.method, part.sigma).iloc[-1]
+                times = count * _work(settings) / _work(measured)
+                if "CPU" not in device:
+                    return times / H200_UPDATES_PER_SECOND, "an H200"
+                return times * last["seconds"] / last["update"], "the shipped log"
     return None, "unknown"
+
+
+def _work(settings: Profile) -> float:
+    """Return how long an update takes, in units that only ratios have a meaning in."""
+    n_gradients = 1 + (ASCENT.n_steps if settings.adversarial else 0)
+    return n_gradients * settings.channels**2
 
 
 def _model(device: str) -> str:

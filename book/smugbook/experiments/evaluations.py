@@ -11,6 +11,7 @@ import torch
 
 from smugbook import profiles
 from smugbook.experiments.sweeps import sweep_scenarios
+from smugbook.profiles import Profile
 from smugbook.results import Store, network, rescanner, scan_of, sources, weights_hash
 from smuglib import checks, evaluation, provenance
 from smuglib.evaluation import Scenario, scores, table_scenarios
@@ -40,6 +41,7 @@ class Evaluation:
     sweeps: Sequence[str] = ()
     baselines: Sequence[str] = ("zero_filled", "tv")
     placement: str = ""
+    density: str | None = None
     epsilon: float = 1 / 255
     epsilon_kspace_l2: float = 0.02
     epsilon_kspace_linf: float = 0.01
@@ -86,6 +88,12 @@ class Evaluation:
         if checks.integer("n_slices", self.n_slices) > n_test:
             raise ValueError(f"n_slices must be <= n_test {n_test}, got {self.n_slices}")
         return self.n_slices
+
+    @property
+    def settings(self) -> Profile:
+        """Settings of the scans: the profile's, or with columns of the mask that lie otherwise."""
+        changes = {} if self.density is None else {"density": self.density}
+        return profiles.get(self.profile).replace(**changes)
 
     @property
     def store(self) -> Store:
@@ -142,12 +150,12 @@ class Evaluation:
         """Refuse what cannot be evaluated, before anything is computed."""
         checks.device("device", device)
         checks.optional(checks.integer, "batch", self.batch)
-        for needed in ("n_scans", "chosen", "store", "path"):
+        for needed in ("n_scans", "chosen", "settings", "store", "path"):
             getattr(self, needed)
 
     def compute(self, *, device: str = "auto", budget: Budget | None = None) -> pd.DataFrame:
         """Evaluate, or go on with it; return all rows of the file of records."""
-        where, settings = checks.device("device", device), profiles.get(self.profile)
+        where, settings = checks.device("device", device), self.settings
         scans = [scan_of(settings, index) for index in range(self.n_scans)]
         nets: dict[str, Any] = {
             name: network(self.store, name, self.sigma).to(where) for name in self.names

@@ -17,6 +17,9 @@ STUDIED = SIGMAS[:1]
 FEW_QUESTIONS = ("seed", "smoothing", "budget", "reference")
 """Questions that the smoke profile has a control of."""
 
+FEW_FULL_QUESTIONS = ("adversarial", "stop", "lambdas", "width")
+"""The same, of those that a profile with a learned λ asks."""
+
 
 def noise_levels(profile: str) -> tuple[float, ...]:
     """Return the noise levels of the methods."""
@@ -25,15 +28,25 @@ def noise_levels(profile: str) -> tuple[float, ...]:
 
 def profile_controls(profile: str) -> list[Control]:
     """Return the controls of a profile; at the smoke profile one each of a few questions."""
-    every = controls.controls_of(profiles.get(profile))
+    settings = profiles.get(profile)
+    every = controls.controls_of(settings)
     if profile != "smoke":
         return list(every)
-    return [*{one.question: one for one in every if one.question in FEW_QUESTIONS}.values()]
+    few = {one.question: one for one in every if one.question in FEW_QUESTIONS}
+    for one in controls.full_controls(settings):
+        if one.question in FEW_FULL_QUESTIONS:
+            few.setdefault(one.question, one)
+    return list(few.values())
 
 
 def few_evaluated(profile: str) -> dict[str, Any]:
     """Return the settings of the evaluations that a profile has of its own."""
     return {"n_slices": 2, "batch": 2, "sweep_steps": 1} if profile == "smoke" else {}
+
+
+def few_tuned(profile: str) -> dict[str, Any]:
+    """Return the settings of the tuning that a profile has of its own."""
+    return {"n_steps": 2} if profile == "smoke" else {}
 
 
 def baselines_at(sigma: float) -> tuple[str, ...]:
@@ -51,8 +64,10 @@ def sweeps_at(sigma: float) -> tuple[str, ...]:
 
 def evaluation_of(control: Control) -> dict[str, Any]:
     """Return the settings of a control's evaluation."""
+    masks = {name: control.training[name] for name in control.training.keys() & {"density"}}
     return {
-        "variant": control.label if control.training else "",
+        "variant": control.variant,
+        **masks,
         "placement": control.placement,
         "scenarios": controls.SCENARIOS,
         "attack_precision": "bfloat16",

@@ -126,8 +126,11 @@ class Training(Part):
 
     @property
     def kind(self) -> str:
-        """By method, which may be ``"pretrained"``."""
-        return f"training of {self.method}"
+        """By method, which may be ``"pretrained"``, and by what makes an update longer."""
+        own, usual = self.settings, profiles.get(self.profile)
+        slower = [n for n in ("channels", "adversarial") if getattr(own, n) != getattr(usual, n)]
+        told = "".join(f", {name} {getattr(own, name):g}" for name in slower)
+        return f"training of {self.method}{told}"
 
     @property
     def settings(self) -> Profile:
@@ -150,7 +153,7 @@ class Training(Part):
     def _start(self) -> Path | None:
         if not self.changes.get("pretrained", True):
             return None
-        return runs.pretrained_weights(self.profile, self.sigma, seed=self.changes.get("seed"))
+        return runs.pretrained_weights(self.profile, self.sigma, changes=self.changes)
 
     @property
     def _checkpoints(self) -> Path:

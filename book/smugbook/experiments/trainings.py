@@ -1,23 +1,21 @@
 """The poster's two trainings: the denoiser alone, then the unrolled network around it."""
 
 import math
-from collections.abc import Callable
-from dataclasses import asdict
-from functools import cache, lru_cache
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from cachetools import LRUCache, cached
 from torch import Tensor, nn
 from torch.nn import functional
 
+from smugbook.experiments.adversary import attack_examples
+from smugbook.experiments.examples import Examples, split_of
 from smugbook.profiles import Profile, use_graphs
-from smugbook.results.scans import dataset_of
 from smuglib import checks, random
 from smuglib.consistency import DataConsistency
 from smuglib.consistency.step import Step
-from smuglib.data import BrainDataset, Scan
+from smuglib.data import Scan
 from smuglib.files import sha256
 from smuglib.losses import finetuning_loss, pretraining_loss
 from smuglib.methods import METHODS
@@ -25,89 +23,12 @@ from smuglib.metrics import psnr
 from smuglib.models import Denoiser, Trace, UnrolledNetwork, denoisers, save_network
 from smuglib.models.weights import load_denoiser_state, read_tensors
 from smuglib.operators import SenseOperator
-from smuglib.random import Source
 from smuglib.smoothing import Smoothing
 from smuglib.training import Plan, Training, ranks
 from smuglib.training.plan import Budget
 
-Example = tuple[Tensor, SenseOperator, Tensor]
-"""Zero-filled image ``[batch, height, width]``, operator, and target of the same shape."""
-
-MAX_BYTES = 2**30
-"""Most memory for the slices that a training keeps on its device, 800 of 128 x 128 with 8 coils."""
-
 EXPORTED = "network.safetensors"
 """Name of the file that a fine-tuning leaves for `smuglib.models.load_network`."""
-
-
-class Examples:
-    """Training examples of a profile, by number of the update; every epoch has a fresh order.
-
-    An update sees the same random rows of all its slices: with a 1-D mask the image rows decouple
-    in data consistency, so that a strip's operator and zero-filled image are exact. Of several
-    processes each has its share of every batch, and of the noise that is drawn for all of it.
-    """
-
-    def __init__(self, profile: Profile, batch: int, device: torch.device) -> None:
-        self._profile, self._batch, self._device = profile, batch, device
-        self._share = ranks.share(batch)
-        self._kept: LRUCache[Any, Example] = LRUCache(
-            MAX_BYTES, getsizeof=lambda one: 2 * one[0].nbytes + one[1].maps.nbytes
-        )
-        self._whole = cached(self._kept)(self._load)
-        # A batch may straddle two epochs.
-        self._order = lru_cache(maxsize=2)(self._drawn_order)
-
-    def __call__(self, update: int) -> Example:
-        """Return the examples of an update."""
-        profile = self._profile
-        own = self._positions(update)[self._share]
-        whole = [self._whole(self._index(position)) for position in own]
-        room = profile.height - profile.strip_height + 1
-        top = torch.randint(
-            room, (), generator=random.generator(profile.seed, "strip", update)
-        ).item()
-        rows = slice(top, top + profile.strip_height)
-        z, operators, targets = zip(*whole, strict=True)
-        operator = SenseOperator.of_parts(
-            torch.cat([A.maps for A in operators])[:, :, rows],
-            torch.cat([A.mask for A in operators]),
-            max(A.norm_bound for A in operators),
-        )
-        return torch.cat(z)[:, rows], operator, torch.cat(targets)[:, rows]
-
-    def describe(self, update: int) -> str:
-        """Name the slices of an update, for messages."""
-        indices = [str(self._index(position)) for position in self._positions(update)]
-        return "train slices " + ", ".join(indices)
-
-    def noise(self, name: str, update: int) -> Source:
-        """Return what draws the noise of an update's examples."""
-        whole = random.generator(self._profile.seed, name, update, device=self._device)
-        return ranks.Share(whole, self._batch, self._share)
-
-    def _positions(self, update: int) -> range:
-        return range(update * self._batch, (update + 1) * self._batch)
-
-    def _index(self, position: int) -> int:
-        epoch, offset = divmod(position, self._profile.n_train)
-        return self._order(epoch)[offset]
-
-    def _drawn_order(self, epoch: int) -> list[int]:
-        generator = random.generator(self._profile.seed, "order", epoch)
-        order: list[int] = torch.randperm(self._profile.n_train, generator=generator).tolist()
-        return order
-
-    def _load(self, index: int) -> Example:
-        scan = _dataset(self._profile, "train")[index].to(self._device)
-        return scan.operator.adjoint(scan.kspace), scan.operator, scan.target
-
-
-@cache
-def _dataset(profile: Profile, split: str) -> BrainDataset:
-    """Return a split, simulated once for all trainings of a process."""
-    n_slices = {"train": profile.n_train, "val": profile.n_validation}[split]
-    return dataset_of(profile, split, n_slices)
 
 
 def _plan(profile: Profile, updates: int, **settings: Any) -> Plan:  # noqa: ANN401
@@ -118,7 +39,7 @@ def _plan(profile: Profile, updates: int, **settings: Any) -> Plan:  # noqa: ANN
         n_validations=profile.n_validations,
         precision=profile.precision,
         ema_decay=profile.ema_decay,
-        settings={**asdict(profile), **settings},
+        settings={**profile.settings, **settings},
     )
 
 
@@ -197,10 +118,12 @@ def finetune(
     *,
     device: str = "auto",
     budget: Budget | None = None,
+    stops: Sequence[int] = (),
 ) -> Path:
     """Fine-tune an unrolled network around a pre-trained denoiser (poster, "SMUG Training").
 
-    MoDL, RS-E2E and SMUGv0 minimize ``||x_N - t||^2``; SMUG adds the unrolled stability loss.
+    MoDL, RS-E2E and SMUGv0 minimize ``||x_N - t||^2``; SMUG adds the unrolled stability loss. After
+    the updates ``stops`` the network is written as well, see `stop_path`.
     """
     checks.one_of("method", method, METHODS)
     checks.positive("sigma", sigma)
@@ -221,13 +144,25 @@ def finetune(
         return network.consistency_step(A) if weighted is None else DataConsistency(A, weighted.lam)
 
     def loss(update: int) -> Tensor:
+        n_samples = profile.n_samples_training
         z, operator, target = examples(update)
         if profile.jitter:
             jitter = examples.noise("jitter", update)
             z = z + random.complex_normal(z.shape, profile.jitter, jitter, z)
+        if profile.adversarial:
+            with torch.no_grad():
+                attacked = step(operator)
+            z = attack_examples(
+                network,
+                attacked,
+                z,
+                target,
+                epsilon=profile.adversarial,
+                n_samples=n_samples,
+                generator=examples.noise("adversary", update),
+            )
         trace = Trace() if method == "smug" else None
         noise = examples.noise("fine-tuning noise", update)
-        n_samples = profile.n_samples_training
         x = network(z, step(operator), generator=noise, n_samples=n_samples, trace=trace)
         return finetuning_loss(
             x,
@@ -245,11 +180,19 @@ def finetune(
     plan = finetuning_plan(profile, method, sigma, start)
     validate = _validation(profile, "validation", reconstruct, where)
     trained = denoiser if weighted is None else weighted
-    Training(trained, loss, validate, plan, folder, describe=examples.describe).run(budget)
+    training = Training(
+        trained, loss, validate, plan, folder, describe=examples.describe, snapshots=stops
+    )
+    training.run(budget)
     if ranks.is_first():
-        _export(network, trained, Path(folder), method=method, sigma=sigma)
+        _export_all(network, trained, Path(folder), stops, method=method, sigma=sigma)
     ranks.wait()
     return Path(folder) / EXPORTED
+
+
+def stop_path(folder: Path, update: int) -> Path:
+    """Return the file of the network that `finetune` had after some updates."""
+    return folder / f"network_{update}.safetensors"
 
 
 def _validation(
@@ -259,7 +202,7 @@ def _validation(
     device: torch.device,
 ) -> Callable[[], float]:
     """Return what computes the mean PSNR in dB of validation slices, a share in each process."""
-    dataset, n_scans = _dataset(profile, "val"), profile.n_validation_used
+    dataset, n_scans = split_of(profile, "val"), profile.n_validation_used
     indices = [profile.n_validation // n_scans * k for k in range(n_scans)]
     number, n_processes = ranks.place()
     own = {k: dataset[indices[k]].to(device) for k in range(number, n_scans, n_processes)}
@@ -277,15 +220,32 @@ def _validation(
     return validate
 
 
+def _export_all(
+    network: UnrolledNetwork,
+    trained: nn.Module,
+    folder: Path,
+    stops: Sequence[int],
+    **made: Any,  # noqa: ANN401
+) -> None:
+    """Write the networks of the stops that a training was made with, and the best."""
+    for stop in stops:
+        if (left := folder / f"update_{stop}.safetensors").is_file():
+            _export(network, trained, left, stop_path(folder, stop), **made)
+    _export(network, trained, folder / "best.safetensors", folder / EXPORTED, **made)
+
+
 def _export(
-    network: UnrolledNetwork, trained: nn.Module, folder: Path, *, method: str, sigma: float
-) -> Path:
-    """Write the best weights as a network file that `smuglib.models.load_network` reads."""
-    tensors, header = read_tensors(folder / "best.safetensors")
+    network: UnrolledNetwork,
+    trained: nn.Module,
+    left: Path,
+    path: Path,
+    **made: Any,  # noqa: ANN401
+) -> None:
+    """Write weights that a training left as a file that `smuglib.models.load_network` reads."""
+    tensors, header = read_tensors(left)
     trained.load_state_dict(tensors)
     if isinstance(trained, Weighted):
         network.lam = trained.lam.item()
-    path = folder / EXPORTED
-    kept = {key: header[key] for key in ("settings", "update", "validation_psnr")}
-    save_network(path, network, dtype=torch.float16, method=method, sigma=sigma, **kept)
-    return path
+    names = ("settings", "update", "validation_psnr")
+    kept = {key: header[key] for key in names if key in header}
+    save_network(path, network, dtype=torch.float16, **made, **kept)

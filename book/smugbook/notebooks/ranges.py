@@ -87,6 +87,8 @@ RANGES: dict[str, Callable[[str, object], object]] = {
     "images": partial(checks.one_of, allowed=("shipped", "build")),
     "index": _COUNT_OR_ZERO,
     "jitters": paths.plain_name,
+    "lams": checks.positive,
+    "limit": checks.positive,
     "method": _METHOD,
     "methods": _METHOD,
     "metric": partial(checks.one_of, allowed=("psnr", "ssim", "nmse")),

@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
@@ -120,6 +121,8 @@ def _difference(variant: str) -> str:
     told = []
     for setting in filter(None, variant.split(",")):
         name, _, value = setting.partition("=")
+        with suppress(ValueError):
+            value = f"{float(value):.3g}" if "." in value else value
         words = f"{value} updates" if name == "updates" else f"{_setting(name)} {value}"
         told.append(SETTING_LABELS.get(setting, words).replace(" ", NO_BREAK))
     return ", ".join(told) or "–"

@@ -81,7 +81,9 @@ class Store:
             raise FileNotFoundError(
                 f"no variant {label!r} in {folder}: there are {', '.join(known) or 'none'}"
             )
-        return Store(folder / label)
+        weights = self.weights_folder
+        beside = weights and weights.parent / "variants" / label / "weights"
+        return Store(folder / label, beside)
 
     def weights(self, method: str, sigma: float) -> Path:
         """Return the path of a run's weights; ``method`` may be ``"pretrained"``."""

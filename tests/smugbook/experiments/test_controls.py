@@ -35,6 +35,7 @@ def test_controls_ask_for_what_the_fine_tuning_offers():
     for control in (*DEFAULT, *HEAD):
         assert set(control.training) <= set(offered)
         assert control.method in METHODS
+        assert control.stopped in (0.0, *profiles.STOPS)
         overrides = {k: v for k, v in control.training.items() if k != "pretrained"}
         profiles.get("default").replace(**overrides)
 
@@ -54,6 +55,20 @@ def test_the_controls_that_claims_name_exist():
     named = {(control.question, control.name) for control in DEFAULT}
     assert ("smoothing", claims.SWITCHED_OFF) in named
     assert ("budget", claims.JITTERED) in named
+
+
+def test_a_control_has_weights_of_its_own_a_stop_of_them_or_another_placement():
+    for control in (*DEFAULT, *HEAD):
+        changes = [bool(control.training), bool(control.stopped), bool(control.placement)]
+        assert sum(changes) == 1, control
+        assert control.variant == ("" if control.placement else control.label)
+
+
+def test_full_controls_leave_out_what_they_share_with_the_profile():
+    for control in HEAD:
+        own = profiles.get("head")
+        for name, value in control.training.items():
+            assert name == "pretrained" or getattr(own, name) != value or name == "lam", control
 
 
 def test_records_are_found_by_label(tmp_path):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
+from dataclasses import fields
 from typing import Any
 
 import pytest
@@ -11,7 +13,9 @@ from torch import nn
 
 from smugbook import profiles
 from smugbook.experiments import trainings
-from smugbook.experiments.trainings import Examples, finetune, pretrain
+from smugbook.experiments.adversary import ASCENT, attack_examples
+from smugbook.experiments.examples import Examples
+from smugbook.experiments.trainings import finetune, pretrain, stop_path
 from smugbook.results import Store
 from smuglib import random
 from smuglib.consistency import DataConsistency
@@ -115,7 +119,7 @@ def test_slices_kept_for_a_training_are_bounded_and_change_nothing(monkeypatch):
     expected = [Examples(TINY, 2, CPU)(update) for update in range(4)]
     z, A, target = Examples(TINY, 1, CPU)._whole(0)
     one = z.nbytes + A.maps.nbytes + target.nbytes
-    monkeypatch.setattr(trainings, "MAX_BYTES", 2 * one)
+    monkeypatch.setattr("smugbook.experiments.examples.MAX_BYTES", 2 * one)
     examples = Examples(TINY, 2, CPU)
     for update, (z, A, target) in enumerate(expected):
         found = examples(update)
@@ -234,6 +238,8 @@ def test_fine_tuning_twice_is_bitwise_the_same_and_options_change_it(tmp_path, p
         "sigma": {"sigma": 0.01},
         "fresh": {"start": None},
         "jitter": {"profile": TINY.replace(jitter=0.1)},
+        "adversarial": {"profile": TINY.replace(adversarial=0.1)},
+        "density": {"profile": TINY.replace(density="equispaced")},
     }
     for name, change in changes.items():
         assert not equal(first, trained(name, **change)), name
@@ -278,6 +284,124 @@ def test_jitter_is_noise_on_the_zero_filled_image_and_new_at_every_update(
     assert torch.view_as_real(added).std().item() == pytest.approx(0.1, rel=0.02)
     assert len({noise.sum().item() for noise in added}) == 8
     assert torch.equal(seen[0.0][8], seen[0.1][8])  # validation sees the scan as it is
+
+
+# --- adversarial training -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("method", ["modl", "smug"])
+def test_attacked_examples_lie_in_the_ball_and_are_worse(method):
+    z, A, target = Examples(TINY, 2, CPU)(0)
+    smoothing = Smoothing(METHODS[method], 0.05, 2)
+    network = UnrolledNetwork(
+        denoisers.seeded(TINY.architecture, 0), n_steps=2, smoothing=smoothing
+    )
+    step, epsilon = network.consistency_step(A), 0.02
+
+    def draw(seed=0):
+        return attack_examples(
+            network, step, z, target, epsilon=epsilon, n_samples=2, generator=generator(seed, "a")
+        )
+
+    attacked = draw()
+    parts = torch.view_as_real(attacked - z).abs()
+    # A rounding of z + δ to single precision, where |z| is at most 1.
+    assert parts.max().item() <= epsilon + 1e-7
+    # Steps of 2/3 ε from a random start: signs that agree three times end on the boundary.
+    assert (parts > 0.99 * epsilon).float().mean() > 0.5
+    random_delta = (2 * torch.rand(*z.shape, 2, generator=generator(1, "b")) - 1) * epsilon
+
+    def error(x):
+        found = network(x, step, generator=generator(2, "score"), n_samples=8)
+        return (found - target).abs().square().sum().item()
+
+    with torch.no_grad():
+        assert error(attacked) > 1.02 * error(z + torch.view_as_complex(random_delta)) > 0
+    assert torch.equal(attacked, draw()) and not torch.equal(attacked, draw(1))
+    assert not attacked.requires_grad
+    assert all(p.requires_grad and p.grad is None for p in network.parameters())
+    assert ASCENT.n_steps == 3
+
+
+def test_adversarial_training_lowers_the_attacked_error_of_an_update_s_examples(
+    tmp_path, pretrained
+):
+    plain = TINY.replace(updates=40, n_validations=1, learning_rate=5e-3, lam=0.2)
+    epsilon, errors = 0.05, {}
+    for name, profile in (("plain", plain), ("adversarial", plain.replace(adversarial=epsilon))):
+        path = finetune(profile, "modl", 0.05, pretrained, tmp_path / name, device="cpu")
+        network, _ = load_network(path)
+        found = []
+        for update in range(3):
+            z, A, target = Examples(plain, 1, CPU)(update)
+            step, noise = network.consistency_step(A), generator(update, "test")
+            ball = {"epsilon": epsilon, "n_samples": 1, "generator": noise}
+            attacked = attack_examples(network, step, z, target, **ball)
+            with torch.no_grad():
+                found.append((network(attacked, step) - target).abs().square().mean().item())
+        errors[name] = sum(found)
+    assert errors["adversarial"] < 0.9 * errors["plain"]
+
+
+def test_an_attack_in_training_knows_the_weight_that_is_learned(tmp_path, pretrained, monkeypatch):
+    seen = []
+    original = trainings.attack_examples
+
+    def spy(network, step, *rest, **options):
+        seen.append((step.lam.item(), step.lam.requires_grad))
+        return original(network, step, *rest, **options)
+
+    monkeypatch.setattr(trainings, "attack_examples", spy)
+    profile = TINY.replace(lam=0.3, lam_learned=True, adversarial=0.01, updates=3)
+    finetune(profile, "modl", 0.05, pretrained, tmp_path, device="cpu")
+    weights = [lam for lam, _ in seen]
+    assert weights[0] == pytest.approx(0.3) and len(set(weights)) == 3
+    assert not any(learned for _, learned in seen)
+
+
+# --- what later fields and early stops leave alone ------------------------------------------------
+
+
+def test_fields_that_joined_later_are_settings_only_where_they_are_used():
+    before = trainings.finetuning_plan(TINY, "modl", 0.05, None).settings
+    assert not {"adversarial", "density"} & before.keys()
+    assert len(before) == len(fields(profiles.Profile)) - 2 + 4
+    after = TINY.replace(adversarial=0.01, density="equispaced")
+    used = trainings.finetuning_plan(after, "modl", 0.05, None).settings
+    assert used == {**before, "adversarial": 0.01, "density": "equispaced"}
+
+
+def test_a_training_from_before_those_fields_goes_on_and_is_recognized(tmp_path, pretrained):
+    """The settings of a run that is going on, written out: no field may join them."""
+    finetune(TINY, "modl", 0.05, pretrained, tmp_path, device="cpu")
+    made = json.loads((tmp_path / "provenance.json").read_text())["settings"]
+    expected = (
+        "name height width n_coils n_train n_validation n_test channels blocks n_steps "
+        "n_samples pretraining_updates updates strip_height n_validations n_validation_used "
+        "denoiser data lam lam_learned noise sampling_rate center_fraction n_samples_training "
+        "pretraining_batch batch learning_rate clip_factor reconstruction_weight reference "
+        "jitter ema_decay precision seed mask_seed stage method sigma start"
+    )
+    assert set(made) == set(expected.split())
+
+
+@pytest.mark.parametrize("lam_learned", [False, True])
+def test_stops_are_networks_of_their_updates_and_change_no_other(tmp_path, pretrained, lam_learned):
+    profile = TINY.replace(updates=4, n_validations=4, lam_learned=lam_learned, lam=0.3)
+    whole, kept = tmp_path / "whole", tmp_path / "kept"
+    paths = [
+        finetune(profile, "modl", 0.05, pretrained, folder, device="cpu", stops=stops)
+        for folder, stops in ((whole, ()), (kept, (1, 3)))
+    ]
+    assert paths[0].read_bytes() == paths[1].read_bytes()
+    (first, one), (third, three) = (load_network(stop_path(kept, n)) for n in (1, 3))
+    assert (one["update"], three["update"]) == (1, 3)
+    assert one["settings"] == load_network(paths[0])[1]["settings"]
+    assert not equal(dict(first.denoiser.state_dict()), dict(third.denoiser.state_dict()))
+    assert (first.lam != third.lam) == lam_learned
+    start = read_tensors(pretrained)[0]
+    assert not equal(dict(first.denoiser.state_dict()), start)
+    assert not list(whole.glob("network_*"))
 
 
 def test_an_interrupted_fine_tuning_ends_bitwise_as_one_that_was_not(
@@ -378,8 +502,9 @@ def load_network_of(folder, *, best, last):
         filled = {key: torch.full_like(t, value) for key, t in denoiser.state_dict().items()}
         header = {"settings": {}, "update": 1, "validation_psnr": 30.0}
         write_bytes(folder / f"{name}.safetensors", packed(filled, header))
-    net = UnrolledNetwork(denoiser)
-    return load_network(trainings._export(net, denoiser, folder, method="modl", sigma=0.05))[0]
+    path, net = folder / "network.safetensors", UnrolledNetwork(denoiser)
+    trainings._export(net, denoiser, folder / "best.safetensors", path, method="modl", sigma=0.05)
+    return load_network(path)[0]
 
 
 @pytest.mark.parametrize("asked", [True, False])

@@ -533,6 +533,51 @@ def test_the_moving_average_is_what_is_validated_and_kept(tmp_path):
 
 
 @pytest.mark.parametrize("ema_decay", [0.0, 0.9])
+def test_snapshots_are_the_weights_of_a_shorter_look_and_change_nothing(tmp_path, ema_decay):
+    """One validation an update leaves the weights of every update as those of the last."""
+    plan = replace(PLAN, n_validations=8, ema_decay=ema_decay)
+    plain, kept = Run(tmp_path / "plain", plan), Run(tmp_path / "kept", plan, snapshots={3, 5})
+    seen = {}
+    save = plain.training._save
+
+    def spy():
+        save()
+        seen[plain.training._update] = plain.weights()
+
+    plain.training._save = spy
+    log, kept_log = plain.training.run(), kept.training.run()
+    for update in (3, 5):
+        tensors, header = read_tensors(kept.folder / f"update_{update}.safetensors")
+        assert equal(tensors, seen[update])
+        assert header["update"] == update
+    for name in ("best.safetensors", "last.safetensors"):
+        assert equal(plain.weights(name), kept.weights(name))
+    drop = ("seconds",)
+    assert [{k: v for k, v in row.items() if k not in drop} for row in log] == [
+        {k: v for k, v in row.items() if k not in drop} for row in kept_log
+    ]
+    assert sorted(p.name for p in plain.folder.glob("update_*")) == []
+
+
+def test_snapshots_survive_an_interruption_and_a_state_without_them_goes_on(tmp_path):
+    plan, asked = replace(PLAN, n_validations=4), {"snapshots": (3, 5)}
+    whole, broken = Run(tmp_path / "whole", plan, **asked), tmp_path / "broken"
+    whole.training.run()
+    with pytest.raises(Interruption):
+        Run(broken, plan, stop_at=4, **asked).training.run()
+    Run(broken, plan, **asked).training.run()
+    for name in ("update_3.safetensors", "update_5.safetensors"):
+        assert (broken / name).read_bytes() == (whole.folder / name).read_bytes()
+    old = tmp_path / "old"
+    with pytest.raises(Interruption):
+        Run(old, plan, stop_at=4).training.run()
+    later = Run(old, plan, **asked)
+    later.training.run()
+    assert equal(later.weights(), whole.weights())
+    assert [path.name for path in old.glob("update_*")] == ["update_5.safetensors"]
+
+
+@pytest.mark.parametrize("ema_decay", [0.0, 0.9])
 def test_a_training_in_slices_of_a_budget_ends_bitwise_as_one_without(tmp_path, ema_decay):
     plan = replace(PLAN, ema_decay=ema_decay)
     whole, folder = Run(tmp_path / "whole", plan), tmp_path / "sliced"
