@@ -172,6 +172,7 @@ def scenario_of(row: Score, profile: Profile) -> Scenario:
         mask_mismatch=row.consistency_rate != row.sampling_rate,
         n_steps=row.n_steps or None,
         n_samples=row.n_samples or None,
+        antithetic=bool(row.antithetic),
     )
 
 
