@@ -7,8 +7,10 @@ control of each kind do; Table 1 alone keeps the steps of its attacks, which the
 from typing import Any
 
 from smugbook import profiles
-from smugbook.experiments import controls, sweeps
+from smugbook.experiments import controls, protocol, sweeps
 from smugbook.experiments.controls import Control
+from smugbook.experiments.protocol import protocol_of
+from smugbook.results.tuning import TUNED
 from smuglib.methods import SIGMAS
 
 STUDIED = SIGMAS[:1]
@@ -36,24 +38,31 @@ def few_evaluated(profile: str) -> dict[str, Any]:
     return {"n_slices": 2, "batch": 2, "sweep_steps": 1} if profile == "smoke" else {}
 
 
-def baselines_at(sigma: float) -> tuple[str, ...]:
+def baselines_at(sigma: float, profile: str) -> tuple[str, ...]:
     """Return what is evaluated beside MoDL.
 
     Total variation knows no σ, and its attacks cost as much as a network's: once is enough.
     """
-    return ("zero_filled", "tv") if sigma == SIGMAS[0] else ("zero_filled",)
+    if sigma != SIGMAS[0]:
+        return ("zero_filled",)
+    tuned = (TUNED,) if protocol_of(profiles.get(profile)).strong else ()
+    return ("zero_filled", "tv", *tuned)
 
 
-def sweeps_at(sigma: float) -> tuple[str, ...]:
+NETWORK_SWEEPS = ("rate", "mask", "steps", "samples")
+"""Sweeps of what is changed of the acquisition or the network, not of attacks."""
+
+
+def sweeps_at(sigma: float, profile: str) -> tuple[str, ...]:
     """Return the sweeps of a noise level."""
-    return tuple(sweeps.AXES) if sigma in STUDIED else ()
+    if not protocol_of(profiles.get(profile)).strong:
+        return tuple(sweeps.AXES) if sigma in STUDIED else ()
+    return (*protocol.SWEEPS, *NETWORK_SWEEPS) if sigma in STUDIED else ("standard",)
 
 
-def evaluation_of(control: Control) -> dict[str, Any]:
+def evaluation_of(control: Control, profile: str) -> dict[str, Any]:
     """Return the settings of a control's evaluation."""
-    return {
-        "variant": control.label if control.training else "",
-        "placement": control.placement,
-        "scenarios": controls.SCENARIOS,
-        "attack_precision": "bfloat16",
-    }
+    place = {"variant": control.label if control.training else "", "placement": control.placement}
+    if protocol_of(profiles.get(profile)).strong:
+        return {**place, "scenarios": ("clean", "noise"), "sweeps": ("standard",)}
+    return {**place, "scenarios": controls.SCENARIOS, "attack_precision": "bfloat16"}
