@@ -10,12 +10,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import torch
 
 from smugbook.profiles import Profile
 from smuglib import checks
 from smuglib.attacks import LADDER
-from smuglib.evaluation import Scenario, table_scenarios
+from smuglib.evaluation import PAIR, Scenario, table_scenarios
+from smuglib.evaluation.bootstrap import TRAINING_SEED
 
 THREATS: dict[str, dict[str, Any]] = {
     "image": {"epsilon": 1 / 255, "domain": "image", "norm": "linf"},
@@ -152,3 +155,16 @@ def protocol_of(profile: Profile, budget: str = "") -> Protocol:
     if not profile.lam_learned:
         return PROTOCOLS["none"]
     return PROTOCOLS["full" if torch.cuda.is_available() else "cpu"]
+
+
+def strongest_rows(rows: pd.DataFrame, scenario: Scenario) -> pd.DataFrame:
+    """Return the rows of a scenario's name and strength; of several budgets, the longest search's.
+
+    Records that a GPU has made again are then taken in the place of a CPU's, without a word.
+    """
+    chosen = rows[
+        (rows["scenario"] == scenario.name) & np.isclose(rows["epsilon"], scenario.epsilon)
+    ]
+    length = chosen["attack_steps"] * chosen["attack_restarts"]
+    kept = chosen[length == length.max()]
+    return kept.drop_duplicates([name for name in ("method", *PAIR, TRAINING_SEED) if name in kept])
