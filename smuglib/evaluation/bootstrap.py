@@ -120,7 +120,8 @@ def resample(
     Returns
     -------
     numpy.ndarray
-        ``[n_resamples]`` or ``[n_resamples, k]``.
+        ``[n_resamples]`` or ``[n_resamples, k]``; fewer where a seed lacks subjects, for draws
+        that hold no value are left out.
     """
     numbers = np.asarray(values, dtype=float)
     rng, shape = np.random.default_rng(seed), []
@@ -136,7 +137,8 @@ def resample(
     np.add.at(cells[0], tuple(places), numbers)
     np.add.at(cells[1], tuple(places), 1)
     sums, counts = (np.einsum("rs,rj,sj...->r...", *draws, cell, optimize=True) for cell in cells)
-    return sums / counts.reshape(-1, *[1] * (sums.ndim - 1))
+    held = counts > 0
+    return sums[held] / counts[held].reshape(-1, *[1] * (sums.ndim - 1))
 
 
 def _mean_over_slices(

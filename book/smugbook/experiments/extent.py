@@ -11,6 +11,7 @@ from smugbook.experiments import controls, protocol, sweeps
 from smugbook.experiments.controls import Control
 from smugbook.experiments.protocol import protocol_of
 from smugbook.results.tuning import TUNED
+from smuglib.evaluation import Scenario
 from smuglib.methods import SIGMAS
 
 STUDIED = SIGMAS[:1]
@@ -58,6 +59,13 @@ def sweeps_at(sigma: float, profile: str) -> tuple[str, ...]:
     if not protocol_of(profiles.get(profile)).strong:
         return tuple(sweeps.AXES) if sigma in STUDIED else ()
     return (*protocol.SWEEPS, *NETWORK_SWEEPS) if sigma in STUDIED else ("standard",)
+
+
+def control_columns(profile: str) -> list[Scenario]:
+    """Return the scenarios that every control went through and is judged by."""
+    asked = protocol_of(profiles.get(profile))
+    columns = list(asked.columns.values())
+    return columns if asked.strong else [c for c in columns if c.name in controls.SCENARIOS]
 
 
 def evaluation_of(control: Control, profile: str) -> dict[str, Any]:

@@ -75,6 +75,9 @@ SWEEP_LABELS = {
 }
 """Names of the scenarios of `smugbook.experiments.sweeps` and `smugbook.experiments.protocol`."""
 
+ATTACK_LABELS = {**RUNG_LABELS, **SWEEP_LABELS, **SCENARIO_LABELS}
+"""Names of all scenarios that a method is evaluated in."""
+
 SHORT_RUNG_LABELS = {
     "random_uniform": "random point of the ball",
     "random_gaussian": "random",
@@ -149,7 +152,7 @@ COLUMN_LABELS = {
 
 VALUE_LABELS: Mapping[str, Mapping[str, str]] = {
     "method": METHOD_LABELS,
-    "scenario": {**HARM_LABELS, **RUNG_LABELS, **SWEEP_LABELS, **SCENARIO_LABELS},
+    "scenario": {**HARM_LABELS, **ATTACK_LABELS},
     "weaker": SHORT_RUNG_LABELS,
     "stronger": SHORT_RUNG_LABELS,
     "domain": {"kspace": "k-space"},
