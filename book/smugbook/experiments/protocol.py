@@ -114,11 +114,15 @@ ON_A_CPU = {
     "level": 4,
     "eot": 1,
     "check": 2,
-    **dict.fromkeys(("rate", "mask", "steps", "samples"), 2),
-    **dict.fromkeys(("transfer_published", "transfer"), 12),
+    **dict.fromkeys(("rate", "mask", "steps", "samples"), 1),
+    **dict.fromkeys(("transfer_published", "transfer"), 6),
     **dict.fromkeys(("adaptive_image", "adaptive_kspace_l2", "adaptive_kspace_linf"), 4),
 }
-"""Slices of sweeps and scenarios that two hours of four networks on a core leave time for."""
+"""Slices of sweeps and scenarios, so that SMUG takes some 50 minutes of one core, MoDL 40.
+
+Tried on shipped SMUG at one slice: with one noise sample ten steps found as much as 20 in the image
+ball, and 0.09 dB less in k-space, where two samples found it too.
+"""
 
 PROTOCOLS = {
     protocol.name: protocol
