@@ -37,7 +37,7 @@ class Shortfall(NamedTuple):
         return self.found.mean < LIMIT
 
 
-def find_shortfalls(rows: pd.DataFrame, columns: Mapping[str, Scenario]) -> list[Shortfall]:
+def check_plateaus(rows: pd.DataFrame, columns: Mapping[str, Scenario]) -> list[Shortfall]:
     """Compare the columns of a table of records with their checks, slice by slice."""
     keys = [*PAIR, TRAINING_SEED] if TRAINING_SEED in rows else PAIR
     found = []

@@ -32,7 +32,7 @@ def test_what_a_check_finds_beyond_is_measured_slice_by_slice(more, reached):
     table = pd.concat(
         [rows(COLUMNS["image"], 25.0), rows(CHECKED["plateau_image"], 25.0 - more, n_slices=6)]
     )
-    (found,) = plateau.find_shortfalls(table, COLUMNS)
+    (found,) = plateau.check_plateaus(table, COLUMNS)
     assert (found.method, found.threat, found.check) == ("modl", "image", "plateau")
     assert found.found == pytest.approx([more] * 3)
     assert found.n_slices == 6
@@ -44,7 +44,7 @@ def test_every_threat_has_both_checks():
         [rows(COLUMNS[threat], 25.0) for threat in ("image", "range", "kspace")]
         + [rows(scenario, 24.8) for scenario in CHECKED.values()]
     )
-    found = plateau.find_shortfalls(table, COLUMNS)
+    found = plateau.check_plateaus(table, COLUMNS)
     assert {(one.threat, one.check) for one in found} == {
         (threat, check) for threat in ("image", "range", "kspace") for check in plateau.CHECKS
     }
