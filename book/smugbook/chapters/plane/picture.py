@@ -28,7 +28,7 @@ MARGIN = 1.0
 """Decibels below the lowest network at which a panel ends."""
 
 Numbered = Mapping[int, tuple[Training, pd.DataFrame]]
-"""Trainings and their `attacked_levels`, by the number that stands beside the dot."""
+"""Trainings and their `level_table`, by the number that stands beside the dot."""
 
 
 def draw_plane(panels: Mapping[str, Numbered]) -> Figure:

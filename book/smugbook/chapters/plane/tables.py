@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import pandas as pd
 
 from smugbook.chapters.plane.picture import PANELS
-from smugbook.chapters.plane.trainings import Training, attacked_levels, families, summarize
+from smugbook.chapters.plane.trainings import Training, families, level_table, summarize
 from smugbook.experiments.controls import QUESTIONS, Control
 from smugbook.experiments.matching import matched_difference
 from smugbook.experiments.plateau import CHECKS, Shortfall
@@ -26,7 +26,7 @@ def format_plane(
     asked = {(c.label, c.method, c.sigma): QUESTIONS[c.question] for c in controls}
     lines = {}
     for number, one in numbered.items():
-        found = {threat: attacked_levels(one, columns, threat) for threat in PANELS}
+        found = {threat: level_table(one, columns, threat) for threat in PANELS}
         whole = max(found.values(), key=len)
         line = {("", "training"): one.name, ("", "clean"): _write(whole, "clean")}
         for threat, rows in found.items():
@@ -62,9 +62,9 @@ def match_families(
                 continue
             words = f"{METHOD_LABELS[name]}, {knob.replace('_', ' ')}"
             for threat in PANELS:
-                tables = [attacked_levels(one, columns, threat) for one in members]
+                tables = [level_table(one, columns, threat) for one in members]
                 tables = [table for table in tables if len(table)]
-                change = matched_difference(attacked_levels(training, columns, threat), tables)
+                change = matched_difference(level_table(training, columns, threat), tables)
                 if change is not None:
                     found[training.name, words, threat] = change
     return found

@@ -76,9 +76,7 @@ def _folders(store: Store) -> Iterator[tuple[str, Store]]:
             yield path.name, Store(path)
 
 
-def attacked_levels(
-    training: Training, columns: Mapping[str, Scenario], threat: str
-) -> pd.DataFrame:
+def level_table(training: Training, columns: Mapping[str, Scenario], threat: str) -> pd.DataFrame:
     """Return clean PSNR, level under attack and damage of every slice that has both, in dB."""
     keys = [*PAIR, TRAINING_SEED]
     clean, attacked = (
@@ -90,7 +88,7 @@ def attacked_levels(
 
 
 def summarize(rows: pd.DataFrame, value: str) -> Interval:
-    """Return the mean of a column of `attacked_levels`, with its interval over seeds and subjects."""
+    """Return the mean of a column of `level_table`, with its interval over seeds and subjects."""
     mean, low, high = averages(rows.assign(all=0), value, by=["all"]).iloc[0][:3]
     return Interval(mean, low, high)
 

@@ -59,14 +59,14 @@ def test_every_training_is_found_and_seeds_are_joined(store):
 
 def test_level_and_damage_stand_side_by_side(store):
     found = {one.name: one for one in trainings.find_trainings(store)}
-    rows = trainings.attacked_levels(found["MoDL, σ = 0.05, jitter 0.02"], COLUMNS, "image")
+    rows = trainings.level_table(found["MoDL, σ = 0.05, jitter 0.02"], COLUMNS, "image")
     assert len(rows) == 6 and rows["damage"].to_numpy() == pytest.approx(4.0)
-    both = trainings.attacked_levels(found["MoDL, σ = 0.05"], COLUMNS, "image")
+    both = trainings.level_table(found["MoDL, σ = 0.05"], COLUMNS, "image")
     assert len(both) == 12
     mean, low, high = trainings.summarize(both, "damage")
     # The seeds' damages are 11 and 12.4; of two seeds one is drawn.
     assert (mean, low, high) == pytest.approx((11.7, 11.0, 12.4))
-    assert trainings.attacked_levels(found["SMUG, σ = 0.05"], COLUMNS, "kspace").empty
+    assert trainings.level_table(found["SMUG, σ = 0.05"], COLUMNS, "kspace").empty
 
 
 def test_families_differ_in_one_number(store):
@@ -107,9 +107,7 @@ def test_an_ellipse_is_of_one_standard_deviation():
 def test_the_picture_and_its_table_hold_every_training(store):
     numbered = picture.number_trainings(trainings.find_trainings(store))
     assert [numbered[1].name, numbered[2].name] == ["Zero-filled", "MoDL, σ = 0.05"]
-    dots = {
-        k: (one, trainings.attacked_levels(one, COLUMNS, "image")) for k, one in numbered.items()
-    }
+    dots = {k: (one, trainings.level_table(one, COLUMNS, "image")) for k, one in numbered.items()}
     figure = picture.draw_plane({"image": dots})
     (ax,) = figure.axes
     assert {text.get_text() for text in ax.texts} == set(map(str, numbered))
