@@ -305,7 +305,7 @@ rule finetune:
 def evaluated(wildcards):
     """What is evaluated beside the table's scenarios, by parameter."""
     sigma = float(wildcards.sigma)
-    found = {"baselines": extent.baselines_at(sigma), "sweeps": extent.sweeps_at(sigma)}
+    found = {"baselines": extent.baselines_at(sigma, wildcards.profile), "sweeps": extent.sweeps_at(sigma, wildcards.profile)}
     return {name: ", ".join(names) or [] for name, names in found.items()}
 
 
@@ -347,8 +347,8 @@ def control_commands(wildcards, output):
     commands = []
     if control.training:
         commands.append(("03_finetuning", f"{output.notebook}.training.ipynb", {**run, **control.training}))
-    evaluation = extent.evaluation_of(control)
-    evaluation |= {"results": "build", "scenarios": ", ".join(evaluation["scenarios"])}
+    evaluation = extent.evaluation_of(control, wildcards.profile) | {"results": "build"}
+    evaluation |= {n: ", ".join(evaluation[n]) for n in ("scenarios", "sweeps") if n in evaluation}
     commands.append(("04_evaluation", output.notebook, {**run, **evaluation}))
     return " && ".join(
         f"{RUN} notebook book/{name}.ipynb -o '{page}' {options(name, **values)}"

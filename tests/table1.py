@@ -12,6 +12,7 @@ from smuglib.methods import METHODS
 SCENARIOS = [s for s in table_scenarios() if s.name in ("clean", "noise", "transfer")]
 GAINS = {"zero_filled": -5.0, "modl": 0.0, "rs_e2e": 1.0, "smug_v0": 2.0, "smug": 3.0}
 COST = {"clean": 0.0, "noise": 1.0, "transfer": 8.0}
+COST |= {"transfer_published": 8.0, "adaptive_image": 8.0, "adaptive_kspace_l2": 8.0}
 
 
 def record(method, scenario, index, sigma=0.05, **changes):

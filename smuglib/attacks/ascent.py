@@ -9,6 +9,9 @@ Steps have a fixed length (Madry et al., ICLR 2018), or follow Auto-PGD (Croce a
 
 where :math:`\Pi` projects to the ball, :math:`g_k` is the direction of steepest ascent, and the
 first step and the first one after a return to the best iterate have no momentum (α = 1).
+Or they shrink to nothing along a cosine, whatever the ascent finds, up a moving sum of gradients of
+the error's logarithm (the normalized momentum of Dong et al., CVPR 2018): a search of another
+design, to check the others by.
 
 **Noise.** The gradient of a smoothed reconstruction is taken under fresh noise at every step, or
 the perturbation would fit one draw of it (seen on SMUG). But iterates of a run are compared under
@@ -16,6 +19,7 @@ one noise, at the cost of a forward pass a step; and the candidates of all runs 
 run has seen, or the luckiest draw would win.
 """
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -28,6 +32,9 @@ from smuglib.random import Source, repeatable
 
 MOMENTUM = 0.25
 """Share 1 - α of the step before in a step of Auto-PGD."""
+
+PERSISTENCE = 0.75
+"""Share of the gradients before that the sum of `_cosine` keeps."""
 
 PROGRESS = 0.75
 """Share of the steps between two checkpoints that must improve, or the length is halved."""
@@ -49,7 +56,7 @@ def climb(
     one error a scan, real, ``[batch]``. The first run starts at ``start``, if one is given,
     projected to the ball. A gradient that is zero or not finite for a scan is a RuntimeError.
     """
-    climb = _adaptive if attack.step_rule == "adaptive" else _fixed
+    climb = {"fixed": _fixed, "adaptive": _adaptive, "cosine": _cosine}[attack.step_rule]
     if attack.n_restarts == 1 and attack.keep == "last":
         return climb(errors, ball, attack, generator, _first(ball, attack, generator, start))[0]
     common = repeatable(generator)
@@ -108,6 +115,20 @@ def _adaptive(
         momentum = torch.full_like(momentum, MOMENTUM)
     ascent.refuse_broken()
     return delta, best
+
+
+def _cosine(
+    errors: Errors, ball: Ball, attack: Attack, generator: Source, delta: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Run one ascent with steps that shrink to nothing; its last iterate stands for the best."""
+    heading, ascent = torch.zeros_like(delta), _Ascent(errors)
+    for n_done in range(attack.n_steps):
+        _, gradient = ascent.differentiate(delta, generator)
+        heading = PERSISTENCE * heading + ball.unit(gradient)
+        share = (1 + math.cos(math.pi * n_done / attack.n_steps)) / 2
+        delta = ball.ascend(delta, heading, share * attack.step_fraction * ball.radius)
+    ascent.refuse_broken()
+    return delta, delta
 
 
 class _Ascent:

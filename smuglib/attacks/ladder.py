@@ -11,6 +11,7 @@ rung                    what the attacker differentiates
 ``adaptive``            the defended reconstruction, averaged over fresh noise
 ``adaptive_strong``     the same: adaptive steps, two runs, the first from ``transfer``'s
                         perturbation; best iterate
+``independent``         the same by a search of another design, to check the strong one by
 ``kspace``              the defended reconstruction, δ on the measured samples themselves
 ======================  =========================================================================
 """
@@ -64,7 +65,8 @@ class Attack:
         network computes in), or ``"bfloat16"``. What is found is scored in the network's own.
     step_rule
         ``"fixed"`` length, or ``"adaptive"``: momentum, and lengths halved where a scan's error
-        stops growing, going on from its best iterate (Auto-PGD; see `smuglib.attacks.ascent`).
+        stops growing, going on from its best iterate (Auto-PGD; see `smuglib.attacks.ascent`);
+        or ``"cosine"``: momentum, and lengths that shrink to nothing by the last step.
     floor
         For ``"range"``: δ has no component along eigenvectors of ``A^H A`` of eigenvalue below
         this, in (0, 1]. A measurement error that causes it has at most ``1 / √floor`` times its
@@ -91,7 +93,7 @@ class Attack:
     through: Literal["smoothing", "around"] = "smoothing"
     n_samples: int | None = None
     precision: Precision = "float32"
-    step_rule: Literal["fixed", "adaptive"] = "fixed"
+    step_rule: Literal["fixed", "adaptive", "cosine"] = "fixed"
     floor: float = 0.1
     warm_start: bool = False
 
@@ -127,9 +129,11 @@ LADDER: dict[str, Attack] = {
         keep="best",
         warm_start=True,
     ),
+    "independent": Attack(n_steps=40, step_rule="cosine", step_fraction=1.0),
     "kspace": Attack(domain="kspace", norm="l2"),
 }
 """The rungs of attack, weakest first.
 
-Whether `adaptive_strong` has reached a plateau the book's sweep ``plateau`` measures.
+Whether `adaptive_strong` has reached a plateau the book's sweep ``plateau`` measures, and what
+`independent`, which nothing was tuned by, finds beyond it.
 """

@@ -15,6 +15,9 @@ from scipy import stats
 
 from smuglib import checks
 
+TRAINING_SEED = "training_seed"
+"""Column that names the training of a row, where several are joined."""
+
 
 class Interval(NamedTuple):
     """A mean and the ends of its interval."""
@@ -36,6 +39,7 @@ def bootstrap(
     values: ArrayLike,
     subjects: ArrayLike,
     *,
+    seeds: ArrayLike | None = None,
     level: float = 0.95,
     n_resamples: int = 10_000,
     seed: int = 0,
@@ -49,6 +53,9 @@ def bootstrap(
     ----------
     values, subjects
         One finite number per slice, and its subject, ``[n]``; at least two different subjects.
+    seeds
+        The training's seed of each number, ``[n]``: seeds are resampled, too (see `resample`).
+        With one seed, or none named, the interval says nothing of what another training gives.
     level
         Confidence level, in (0, 1).
 
@@ -77,6 +84,10 @@ def bootstrap(
     counts = np.bincount(group)
     if counts.size < 2:
         raise ValueError("subjects must be at least two different ones: they are what is resampled")
+    if seeds is not None and len(set(np.asarray(seeds).tolist())) > 1:
+        means = resample(numbers, labels, seeds, n_resamples=n_resamples, seed=seed)
+        ends = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
+        return Interval(float(numbers.mean()), *map(float, ends))
     found = stats.bootstrap(
         (np.bincount(group, weights=numbers), counts),
         _mean_over_slices,
@@ -90,6 +101,46 @@ def bootstrap(
     return Interval(float(numbers.mean()), *map(float, found.confidence_interval))
 
 
+def resample(
+    values: ArrayLike,
+    subjects: ArrayLike,
+    seeds: ArrayLike,
+    *,
+    n_resamples: int = 10_000,
+    seed: int = 0,
+) -> NDArray[np.float64]:
+    """Return means of values, ``[n]`` or columns ``[n, k]``, over draws of seeds and of subjects.
+
+    All seeds are evaluated at the same subjects, so that one draw of subjects serves all seeds
+    (crossed, not nested; Owen, Ann Appl Stat 1, 2007), and all columns share every draw. Of n seeds
+    n - 1 are drawn, with which the variance of a mean is not underestimated (Rao and Wu, J Am Stat
+    Assoc 83, 1988): n of n would give (n - 1) / n of it, half with two seeds. Subjects, which are
+    many, are drawn n of n, as in `bootstrap`.
+
+    Returns
+    -------
+    numpy.ndarray
+        ``[n_resamples]`` or ``[n_resamples, k]``; fewer where a seed lacks subjects, for draws
+        that hold no value are left out.
+    """
+    numbers = np.asarray(values, dtype=float)
+    rng, shape = np.random.default_rng(seed), []
+    places, draws = [], []
+    for labels, spared in ((seeds, 1), (subjects, 0)):
+        _, place = np.unique(np.asarray(labels), return_inverse=True)
+        size = int(place.max()) + 1
+        n_drawn = max(size - spared, 1)
+        draws.append(rng.multinomial(n_drawn, np.full(size, 1 / size), n_resamples))
+        places.append(place)
+        shape.append(size)
+    cells = np.zeros((*shape, *numbers.shape[1:])), np.zeros(shape)
+    np.add.at(cells[0], tuple(places), numbers)
+    np.add.at(cells[1], tuple(places), 1)
+    sums, counts = (np.einsum("rs,rj,sj...->r...", *draws, cell, optimize=True) for cell in cells)
+    held = counts > 0
+    return sums[held] / counts[held].reshape(-1, *[1] * (sums.ndim - 1))
+
+
 def _mean_over_slices(
     sums: NDArray[np.float64], counts: NDArray[np.int64], axis: int = -1
 ) -> NDArray[np.float64]:
@@ -97,8 +148,13 @@ def _mean_over_slices(
 
 
 def over_subjects(values: pd.Series[float], **options: Unpack[Options]) -> Interval:
-    """Return `bootstrap` over the index (split, subject, ...), or NaN ends for one subject."""
+    """Return `bootstrap` over the index (split, subject, ...), or NaN ends for one subject.
+
+    A level `TRAINING_SEED` of the index names the seeds.
+    """
     subjects = [f"{split} {subject}" for split, subject, *_ in values.index]
     if len(set(subjects)) < 2:
         return Interval(float(values.mean()), np.nan, np.nan)
-    return bootstrap(values.to_numpy(), subjects, **options)
+    named = TRAINING_SEED in values.index.names
+    seeds = values.index.get_level_values(TRAINING_SEED) if named else None
+    return bootstrap(values.to_numpy(), subjects, seeds=seeds, **options)

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from smuglib import checks
-from smuglib.evaluation.bootstrap import Interval, Options, over_subjects
+from smuglib.evaluation.bootstrap import TRAINING_SEED, Interval, Options, over_subjects
 
 SLICE = ["split", "subject", "slice"]
 """Columns that name a slice."""
@@ -46,16 +46,22 @@ def averages(
     root_mean_square = checks.boolean("root_mean_square", root_mean_square)
     lines = {}
     for group, part in rows.groupby(list(by), sort=False):
-        values = part.set_index(["split", "subject"])[value].astype(float)
+        values = part.set_index(_index(["split", "subject"], part))[value].astype(float)
         ends = over_subjects(values**2 if root_mean_square else values)
         if root_mean_square:
             ends = Interval(*map(float, np.sqrt(ends)))
-        lines[group] = [*ends, len(values), values.index.nunique()]
+        lines[group] = [*ends, len(values), part.groupby(["split", "subject"]).ngroups]
     index = pd.MultiIndex.from_tuples(lines, names=list(by))
     if len(by) == 1:
         index = index.get_level_values(0)  # type: ignore[assignment]
     columns = ["mean", "low", "high", "n", "n_subjects"]
     return pd.DataFrame(list(lines.values()), index=index, columns=columns)
+
+
+def _index(names: Sequence[str], *tables: pd.DataFrame) -> list[str]:
+    """Return names of columns, and the training's seed where all tables have it."""
+    seeded = all(TRAINING_SEED in table for table in tables) and TRAINING_SEED not in names
+    return [*names, TRAINING_SEED] if seeded else [*names]
 
 
 def _check_columns(name: str, rows: object, **columns: Sequence[object]) -> None:
@@ -88,8 +94,10 @@ def compare(
 
     Both are records of the same slices and seeds, one row each; ``value`` is a column of results,
     ``pair`` those that make two rows a pair, ``split`` and ``subject`` first, and ``options`` are
-    those of `bootstrap`. Fewer than two subjects: NaN at both ends.
+    those of `bootstrap`. Fewer than two subjects: NaN at both ends. Where both have a column
+    `TRAINING_SEED`, rows of one seed are pairs, and the interval is over seeds and subjects.
     """
+    pair = _index(checks.members("pair", pair), first, second)
     # Sorted, so that the order of rows changes no digit.
     return over_subjects(difference(first, second, value, pair=pair).sort_index(), **options)
 

@@ -21,7 +21,7 @@ from smuglib.data.scan import Scan, collate
 from smuglib.evaluation import records, scores
 from smuglib.evaluation.scenarios import Scenario
 from smuglib.evaluation.scores import Score
-from smuglib.evaluation.trial import reconstruct
+from smuglib.evaluation.trial import reconstruct, scored_options
 from smuglib.models.precision import tf32
 from smuglib.models.reconstruction import Reconstruction, n_steps_of, operand, options, smoothing_of
 from smuglib.operators.sense import SenseOperator
@@ -217,6 +217,7 @@ def _settings(
         "split": scan.split,
         "subject": int(scan.subject),
         "slice": int(scan.slice_index),
+        "antithetic": int(scenario.antithetic and smoothing.is_active),
     }
 
 
@@ -248,7 +249,7 @@ def _check_request(
     if not n_scans or not scenarios:
         raise ValueError(f"nothing to evaluate: {n_scans} scans, {len(scenarios)} scenarios")
     for scenario in scenarios:
-        options(net, n_steps=scenario.n_steps, n_samples=scenario.n_samples)
+        options(net, **scored_options(scenario))
         if list(scenarios).count(scenario) > 1:
             raise ValueError(f"scenarios must differ, got {scenario.name!r} twice alike")
         if scenario.sampling_rate is not None and rescan is None:

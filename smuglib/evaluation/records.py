@@ -14,7 +14,7 @@ import math
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
@@ -26,7 +26,10 @@ from smuglib.files import UnreadableFileError
 
 @dataclass(frozen=True)
 class Record:
-    """Base of all kinds of rows: fields of type ``str``, ``int`` or ``float``."""
+    """Base of all kinds of rows: fields of type ``str``, ``int`` or ``float``.
+
+    A field with a default is one that older files may lack: they are read with it.
+    """
 
     RESULTS: ClassVar[tuple[str, ...]] = ()
     """Fields that are measured; none may be NaN."""
@@ -41,6 +44,11 @@ class Record:
     def columns(cls) -> dict[str, str]:
         """Return the names of the fields and of their types, in the order of the file."""
         return {field.name: str(field.type) for field in fields(cls)}
+
+    @classmethod
+    def later(cls) -> dict[str, Any]:
+        """Return the fields that older files may lack, with what they mean there."""
+        return {f.name: f.default for f in fields(cls) if f.default is not MISSING}
 
     @classmethod
     def keys(cls) -> tuple[str, ...]:
@@ -148,8 +156,11 @@ def read(path: Path | str, kind: type[RecordType], *, verify: bool = True) -> pd
     content = _pair(path)[0] if verify else _content(path)
     try:
         reader = csv.DictReader(io.StringIO(content.decode(), newline=""))
-        _check_columns(path, columns, list(reader.fieldnames or []))
-        rows = [_parsed(path, number, row, kind) for number, row in enumerate(reader, start=2)]
+        found = list(reader.fieldnames or [])
+        later = {name: value for name, value in kind.later().items() if name not in found}
+        _check_columns(path, columns, [*found, *later])
+        lines = enumerate(reader, start=2)
+        rows = [_parsed(path, number, row | later, kind) for number, row in lines]
         frame = pd.DataFrame([asdict(row) for row in rows], columns=list(columns))
         return frame.astype({name: type_ for name, type_ in columns.items() if type_ != "str"})
     except (UnicodeDecodeError, csv.Error, OverflowError) as error:

@@ -28,6 +28,9 @@ class Scenario:
         Sampling rate of the scan to reconstruct from; None: the scan as it is.
     n_steps, n_samples
         Unrolling steps (attacked and scored) and noise samples (scored); None: the network's own.
+    antithetic
+        Score a smoothed method with antithetic pairs of its noise; attacks draw theirs as the
+        method itself does (see `smuglib.smoothing.Smoothing`).
     mask_mismatch
         Keep the mask of the scan as it is in data consistency, whatever mask ``sampling_rate``
         measured with, as the published code does.
@@ -53,6 +56,7 @@ class Scenario:
     n_samples: int | None = None
     mask_mismatch: bool = False
     precision: str | None = None
+    antithetic: bool = False
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name:
@@ -64,6 +68,7 @@ class Scenario:
             epsilon=checks.non_negative("epsilon", self.epsilon),
             sampling_rate=checks.optional(checks.fraction, "sampling_rate", self.sampling_rate),
             mask_mismatch=checks.boolean("mask_mismatch", self.mask_mismatch),
+            antithetic=checks.boolean("antithetic", self.antithetic),
             **{n: checks.optional(checks.integer, n, getattr(self, n)) for n in counts},
         )
         if self.rung == "clean" and self.epsilon != 0:

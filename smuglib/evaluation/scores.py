@@ -43,10 +43,14 @@ class Score(evaluation_records.Record):
         the method was given, perturbation included; PSNR in dB.
     weights_sha256
         Hash of the weights file; ``"none"`` for a method without weights.
+    antithetic
+        1 if half of the scored noise samples are the negatives of the others.
+    budget
+        Name of what the evaluation could afford, where it has several.
     """
 
     RESULTS: ClassVar[tuple[str, ...]] = RESULTS
-    MAKERS: ClassVar[tuple[str, ...]] = ("commit", "versions", "device")
+    MAKERS: ClassVar[tuple[str, ...]] = ("commit", "versions", "device", "budget")
 
     method: str
     training_sigma: float
@@ -79,6 +83,8 @@ class Score(evaluation_records.Record):
     commit: str
     versions: str
     device: str
+    antithetic: int = 0
+    budget: str = "none"
 
     def __str__(self) -> str:
         """Name the row, for messages."""

@@ -1,5 +1,7 @@
 """Trials: one network, one scenario, and scans, each with draws of its own seed and slice."""
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -35,11 +37,16 @@ def reconstruct(
         reconstruction, complex, ``[batch, height, width]``.
     """
     A = scan.operator if A is None else A
-    method = bind(net, A, n_steps=scenario.n_steps, n_samples=scenario.n_samples)
+    method = bind(net, A, **scored_options(scenario))
     z = perturbed(net, scan, scenario, A, seed=seed)
     with torch.no_grad():
         x = method(z, _source(seed, "score", scan))
     return z, x
+
+
+def scored_options(scenario: Scenario) -> dict[str, Any]:
+    """Return what a scenario asks of the method that is scored, for `options`."""
+    return {name: getattr(scenario, name) for name in ("n_steps", "n_samples", "antithetic")}
 
 
 def perturbed(

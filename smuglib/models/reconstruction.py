@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from inspect import signature
 from typing import Any, Protocol
 
@@ -50,18 +51,23 @@ def options(
     n_steps: int | None = None,
     n_samples: int | None = None,
     around: bool = False,
+    antithetic: bool = False,
 ) -> dict[str, Any]:
     """Return the arguments that ask a method for settings, or raise if it does not take them.
 
     Without a number of unrolling steps or noise samples they are its own; ``around`` switches its
-    smoothing off. A method without noise is as it is, whatever is asked of its noise.
+    smoothing off, ``antithetic`` takes its samples in pairs. A method without noise is as it is,
+    whatever is asked of its noise.
     """
     names = _names(net)
     asked: dict[str, Any] = {} if n_steps is None else {"n_steps": n_steps}
     if "generator" in names and around:
         asked["smoothing"] = Smoothing("none")
-    elif "generator" in names and n_samples is not None:
-        asked["n_samples"] = n_samples
+    elif "generator" in names:
+        asked |= {} if n_samples is None else {"n_samples": n_samples}
+        if antithetic and smoothing_of(net).is_active:
+            count = n_samples or smoothing_of(net).n_samples
+            asked["smoothing"] = replace(smoothing_of(net), n_samples=count, antithetic=True)
     for name, value in asked.items():
         if name not in names:
             taken = ", ".join(names)

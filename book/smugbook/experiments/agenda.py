@@ -40,7 +40,7 @@ def parts_of(profile: str) -> list[Part]:
     every += _tuning(profile)
     runs = [(method, sigma) for sigma in levels for method in SLOWEST_FIRST]
     every += _level_parts(profile, later)
-    every += [_sweeps(profile, *run) for run in runs if extent.sweeps_at(run[1])]
+    every += [_sweeps(profile, *run) for run in runs if extent.sweeps_at(run[1], profile)]
     found: dict[str, Part] = {}
     for part in every:
         # Several controls start from one pre-training.
@@ -75,7 +75,7 @@ def _finetuning(profile: str, method: str, sigma: float, changes: Mapping[str, A
 
 
 def _table(profile: str, method: str, sigma: float) -> Records:
-    settings = {"baselines": extent.baselines_at(sigma)} | extent.few_evaluated(profile)
+    settings = {"baselines": extent.baselines_at(sigma, profile)} | extent.few_evaluated(profile)
     asked = Evaluation(profile, method, sigma, **settings)
     run = run_name(method, sigma)
     return Records(profile, f"records/{run}", (run,), asked)
@@ -88,8 +88,8 @@ def _sweeps(profile: str, method: str, sigma: float) -> Records:
         method,
         sigma,
         scenarios=[scenario.name for scenario in table_scenarios()],
-        sweeps=extent.sweeps_at(sigma),
-        baselines=extent.baselines_at(sigma),
+        sweeps=extent.sweeps_at(sigma, profile),
+        baselines=extent.baselines_at(sigma, profile),
         **extent.few_evaluated(profile),
     )
     run = run_name(method, sigma)
@@ -109,7 +109,7 @@ def _parts_of_control(profile: str, control: Control) -> Iterator[Part]:
         stops = Stops(profile, f"stops/{run}", (run,), method, sigma)
         yield stops
         run = stops.name
-    settings = extent.evaluation_of(control) | extent.few_evaluated(profile)
+    settings = extent.evaluation_of(control, profile) | extent.few_evaluated(profile)
     asked = Evaluation(profile, method, sigma, **settings)
     name = f"variants/{asked.label}/records/{run_name(method, sigma)}"
     yield Records(profile, name, (run,), asked)

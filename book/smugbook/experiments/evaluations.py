@@ -1,7 +1,7 @@
 """The evaluation of the page on it: one network, and baselines, in every scenario asked for."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -10,18 +10,20 @@ import pandas as pd
 import torch
 
 from smugbook import profiles
-from smugbook.experiments.sweeps import sweep_scenarios
+from smugbook.experiments import tuning
+from smugbook.experiments.protocol import SWEEPS, Protocol, protocol_of
+from smugbook.experiments.sweeps import AXES, sweep_scenarios
 from smugbook.profiles import Profile
 from smugbook.results import Store, network, rescanner, scan_of, sources, weights_hash
+from smugbook.results.tuning import TUNED, case_of
 from smuglib import checks, evaluation, provenance
+from smuglib.attacks import LADDER
 from smuglib.evaluation import Scenario, scores, table_scenarios
 from smuglib.evaluation.scores import Score
 from smuglib.methods import METHODS
+from smuglib.models.reconstruction import smoothing_of
 from smuglib.smoothing import Smoothing
 from smuglib.training.plan import Budget
-
-N_SLICES = 24
-"""Test slices unless another number is asked for, or there are fewer."""
 
 BATCHES = {"cpu": 1, "cuda": 16}
 """Slices evaluated together unless another number is asked for, by type of the device."""
@@ -39,6 +41,7 @@ class Evaluation:
     n_slices: int | None = None
     scenarios: Sequence[str] = ()
     sweeps: Sequence[str] = ()
+    budget: str = ""
     baselines: Sequence[str] = ("zero_filled", "tv")
     placement: str = ""
     density: str | None = None
@@ -66,25 +69,54 @@ class Evaluation:
         return {scenario.name: scenario for scenario in scenarios}
 
     @cached_property
-    def chosen(self) -> list[Scenario]:
-        """Scenarios asked for: those of the table, then those of sweeps."""
+    def protocol(self) -> Protocol:
+        """What the budget affords."""
+        return protocol_of(profiles.get(self.profile), self.budget)
+
+    @cached_property
+    def counts(self) -> dict[Scenario, int]:
+        """Scenarios asked for and their numbers of slices: those of the table, then of sweeps."""
         wanted = self.scenarios or ([] if self.sweeps else self.table)
-        chosen = [self.table[checks.one_of("scenarios", name, self.table)] for name in wanted]
+        found = {}
+        for name in wanted:
+            scenario = self.table[checks.one_of("scenarios", name, self.table)]
+            found[self.protocol.scored(scenario)] = self._n_slices(name)
+        for name in self.sweeps:
+            for scenario in self._sweep(name):
+                found.setdefault(scenario, self._n_slices(name))
+        return found
+
+    def _sweep(self, name: str) -> Sequence[Scenario]:
+        """Return the scenarios of a sweep, shortened if that is asked for."""
+        checks.one_of("sweeps", name, (*AXES, *SWEEPS))
+        steps = self.sweep_steps
+        if name in SWEEPS:
+            found = self.protocol.sweep(name)
+            return found if steps is None else [replace(s, attack_steps=steps) for s in found]
         ascent: dict[str, Any] = {
             "attack_steps": self.attack_steps,
             "attack_samples": self.attack_samples,
         }
-        if self.sweep_steps is not None:
-            ascent |= {"attack_steps": self.sweep_steps, "strong_steps": self.sweep_steps}
-        swept = [sweep_scenarios(name, self.epsilon, **ascent) for name in self.sweeps]
-        return [*chosen, *(scenario for scenarios in swept for scenario in scenarios)]
+        if steps is not None:
+            ascent |= {"attack_steps": steps, "strong_steps": steps}
+        return [*map(self.protocol.scored, sweep_scenarios(name, self.epsilon, **ascent))]
+
+    def _n_slices(self, name: str) -> int:
+        """Return the number of slices of a sweep, or of a scenario of the table."""
+        slices = {} if self.n_slices is not None else self.protocol.slices
+        return min(slices.get(name, self.n_scans), self.n_scans)
+
+    @property
+    def chosen(self) -> list[Scenario]:
+        """Scenarios asked for."""
+        return list(self.counts)
 
     @cached_property
     def n_scans(self) -> int:
         """Number of test slices."""
         n_test = profiles.get(self.profile).n_test
         if self.n_slices is None:
-            return min(N_SLICES, n_test)
+            return min(self.protocol.n_slices, n_test)
         if checks.integer("n_slices", self.n_slices) > n_test:
             raise ValueError(f"n_slices must be <= n_test {n_test}, got {self.n_slices}")
         return self.n_slices
@@ -131,8 +163,18 @@ class Evaluation:
         """Return the scenarios that a method can go through: not all have steps, or samples."""
         own = name == self.method
         is_smoothed = own and (self.placement or METHODS[name]) != "none"
-        able = [one for one in self.chosen if one.n_samples is None or is_smoothed]
+        able = [one for one in self.chosen if is_smoothed or not _needs_samples(one)]
         return [one for one in able if one.n_steps is None or own]
+
+    def n_gradients(self, name: str) -> int:
+        """Return how many gradients of a method's reconstruction its attacks take."""
+        found = 0
+        for scenario in self.wanted(name):
+            attack = scenario.attack
+            if attack is not None and attack.kind == "pgd":
+                warm = LADDER["transfer"].n_steps if attack.warm_start else 0
+                found += self.counts[scenario] * (warm + attack.n_steps * attack.n_restarts)
+        return found
 
     def batch_on(self, device: torch.device) -> int:
         """Return how many slices are evaluated together on a device."""
@@ -157,26 +199,50 @@ class Evaluation:
         """Evaluate, or go on with it; return all rows of the file of records."""
         where, settings = checks.device("device", device), self.settings
         scans = [scan_of(settings, index) for index in range(self.n_scans)]
-        nets: dict[str, Any] = {
-            name: network(self.store, name, self.sigma).to(where) for name in self.names
-        }
-        if self.placement:
-            smoothing = Smoothing(self.placement, self.sigma, settings.n_samples)  # type: ignore[arg-type]
-            nets[self.method].smoothing = smoothing
+        if TUNED in self.names:
+            tuning.tune(settings, self.output.tuning, device=where)
         hashes, rows = self.hashes(), list[Score]()
-        for name, net in nets.items():
-            rows += evaluation.evaluate(
-                net,
-                scans,
-                self.wanted(name),
-                method=name,
-                training_sigma=self.sigma if name == self.method else 0.0,
-                weights_sha256=hashes[name],
-                seed=self.seed,
-                rescan=rescanner(settings),
-                partial=self.partial(name),
-                batch=self.batch_on(where),
-                budget=budget,
-            )
-        described = {"profile": self.profile, "code": self.code, **provenance.describe(where)}
-        return scores.update(self.path, rows, hashes, described)
+        for name in self.names:
+            for (count, _), wanted in self._groups(name).items():
+                rows += evaluation.evaluate(
+                    self._network(name, wanted[0]).to(where),
+                    scans[:count],
+                    wanted,
+                    method=name,
+                    training_sigma=self.sigma if name == self.method else 0.0,
+                    weights_sha256=hashes[name],
+                    seed=self.seed,
+                    rescan=rescanner(settings),
+                    partial=self.partial(name),
+                    batch=self.batch_on(where),
+                    budget=budget,
+                )
+        name = self.protocol.name
+        told = {"profile": self.profile, "code": self.code, "budget": name}
+        made = {**told, **provenance.describe(where)}
+        found = [replace(row, budget=name) for row in rows]
+        return scores.update(self.path, found, hashes, made)
+
+    def _groups(self, name: str) -> dict[tuple[int, str], list[Scenario]]:
+        """Return what one network goes through together, by number of slices, the most first."""
+        found: dict[tuple[int, str], list[Scenario]] = {}
+        for one in self.wanted(name):
+            case = case_of(one) if name == TUNED else ""
+            found.setdefault((self.counts[one], case), []).append(one)
+        return dict(sorted(found.items(), key=lambda item: -item[0][0]))
+
+    def _network(self, name: str, scenario: Scenario) -> Any:  # noqa: ANN401
+        """Return a network with the smoothing that it is scored with."""
+        net: Any = network(self.store, name, self.sigma, scenario)
+        if self.placement and name == self.method:
+            n_samples = profiles.get(self.profile).n_samples
+            net.smoothing = Smoothing(self.placement, self.sigma, n_samples)  # type: ignore[arg-type]
+        count, smoothing = self.protocol.score_samples, smoothing_of(net)
+        if count is not None and smoothing.is_active:
+            net.smoothing = replace(smoothing, n_samples=count)
+        return net
+
+
+def _needs_samples(scenario: Scenario) -> bool:
+    """Return whether a scenario says nothing of a method without noise samples."""
+    return scenario.n_samples is not None or scenario.name.startswith("eot_")

@@ -7,8 +7,11 @@ control of each kind do; Table 1 alone keeps the steps of its attacks, which the
 from typing import Any
 
 from smugbook import profiles
-from smugbook.experiments import controls, sweeps
+from smugbook.experiments import controls, protocol, sweeps
 from smugbook.experiments.controls import Control
+from smugbook.experiments.protocol import protocol_of
+from smugbook.results.tuning import TUNED
+from smuglib.evaluation import Scenario
 from smuglib.methods import SIGMAS
 
 STUDIED = SIGMAS[:1]
@@ -49,26 +52,39 @@ def few_tuned(profile: str) -> dict[str, Any]:
     return {"n_steps": 2} if profile == "smoke" else {}
 
 
-def baselines_at(sigma: float) -> tuple[str, ...]:
+def baselines_at(sigma: float, profile: str) -> tuple[str, ...]:
     """Return what is evaluated beside MoDL.
 
     Total variation knows no σ, and its attacks cost as much as a network's: once is enough.
     """
-    return ("zero_filled", "tv") if sigma == SIGMAS[0] else ("zero_filled",)
+    if sigma != SIGMAS[0]:
+        return ("zero_filled",)
+    tuned = (TUNED,) if protocol_of(profiles.get(profile)).strong else ()
+    return ("zero_filled", "tv", *tuned)
 
 
-def sweeps_at(sigma: float) -> tuple[str, ...]:
+NETWORK_SWEEPS = ("rate", "mask", "steps", "samples")
+"""Sweeps of what is changed of the acquisition or the network, not of attacks."""
+
+
+def sweeps_at(sigma: float, profile: str) -> tuple[str, ...]:
     """Return the sweeps of a noise level."""
-    return tuple(sweeps.AXES) if sigma in STUDIED else ()
+    if not protocol_of(profiles.get(profile)).strong:
+        return tuple(sweeps.AXES) if sigma in STUDIED else ()
+    return (*protocol.SWEEPS, *NETWORK_SWEEPS) if sigma in STUDIED else ("standard",)
 
 
-def evaluation_of(control: Control) -> dict[str, Any]:
+def control_columns(profile: str) -> list[Scenario]:
+    """Return the scenarios that every control went through and is judged by."""
+    asked = protocol_of(profiles.get(profile))
+    columns = list(asked.columns.values())
+    return columns if asked.strong else [c for c in columns if c.name in controls.SCENARIOS]
+
+
+def evaluation_of(control: Control, profile: str) -> dict[str, Any]:
     """Return the settings of a control's evaluation."""
     masks = {name: control.training[name] for name in control.training.keys() & {"density"}}
-    return {
-        "variant": control.variant,
-        **masks,
-        "placement": control.placement,
-        "scenarios": controls.SCENARIOS,
-        "attack_precision": "bfloat16",
-    }
+    place = {"variant": control.variant, "placement": control.placement, **masks}
+    if protocol_of(profiles.get(profile)).strong:
+        return {**place, "scenarios": ("clean", "noise"), "sweeps": ("standard",)}
+    return {**place, "scenarios": controls.SCENARIOS, "attack_precision": "bfloat16"}

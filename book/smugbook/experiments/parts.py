@@ -220,7 +220,7 @@ class Records(Part):
     def size(self) -> int:
         """Number of rows."""
         asked = self.evaluation
-        return asked.n_scans * sum(len(asked.wanted(name)) for name in asked.names)
+        return sum(asked.counts[one] for name in asked.names for one in asked.wanted(name))
 
     def n_done(self) -> int:
         """Return the number of rows of these weights."""
@@ -249,7 +249,7 @@ class Records(Part):
             own = (frame["method"] == name) & (frame["weights_sha256"] == weights)
             ours = frame[own & (frame["seed"] == asked.seed)]
             for scenario in asked.wanted(name):
-                count += min(select(ours, scenario)["slice"].nunique(), asked.n_scans)
+                count += min(select(ours, scenario)["slice"].nunique(), asked.counts[scenario])
         return count
 
     def compute(self, *, device: str = "auto", budget: Budget | None = None) -> None:

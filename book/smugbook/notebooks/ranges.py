@@ -14,8 +14,15 @@ from smuglib.methods import METHODS, REFERENCES, SIGMAS
 SHIPPED = Path(__file__).parents[2] / "shipped"
 """Folder of the shipped records, a folder per profile."""
 
-SWEEPS = ("strength", "kspace", "rate", "mask", "steps", "samples", "strong", "plateau", "range")
-"""Names of `smugbook.experiments.sweeps.AXES`, which only torch's importers know."""
+SWEEPS = (
+    *("strength", "kspace", "rate", "mask", "steps", "samples", "strong", "plateau", "range"),
+    *("standard", "level", "eot", "check"),
+)
+"""Names of `smugbook.experiments.sweeps.AXES` and of `smugbook.experiments.protocol.SWEEPS`, which
+only torch's importers know."""
+
+BUDGETS = ("", "none", "cpu", "full")
+"""Names of `smugbook.experiments.protocol.PROTOCOLS`, likewise; empty: as the profile has it."""
 
 DEPARTURES = ("start_only", "share_noise", "target_units", "cg_coupled", "seed=1")
 """Names of `smugbook.experiments.departures.DEPARTURES`, likewise."""
@@ -74,8 +81,9 @@ _ASCENT_PRECISION = partial(checks.one_of, allowed=("float32", "bfloat16"))
 
 RANGES: dict[str, Callable[[str, object], object]] = {
     "attack_precision": _ASCENT_PRECISION,
-    "baselines": partial(checks.one_of, allowed=("zero_filled", "tv")),
+    "baselines": partial(checks.one_of, allowed=("zero_filled", "tv", "tv_tuned")),
     "benchmark": _benchmark,
+    "budget": partial(checks.one_of, allowed=BUDGETS),
     "center_fraction": checks.fraction,
     "contrast": _contrast,
     "density": partial(checks.one_of, allowed=("variable", "uniform", "equispaced")),

@@ -15,6 +15,7 @@ import torch
 from smugbook.profiles import Profile
 from smugbook.results.scans import rescanner, scan_of
 from smugbook.results.store import Store, network, weights_hash
+from smugbook.results.tuning import TUNED
 from smuglib import checks
 from smuglib.evaluation import Record, Scenario, Score, evaluate, scores, select
 
@@ -140,16 +141,16 @@ def complete(
     scans = [scan_of(profile, index) for index in range(n_slices)]
     rows: list[Score] = []
     for method, sigma in block[["method", "training_sigma"]].drop_duplicates().values.tolist():
-        net = network(store, method, sigma)
-        rows += evaluate(
-            net,
-            scans,
-            scenarios,
-            method=method,
-            training_sigma=sigma,
-            weights_sha256=weights_hash(store, method, sigma),
-            seed=seed,
-        )
+        for group in [[one] for one in scenarios] if method == TUNED else [scenarios]:
+            rows += evaluate(
+                network(store, method, sigma, group[0]),
+                scans,
+                group,
+                method=method,
+                training_sigma=sigma,
+                weights_sha256=weights_hash(store, method, sigma),
+                seed=seed,
+            )
     old = pd.concat([select(block, scenario) for scenario in scenarios]).index
     return pd.concat([block.drop(old), pd.DataFrame(map(asdict, rows))], ignore_index=True)
 
@@ -172,6 +173,7 @@ def scenario_of(row: Score, profile: Profile) -> Scenario:
         mask_mismatch=row.consistency_rate != row.sampling_rate,
         n_steps=row.n_steps or None,
         n_samples=row.n_samples or None,
+        antithetic=bool(row.antithetic),
     )
 
 
@@ -183,10 +185,11 @@ def score_recomputer(store: Store, profile: Profile) -> Recompute:
         if weights_hash(store, row.method, row.training_sigma) != row.weights_sha256:
             path = store.weights(row.method, row.training_sigma)
             raise RuntimeError(f"the records of {row.method} were not made with the weights {path}")
+        scenario = scenario_of(row, profile)
         return evaluate(
-            network(store, row.method, row.training_sigma),
+            network(store, row.method, row.training_sigma, scenario),
             [scan_of(profile, row.slice)],
-            [scenario_of(row, profile)],
+            [scenario],
             method=row.method,
             training_sigma=row.training_sigma,
             weights_sha256=row.weights_sha256,

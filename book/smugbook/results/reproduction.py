@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from smuglib.evaluation import records
+from smuglib.evaluation import Score, records
 
 MEASURES = ("psnr", "ssim", "nmse", "value")
 """Columns whose names begin so are measured; they may differ."""
 
-PROVENANCE = ("commit", "versions", "device", "time", "weights", "provenance")
+PROVENANCE = ("commit", "versions", "device", "time", "weights", "provenance", "budget")
 """Columns whose names begin so tell how a row was made; they may differ."""
 
 GROUPS = ("method", "training_sigma", "scenario", "quantity")
@@ -21,6 +21,10 @@ def compare_records(fresh: Path | str, shipped: Path | str) -> pd.DataFrame:
     Rows belong together if they agree in every column that is neither a measure nor provenance.
     """
     new, old = _read(fresh), _read(shipped)
+    for name, value in Score.later().items():
+        if name in {*new} ^ {*old}:
+            for table in (new, old):
+                table[name] = table.get(name, value)
     if set(new.columns) != set(old.columns):
         odd = sorted(set(new.columns) ^ set(old.columns))
         raise ValueError(f"records of {fresh} and {shipped} must have the same columns: {odd}")

@@ -21,8 +21,9 @@ import pandas as pd
 
 from smugbook import profiles
 from smugbook.paths import plain_name, project_root
+from smugbook.results import tuning
 from smuglib import checks, files
-from smuglib.evaluation import scores
+from smuglib.evaluation import Scenario, scores
 from smuglib.files import replacing
 from smuglib.methods import METHODS
 from smuglib.models import TotalVariation, UnrolledNetwork, ZeroFilled, load_network
@@ -101,6 +102,11 @@ class Store:
     def departures(self, sigma: float) -> Path:
         """Return the path of the records of the published code's departures."""
         return self.folder / "records" / f"departures_s{_level(sigma)}.csv"
+
+    @property
+    def tuning(self) -> Path:
+        """The path of the validation scores that chose the weights of total variation."""
+        return tuning.tuning_path(self.folder)
 
     def reach(self, sigma: float) -> Path:
         """Return the path of what `smugbook.experiments.range_space` measured."""
@@ -182,16 +188,29 @@ Method = UnrolledNetwork | ZeroFilled | TotalVariation
 BASELINES: dict[str, Callable[[], Method]] = {
     "zero_filled": ZeroFilled,
     "tv": TotalVariation,
+    tuning.TUNED: TotalVariation,
 }
-"""Methods without weights."""
+"""Methods without trained weights."""
 
 
-def network(store: Store, method: str, sigma: float) -> Method:
-    """Load a method, or make a baseline, on the CPU and in evaluation mode."""
+def network(store: Store, method: str, sigma: float, scenario: Scenario | None = None) -> Method:
+    """Load a method, or make a baseline, on the CPU and in evaluation mode.
+
+    Total variation has the weight that was chosen for clean scans, if one was; or, as a method of
+    its own, for the scenario.
+    """
     checks.one_of("method", method, (*BASELINES, *METHODS))
-    return BASELINES[method]().eval() if method in BASELINES else store.load(method, sigma)
+    if method in METHODS:
+        return store.load(method, sigma)
+    chosen = tuning.choose_weights(tuning.read_candidates(store.tuning))
+    if method == "zero_filled" or not chosen:
+        return BASELINES[method]().eval()
+    case = scenario if method == tuning.TUNED else None
+    return TotalVariation(tuning.weight_for(chosen, case)).eval()
 
 
 def weights_hash(store: Store, method: str, sigma: float) -> str:
-    """Return the hash of a method's weights file; ``"none"`` for a baseline."""
-    return files.sha256(store.weights(method, sigma)) if method in METHODS else "none"
+    """Return the hash of a method's weights file, or of what tuned it; ``"none"`` for neither."""
+    is_tuned = method not in (*METHODS, "zero_filled") and store.tuning.is_file()
+    path = store.weights(method, sigma) if method in METHODS else store.tuning
+    return files.sha256(path) if method in METHODS or is_tuned else "none"

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 METHOD_LABELS = {
     "zero_filled": "Zero-filled",
     "tv": "TV",
+    "tv_tuned": "TV, tuned",
     "modl": "MoDL",
     "rs_e2e": "RS-E2E",
     "smug_v0": "SMUGv0",
@@ -60,8 +61,22 @@ SWEEP_LABELS = {
     "strong_image": "strong adaptive attack",
     "plateau_image": "strong adaptive attack, longer",
     "range_image": "adaptive, within reach of a measurement",
+    "strong_range": "strong attack within reach",
+    "strong_kspace": "strong k-space attack",
+    "level_image": "attack of one strength",
+    "level_range": "the same within reach",
+    "level_kspace": "the same on the samples",
+    "eot_image": "strong attack, more noise samples",
+    "plateau_range": "strong attack within reach, longer",
+    "plateau_kspace": "strong k-space attack, longer",
+    "independent_image": "independent attack",
+    "independent_range": "independent attack within reach",
+    "independent_kspace": "independent k-space attack",
 }
-"""Names of the scenarios of `smugbook.experiments.sweeps`."""
+"""Names of the scenarios of `smugbook.experiments.sweeps` and `smugbook.experiments.protocol`."""
+
+ATTACK_LABELS = {**RUNG_LABELS, **SWEEP_LABELS, **SCENARIO_LABELS}
+"""Names of all scenarios that a method is evaluated in."""
 
 SHORT_RUNG_LABELS = {
     "random_uniform": "random point of the ball",
@@ -69,6 +84,7 @@ SHORT_RUNG_LABELS = {
     "transfer": "transfer",
     "adaptive": "adaptive",
     "adaptive_strong": "strong adaptive",
+    "independent": "independent",
     "kspace": "adaptive",
 }
 """Names of the rungs of `smuglib.attacks.ladder`, in tables that name the domain beside them."""
@@ -136,7 +152,7 @@ COLUMN_LABELS = {
 
 VALUE_LABELS: Mapping[str, Mapping[str, str]] = {
     "method": METHOD_LABELS,
-    "scenario": {**HARM_LABELS, **RUNG_LABELS, **SWEEP_LABELS, **SCENARIO_LABELS},
+    "scenario": {**HARM_LABELS, **ATTACK_LABELS},
     "weaker": SHORT_RUNG_LABELS,
     "stronger": SHORT_RUNG_LABELS,
     "domain": {"kspace": "k-space"},

@@ -5,12 +5,17 @@ from __future__ import annotations
 import pytest
 
 from smugbook import profiles
-from smugbook.experiments import runs
+from smugbook.experiments import runs, tuning
 from smugbook.experiments.agenda import parts_of
 from smugbook.experiments.evaluations import Evaluation
-from smugbook.results import Store
+from smugbook.experiments.parts import Records
+from smugbook.results import Store, weights_hash
+from smugbook.results.recheck import recheck, score_recomputer
 from smugbook.results.scans import write_scan_hashes
-from smuglib.evaluation import scores
+from smugbook.results.tuning import choose_weights, read_candidates
+from smuglib import random
+from smuglib.evaluation import Scenario, scores
+from smuglib.evaluation.records import read_provenance
 from smuglib.training.plan import Budget, BudgetSpentError
 
 TINY = profiles.get("smoke").replace(
@@ -128,3 +133,28 @@ def test_an_evaluation_stops_goes_on_and_counts_its_rows(project):
     assert frame.equals(again)
     assert records.n_done() == 8
     assert records.n_done() < records.size
+
+
+def test_a_budget_stands_in_each_row_and_tuned_baselines_have_their_own_weights(
+    project, monkeypatch
+):
+    cases = [Scenario("clean"), Scenario("tuned", "adaptive", 1 / 255, attack_steps=1)]
+    monkeypatch.setattr(tuning, "tuning_scenarios", lambda: cases)
+    what = {"scenarios": ("clean",), "sweeps": ("standard",), "baselines": ("tv_tuned",)}
+    what |= {"sweep_steps": 2, "n_slices": 1}
+    part = Records("smoke", "budget", (), Evaluation("smoke", "modl", budget="cpu", **what))
+    # Clean, and the strong attack of three threat models, of two methods at one slice.
+    assert (part.size, part.n_done()) == (8, 0)
+    part.compute(device="cpu")
+    assert part.n_done() == 8
+    frame = scores.read(part.evaluation.path)
+    rows = frame[frame["budget"] == "cpu"]
+    assert len(rows) == 8 and set(rows["attack_steps"]) == {0, 2}
+    chosen = choose_weights(read_candidates(project.tuning))
+    assert set(chosen) == {"clean", "image 0.003922"}
+    digest = weights_hash(project, "tv_tuned", 0.05)
+    assert set(rows.loc[rows["method"] == "tv_tuned", "weights_sha256"]) == {digest}
+    draws = random.generator(0, "checked")
+    recompute = score_recomputer(project, TINY)
+    assert len(recheck(rows, recompute, n_drawn=2, tolerance=1e-4, generator=draws)) == 2
+    assert read_provenance(part.evaluation.path)["budget"] == "cpu"

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from smugbook import profiles
-from smugbook.experiments import sweeps
+from smugbook.experiments import protocol, sweeps
 from smugbook.experiments.departures import DEPARTURES
 from smugbook.notebooks import contents, ranges, run
 from smugbook.words import labels
@@ -89,7 +89,7 @@ def test_what_the_first_cells_refuse_is_refused_before_a_kernel_starts(chapter, 
 
 
 def test_sweeps_and_departures_are_those_that_are_evaluated():
-    assert ranges.SWEEPS == tuple(sweeps.AXES)
+    assert ranges.SWEEPS == (*sweeps.AXES, *protocol.SWEEPS)
     assert ranges.DEPARTURES == tuple(DEPARTURES)
 
 

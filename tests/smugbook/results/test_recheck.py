@@ -140,7 +140,9 @@ def test_a_baseline_is_a_method_like_any_other(store):
     assert results.weights_hash(store, "zero_filled", 0.05) == "none"
     assert isinstance(results.network(store, "tv", 0.05), TotalVariation)
     assert results.weights_hash(store, "tv", 0.05) == "none"
-    with pytest.raises(ValueError, match="method must be one of 'zero_filled', 'tv', 'modl'"):
+    with pytest.raises(
+        ValueError, match="method must be one of 'zero_filled', 'tv', 'tv_tuned', 'modl'"
+    ):
         results.network(store, "pretrained", 0.05)
 
 

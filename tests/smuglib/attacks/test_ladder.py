@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -216,3 +217,40 @@ def test_an_attack_climbs_the_objective_that_it_is_given(domain):
     assert seen(attacked(lambda x: -corner(x))) < clean - 0.01
     squared = attacked(lambda x: parts(x - target).square().sum((1, 2, 3)))
     assert torch.equal(squared, attacked())
+
+
+@pytest.mark.parametrize("domain", ["image", "range", "kspace"])
+@pytest.mark.parametrize("method", ["modl", "smug"])
+def test_an_independent_search_finds_what_the_strong_one_finds(method, domain):
+    """Two searches of different design end at nearly the same damage: neither is broken."""
+    y, A, target = measurement(batch=2)
+    net, norm = network(method), "l2" if domain == "kspace" else "linf"
+    epsilon = 0.05 if domain == "kspace" else 0.01
+
+    def damage(rung, **changes):
+        attack = replace(LADDER[rung], domain=domain, norm=norm, **changes)
+        z = attacks.run(attack, net, y, A, target, epsilon=epsilon, generator=generator(0))
+        noise = {} if method == "modl" else {"generator": generator(9)}
+        return error(net, z, A, target, **noise)
+
+    independent, strong = damage("independent"), damage("adaptive_strong")
+    assert (independent > damage("random_uniform")).all()
+    # 0.1 dB is 2.3 % of the squared error.
+    assert (independent < 1.023 * strong).all() and (independent > 0.95 * strong).all()
+
+
+def test_the_steps_of_an_independent_search_shrink_to_nothing():
+    y, A, target = measurement(batch=1)
+    seen = []
+
+    def net(z, A):
+        seen.append(z.detach().clone())
+        return 2 * z
+
+    attack = replace(LADDER["independent"], n_steps=8, norm="l2", random_start=False)
+    attacks.run(attack, net, y, A, target, epsilon=100.0, generator=generator(0))
+    # Far from the border a step of l2 has its own length: ε times a falling cosine.
+    lengths = [(b - a).norm().item() / 100.0 for a, b in zip(seen, seen[1:], strict=False)]
+    expected = [(1 + math.cos(math.pi * k / 8)) / 2 for k in range(7)]
+    assert lengths[0] == pytest.approx(1.0, rel=1e-4)
+    assert all(found <= bound * 1.0001 for found, bound in zip(lengths, expected, strict=True))

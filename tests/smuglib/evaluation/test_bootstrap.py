@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from smuglib.evaluation import Interval
-from smuglib.evaluation.bootstrap import bootstrap, over_subjects
+from smuglib.evaluation.bootstrap import TRAINING_SEED, bootstrap, over_subjects, resample
 
 
 def test_equal_differences_have_an_interval_of_no_width():
@@ -112,3 +112,67 @@ def test_seed_and_level_and_resamples_matter():
 def test_bootstrap_refuses(values, subjects, options, message):
     with pytest.raises(ValueError, match=message):
         bootstrap(values, subjects, **options)
+
+
+def crossed(rng, n_seeds, *, seeds=1.0, subjects=1.0, slices=0.3, n_subjects=20):
+    """Draw values of every seed at the same 3 slices of every subject, of mean 0."""
+    common = np.repeat(subjects * rng.normal(size=n_subjects), 3)
+    own = seeds * rng.normal(size=(n_seeds, 1)) + common
+    values = own + slices * rng.normal(size=(n_seeds, 3 * n_subjects))
+    places = np.tile(np.repeat(np.arange(n_subjects), 3), n_seeds)
+    return values.ravel(), places, np.repeat(np.arange(n_seeds), 3 * n_subjects)
+
+
+def test_an_interval_over_seeds_has_the_variance_of_both():
+    """Var = σ_seed²/n_seeds + σ_subject²/n_subjects: 1/4 + 1/20 with unit effects of 4 and 20."""
+    rng, found = np.random.default_rng(0), []
+    for _ in range(300):
+        values, subjects, seeds = crossed(rng, 4, slices=0.0)
+        found.append(resample(values, subjects, seeds, n_resamples=400, seed=1).var())
+    # Each estimate of a variance from four seeds is off by its own size, 300 of them by a twelfth.
+    assert np.mean(found) == pytest.approx(1 / 4 + 1 / 20, rel=0.2)
+
+
+@pytest.mark.parametrize(("n_seeds", "least", "most"), [(3, 0.78, 0.93), (8, 0.86, 0.97)])
+def test_coverage_over_seeds_and_subjects(n_seeds, least, most):
+    """Few seeds have no 95 %: Student's factor for three is 4.3, not 2; but far more than none."""
+    rng, hits, naive = np.random.default_rng(1), 0, 0
+    for _ in range(300):
+        values, subjects, seeds = crossed(rng, n_seeds)
+        one = bootstrap(values, subjects, seeds=seeds, n_resamples=400)
+        other = bootstrap(values, subjects, n_resamples=400)
+        hits += one.low <= 0 <= one.high
+        naive += other.low <= 0 <= other.high
+    assert least <= hits / 300 <= most
+    assert naive < hits - 30
+
+
+def test_seeds_that_share_subjects_do_not_make_more_of_them():
+    """Two identical seeds hold no more than one: the interval is the one over subjects."""
+    values = np.random.default_rng(2).normal(size=15)
+    twice, subjects = np.tile(values, 2), np.tile(np.arange(15), 2)
+    one = bootstrap(values, np.arange(15))
+    two = bootstrap(twice, subjects, seeds=np.repeat([0, 1], 15))
+    assert two.mean == pytest.approx(one.mean)
+    # The Monte-Carlo error of a 2.5 % quantile of 10,000 draws is about 1 % of the width.
+    assert two == pytest.approx(one, abs=0.03 * (one.high - one.low))
+
+
+def test_one_seed_or_none_is_an_interval_over_subjects():
+    values, subjects = np.random.default_rng(0).normal(size=12), np.repeat(np.arange(4), 3)
+    plain = bootstrap(values, subjects)
+    assert bootstrap(values, subjects, seeds=np.zeros(12)) == plain
+    index = pd.MultiIndex.from_arrays(
+        [["test"] * 12, subjects, range(12), np.repeat([0, 1, 0, 1], 3)],
+        names=["split", "subject", "slice", TRAINING_SEED],
+    )
+    joined = over_subjects(pd.Series(values, index=index))
+    assert joined == bootstrap(values, subjects, seeds=np.repeat([0, 1, 0, 1], 3)) != plain
+
+
+def test_columns_share_their_draws():
+    values, subjects, seeds = crossed(np.random.default_rng(3), 3)
+    both = resample(np.stack([values, 2 * values + 1], 1), subjects, seeds, n_resamples=50)
+    np.testing.assert_allclose(both[:, 1], 2 * both[:, 0] + 1, atol=1e-12)
+    alone = resample(values, subjects, seeds, n_resamples=50)
+    np.testing.assert_allclose(both[:, 0], alone, atol=1e-12)

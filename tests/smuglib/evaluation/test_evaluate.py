@@ -304,3 +304,26 @@ def test_a_hidden_gradient_stops_the_evaluation(scans):
     net.forward = lambda z, A, **_: z.detach()
     with pytest.raises(RuntimeError, match="gradient is zero"):
         evaluate(net, scans, [ADAPTIVE], **OPTIONS)
+
+
+def test_antithetic_scores_have_less_monte_carlo_error_and_the_same_attack(scans):
+    """Odd parts cancel in pairs: of as many samples, less of the noise is left in the score."""
+    net, pairs = network("smug", n_samples=4), Scenario("pairs", antithetic=True)
+    rows = {
+        scenario.antithetic: [
+            row
+            for seed in range(8)
+            for row in evaluate(net, scans[:1], [scenario], **OPTIONS, seed=seed)
+        ]
+        for scenario in (CLEAN, pairs)
+    }
+    assert {row.antithetic for row in rows[True]} == {1}
+    assert {row.antithetic for row in rows[False]} == {0}
+    spread = {key: torch.tensor([row.psnr for row in held]).std() for key, held in rows.items()}
+    assert spread[True] < 0.5 * spread[False]
+    attacked = [
+        reconstruct(net, scans[0], replace(ADAPTIVE, antithetic=flag))[0] for flag in (False, True)
+    ]
+    assert torch.equal(*attacked)
+    (plain,) = evaluate(network("modl"), scans[:1], [pairs], **OPTIONS)
+    assert plain.antithetic == 0

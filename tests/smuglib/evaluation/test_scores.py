@@ -87,7 +87,7 @@ def test_identity_leaves_out_results_and_makers():
     other = replace(ROW, psnr=1.0, commit="x", versions="y", device="z")
     assert other.identity == ROW.identity
     for name in Score.columns():
-        if name in (*scores.RESULTS, "commit", "versions", "device"):
+        if name in (*scores.RESULTS, "commit", "versions", "device", "budget"):
             continue
         value = getattr(ROW, name)
         changed = replace(ROW, **{name: value + 1 if not isinstance(value, str) else "other"})
@@ -154,7 +154,7 @@ def test_edited_value(path):
 
 def test_truncated_line_without_verification(path):
     path.write_bytes(path.read_bytes()[:-60])
-    with pytest.raises(ValueError, match=r"line 4 has not 31 fields, the file is truncated"):
+    with pytest.raises(ValueError, match=r"line 4 has not 33 fields, the file is truncated"):
         scores.read(path, verify=False)
 
 
@@ -183,3 +183,16 @@ def test_damaged_provenance(path):
     provenance.write_text(json.dumps({"rows": 3}))
     with pytest.raises(ValueError, match="lacks 'sha256'"):
         scores.read(path)
+
+
+def test_files_older_than_a_column_are_read_with_what_it_means_there(tmp_path):
+    path = tmp_path / "smug_s0.05.csv"
+    row = replace(ROW, device="CPU")
+    scores.write(path, [row], PROVENANCE)
+    lines = [line.rsplit(",", 2)[0] for line in path.read_text().splitlines()]
+    path.write_text("\n".join(lines) + "\n")
+    assert "antithetic" not in lines[0] and "budget" not in lines[0]
+    assert scores.rows_of(scores.read(path, verify=False)) == [row]
+    path.write_text("\n".join(line.rsplit(",", 1)[0] for line in lines) + "\n")
+    with pytest.raises(ValueError, match="it lacks column 'device'"):
+        scores.read(path, verify=False)

@@ -20,6 +20,7 @@ from smuglib.models import TotalVariation, ZeroFilled
 from smuglib.models.reconstruction import operand, options
 from smuglib.operators import SenseOperator
 from smuglib.random import complex_normal, generator
+from smuglib.smoothing import Smoothing
 from tests.scans import measurement, network, scan
 
 EPSILON = {"image": 0.02, "kspace": 0.2}
@@ -214,6 +215,16 @@ def test_settings_that_a_method_does_not_take_are_refused_before_anything_is_com
     assert not calls
     # Without noise there are no samples to choose, and no smoothing to go around.
     assert options(plain, n_samples=3, around=True) == {}
+
+
+def test_antithetic_pairs_are_asked_of_smoothed_methods_alone():
+    net = network("smug", n_samples=4)
+    pairs = replace(net.smoothing, antithetic=True)
+    assert options(net, antithetic=True) == {"smoothing": pairs}
+    six = options(net, n_samples=6, antithetic=True)
+    assert six == {"n_samples": 6, "smoothing": replace(pairs, n_samples=6)}
+    assert options(net, antithetic=True, around=True) == {"smoothing": Smoothing("none")}
+    assert options(network("modl"), antithetic=True) == {}
 
 
 @pytest.mark.parametrize(

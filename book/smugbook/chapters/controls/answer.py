@@ -4,28 +4,35 @@ A difference counts where it is larger than what the training's seed changes (se
 `smugbook.experiments.seeds.counts`); where no second seed is known, its interval alone decides.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from smugbook.experiments.seeds import Changes, counts
-from smugbook.words.labels import SCENARIO_LABELS
+from smugbook.words.labels import ATTACK_LABELS
 from smugbook.words.markup import in_markdown
 from smugbook.words.numbers import number, percent
 from smugbook.words.verdicts import format_interval, join_names
 from smuglib.evaluation import Interval
 
-ATTACK = "adaptive_image"
-"""The scenario that conclusions about protection are drawn from."""
-
-_WHERE = f"under the {SCENARIO_LABELS[ATTACK]}"
+ATTACKS = ("strong_image", "adaptive_image")
+"""Scenarios that conclusions about protection are drawn from, the first that there is."""
 
 Seeds = Mapping[str, float]
+
+
+def main_attack(names: Collection[str]) -> str:
+    """Return the one scenario of some that conclusions about protection are drawn from."""
+    return next((name for name in ATTACKS if name in names), ATTACKS[-1])
+
+
+def _where(attack: str) -> str:
+    return f"under the {ATTACK_LABELS[attack]}"
 
 
 def describe_seed_change(seeds: Seeds, reference: Changes) -> str:
     """Say what the training's seed changes."""
     if not seeds:
         return "*No second seed was evaluated here: intervals over subjects decide alone.*"
-    parts = [f"{number(seeds[name])} dB ({SCENARIO_LABELS[name]})" for name in seeds]
+    parts = [f"{number(seeds[name])} dB ({ATTACK_LABELS[name]})" for name in seeds]
     own = [f"{number(change.mean)} dB" for change in reference.values()]
     return (
         "**The seed's change**, against which this chapter holds every difference, is the largest "
@@ -45,16 +52,17 @@ def conclude_smoothing(added: Changes, seeds: Seeds) -> str:
 
 def conclude_weights(off: Changes, on: Changes, seeds: Seeds) -> str:
     """Conclude whether trained weights or smoothing at test time carry the gain."""
+    attack = main_attack(off)
     lead = {
         (True, False): "The weights carry the gain.",
         (False, True): "The smoothing carries the gain.",
         (True, True): "Weights and smoothing protect, each without the other.",
         (False, False): "Neither the weights nor the smoothing protect alone.",
-    }[_counts(off, ATTACK, seeds) > 0, _counts(on, ATTACK, seeds) > 0]
+    }[_counts(off, attack, seeds) > 0, _counts(on, attack, seeds) > 0]
     return (
-        f"- **{lead}** {_WHERE.capitalize()}, SMUG's weights without smoothing stand "
-        f"{format_interval(off[ATTACK])} against MoDL; MoDL's weights with it, "
-        f"{format_interval(on[ATTACK])}."
+        f"- **{lead}** {_where(attack).capitalize()}, SMUG's weights without smoothing stand "
+        f"{format_interval(off[attack])} against MoDL; MoDL's weights with it, "
+        f"{format_interval(on[attack])}."
     )
 
 
@@ -78,7 +86,9 @@ def conclude_jitter(gaps: Changes, seeds: Seeds, name: str) -> str:
     )
 
 
-def conclude_pretraining(budgets: Mapping[str, tuple[Interval, Interval]]) -> str:
+def conclude_pretraining(
+    budgets: Mapping[str, tuple[Interval, Interval]], attack: str = ATTACKS[-1]
+) -> str:
     """Conclude how much of the poster's gap is the pre-training that its MoDL lacks."""
     gaps = {words: gap for words, (gap, _) in budgets.items()}
     shares = {w: 1 - both.mean / gap.mean for w, (gap, both) in budgets.items() if gap.low > 0}
@@ -92,7 +102,7 @@ def conclude_pretraining(budgets: Mapping[str, tuple[Interval, Interval]]) -> st
     words, (gap, both) = next(iter(budgets.items()))
     less = [f"{percent(share)} less {words}" for words, share in shares.items()]
     return (
-        f"- **{lead}** {_WHERE.capitalize()} and {words}, pre-trained SMUG stands "
+        f"- **{lead}** {_where(attack).capitalize()} and {words}, pre-trained SMUG stands "
         f"{format_interval(gap)} against a MoDL from scratch, and {format_interval(both)} against "
         f"one that is pre-trained too{f': {join_names(less)}' if less else ''}."
     )
@@ -104,19 +114,22 @@ def conclude_length(added: Changes, seeds: Seeds) -> str:
         -1: "Longer training makes MoDL more fragile.",
         0: "Longer training changes MoDL under attack by no more than the seed does.",
         1: "Longer training makes MoDL less fragile.",
-    }[_counts(added, ATTACK, seeds)]
+    }[_counts(added, main_attack(added), seeds)]
     return f"- **{lead}** Twice the updates change it by {_spelled(added)}."
 
 
 def conclude_settings(groups: Mapping[str, Iterable[Changes]], seeds: Seeds) -> str:
     """Conclude which of SMUG's settings matter under attack."""
+    held = {words: list(found) for words, found in groups.items()}
+    attack = main_attack({name for found in held.values() for one in found for name in one})
     matters = {
-        words: any(_counts(one, ATTACK, seeds) for one in found) for words, found in groups.items()
+        words: any(_counts(one, attack, seeds) for one in found) for words, found in held.items()
     }
     yes, no = ([words for words, found in matters.items() if found is one] for one in (True, False))
     parts = [f"{join_names(yes)} {'count' if len(yes) > 1 else 'counts'}"] if yes else []
     parts += [f"{join_names(no)} {'do' if len(no) > 1 else 'does'} not count"] if no else []
-    return f"- **Of SMUG's settings, {'; '.join(parts)}** {_WHERE}; the table has their numbers."
+    where = f"{_where(attack)}; the table has their numbers"
+    return f"- **Of SMUG's settings, {'; '.join(parts)}** {where}."
 
 
 def _counts(found: Changes, name: str, seeds: Seeds) -> int:
@@ -125,9 +138,9 @@ def _counts(found: Changes, name: str, seeds: Seeds) -> int:
 
 def _spelled(found: Changes) -> str:
     return join_names(
-        [f"{format_interval(one)} ({SCENARIO_LABELS[name]})" for name, one in found.items()]
+        [f"{format_interval(one)} ({ATTACK_LABELS[name]})" for name, one in found.items()]
     )
 
 
 def _labels(names: Iterable[str]) -> str:
-    return join_names([SCENARIO_LABELS[name] for name in names])
+    return join_names([ATTACK_LABELS[name] for name in names])

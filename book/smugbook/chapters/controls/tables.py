@@ -16,7 +16,7 @@ from smugbook.experiments.seeds import (
     scenario_changes,
     seed_changes,
 )
-from smugbook.words.labels import SCENARIO_LABELS
+from smugbook.words.labels import ATTACK_LABELS
 from smugbook.words.numbers import number, signed
 from smugbook.words.verdicts import format_interval
 from smuglib import evaluation
@@ -42,14 +42,14 @@ def tabulate_means(
             text = number(rows["psnr"].mean())
             if scenario.name in change:
                 text += f" ({format_interval(change[scenario.name], '')})"
-            lines[name][SCENARIO_LABELS[scenario.name]] = text
+            lines[name][ATTACK_LABELS[scenario.name]] = text
     return pd.DataFrame.from_dict(lines, orient="index").rename_axis("PSNR (dB)")
 
 
 def tabulate_differences(pairs: Mapping[str, Changes]) -> pd.DataFrame:
     """Tabulate differences with their intervals."""
     lines = {
-        name: {SCENARIO_LABELS[key]: format_interval(value, "") for key, value in found.items()}
+        name: {ATTACK_LABELS[key]: format_interval(value, "") for key, value in found.items()}
         for name, found in pairs.items()
     }
     frame = pd.DataFrame.from_dict(lines, orient="index")
@@ -65,7 +65,7 @@ def tabulate_seeds(
     one, other = (method_differences(frames, scenarios) for frames in (first, second))
     lines = {
         title: {
-            SCENARIO_LABELS[name]: f"{signed(change.mean)} → {signed(other[title][name].mean)}"
+            ATTACK_LABELS[name]: f"{signed(change.mean)} → {signed(other[title][name].mean)}"
             for name, change in one[title].items()
             if name in other[title]
         }
@@ -75,7 +75,7 @@ def tabulate_seeds(
     largest = seed_changes(first, second, scenarios)
     if largest:
         lines["largest change"] = {
-            SCENARIO_LABELS[name]: number(size) for name, size in largest.items()
+            ATTACK_LABELS[name]: number(size) for name, size in largest.items()
         }
     frame = pd.DataFrame.from_dict(lines, orient="index")
     return frame.fillna("–").rename_axis("seed 0 → seed 1 (dB)")
@@ -84,8 +84,8 @@ def tabulate_seeds(
 def against_seed(pairs: Mapping[str, Changes], seed_change: Mapping[str, float]) -> pd.DataFrame:
     """Tabulate which differences are larger than what the seed changes."""
     headings = {
-        name: f"{SCENARIO_LABELS[name]}, beyond {number(seed_change[name])}?"
-        for name in SCENARIO_LABELS
+        name: f"{ATTACK_LABELS[name]}, beyond {number(seed_change[name])}?"
+        for name in ATTACK_LABELS
         if name in seed_change
     }
     lines = {

@@ -26,7 +26,8 @@ def answer_table1(blocks: Blocks, scenarios: Sequence[Scenario]) -> str:
         lines.append(_bargain(sigma, block, clean, image[-1] if image else None))
     lines += [_on_the_samples(blocks, scenario) for scenario in kspace[:1]]
     if attacks:
-        lines += [_first(blocks, attacks), _ranking(blocks, attacks)]
+        # Attacks of one threat are nearly the same attack: one of each has a vote.
+        lines += [_first(blocks, attacks), _ranking(blocks, [*image[-1:], *kspace[:1]])]
     return "\n".join(f"- {line}" for line in lines)
 
 
@@ -152,8 +153,8 @@ def _ranking(blocks: Blocks, attacks: Sequence[Scenario]) -> str:
     confirmed = f"; {held} confirm it" if held else ""
     return (
         f"**The poster's ranking, {ranking}, {verdict}.** It is contradicted in {broken} of "
-        f"{len(verdicts)} cases, an attack at a noise level each: a method is told apart from its "
-        f"neighbour in that order, on the wrong side{confirmed}."
+        f"{len(verdicts)} cases, one attack of each threat model at a noise level each: a method "
+        f"is told apart from its neighbour in that order, on the wrong side{confirmed}."
     )
 
 

@@ -9,7 +9,7 @@ from smugbook.experiments import controls, curves
 from smugbook.experiments.seeds import scenario_changes
 from smugbook.experiments.sweeps import AXES
 from smugbook.words.claims import Evidence
-from smugbook.words.labels import METHOD_LABELS, SCENARIO_LABELS, SWEEP_LABELS
+from smugbook.words.labels import METHOD_LABELS, VALUE_LABELS
 from smugbook.words.numbers import strength
 from smuglib.evaluation import PAIR, Interval, Scenario, compare, select
 
@@ -42,7 +42,7 @@ def compare_gains(
         one, other = (chosen[chosen["method"] == name] for name in (better, worse))
         if len(one) and len(one) == len(other):
             names = f"{METHOD_LABELS[better]} − {METHOD_LABELS[worse]}"
-            what = f"{names}, {SCENARIO_LABELS[scenario.name]}, σ = {sigma:g}"
+            what = f"{names}, {_label(scenario.name)}, σ = {sigma:g}"
             yield Evidence(what, compare(one, other), TABLE, threshold)
 
 
@@ -53,7 +53,7 @@ def compare_with_clean(
     for sigma, block in blocks.items():
         held = [one for one in scenarios if len(select(block, one))]
         for name, interval in fragility(block, held, "modl").items():
-            what = f"MoDL clean − {SCENARIO_LABELS[name]}, σ = {sigma:g}"
+            what = f"MoDL clean − {_label(name)}, σ = {sigma:g}"
             yield Evidence(what, interval, TABLE)
 
 
@@ -66,7 +66,7 @@ def compare_ends(blocks: Mapping[float, pd.DataFrame], name: str) -> Iterable[Ev
         if len(own) and far > own.iloc[0]:
             change = compare(rows[rows["value"] == own.iloc[0]], rows[rows["value"] == far])
             ends = f"{_setting(name, own.iloc[0])} − {_setting(name, far)}"
-            what = f"MoDL at {ends}, {SWEEP_LABELS[name]}, σ = {sigma:g}"
+            what = f"MoDL at {ends}, {_label(name)}, σ = {sigma:g}"
             yield Evidence(what, change, SWEEPS)
 
 
@@ -83,18 +83,21 @@ def compare_curves(
                 rows = rows[~rows["value"].isin(points.loc[points["scenario"] != name, "value"])]
             columns = ["value", "difference", "difference_low", "difference_high"]
             for value, *ends in rows[columns].to_numpy(dtype=float).tolist():
-                where = f"{_setting(name, value)}, {SWEEP_LABELS[name]}"
+                where = f"{_setting(name, value)}, {_label(name)}"
                 yield Evidence(f"SMUG − MoDL at {where}, σ = {sigma:g}", Interval(*ends), SWEEPS)
 
 
 def _setting(name: str, value: float) -> str:
     """Write a value on the axis of a curve."""
-    kind = name.split("_")[0]
-    axis = AXES[kind]
+    axis = AXES.get(name.split("_")[0], "epsilon")
     if axis == "epsilon":
-        return f"ε = {strength(value, 'kspace' if kind == 'kspace' else 'image')}"
+        return f"ε = {strength(value, 'kspace' if 'kspace' in name else 'image')}"
     steps = "step" if value == 1 else "steps"
     return f"{value:g} unrolling {steps}" if axis == "n_steps" else f"sampling rate {value:g}"
+
+
+def _label(name: str) -> str:
+    return VALUE_LABELS["scenario"][name]
 
 
 def compare_controls(
@@ -107,4 +110,4 @@ def compare_controls(
     if first is None or second is None:
         return
     for name, interval in scenario_changes(first, second, scenarios).items():
-        yield Evidence(f"{what}, {SCENARIO_LABELS[name]}", interval, CONTROLS)
+        yield Evidence(f"{what}, {_label(name)}", interval, CONTROLS)
