@@ -2,6 +2,7 @@
 
     snakemake shipped_book                        the book, from the shipped weights and records
     snakemake reproduce --config profile=smoke    everything from the simulator on, into build/smoke
+    snakemake reproduce --config profile=smoke@volumes:FOLDER    the same on a folder of real scans
 
 Every step is a notebook that `python -m smugbook notebook` executes, in a fork of one process that
 has imported everything (`smugbook.standby`). Steps depend on manifests of
@@ -30,7 +31,7 @@ from smuglib.files import locked
 from smuglib.methods import METHODS, SIGMAS
 
 PROFILE = config.get("profile", "default")
-profiles.get(PROFILE)  # refuses an unknown name before anything is planned
+FOLDER = profiles.get(PROFILE).folder  # refuses an unknown name before anything is planned
 
 STEPS = ("02_pretraining", "03_finetuning", "04_evaluation", "05_harm")
 STEPS += ("06_departures", "07_stability", "08_transfer")
@@ -60,9 +61,19 @@ FEW = {
 }
 
 
+def named(folder):
+    """Name of the profile whose results lie in a folder below build/."""
+    return PROFILE if folder == FOLDER else folder
+
+
+def quoted(wildcards):
+    """The same as a word of a command."""
+    return shlex.quote(named(wildcards.profile))
+
+
 def few(name, profile):
     """Settings of a notebook, or of the explorer, at a profile that has its own."""
-    return FEW.get(profile, {}).get(name, {})
+    return FEW.get(profiles.base(profile), {}).get(name, {})
 
 
 def levels(profile):
@@ -104,7 +115,7 @@ onstart:
 
 
 wildcard_constraints:
-    profile="|".join(profiles.PROFILES),
+    profile="|".join(map(re.escape, {**profiles.PROFILES, FOLDER: None})),
     method="|".join(METHODS),
     sigma="|".join(sorted({*LEVELS, *(f"{sigma:g}" for sigma in controls.SIGMAS)})),
     label="|".join(map(re.escape, LABELS)),
@@ -121,6 +132,7 @@ def code(name):
 def options(name, **values):
     """Options of `smugbook notebook` for those parameters that a notebook has."""
     known = notebooks.parameters(f"book/{name}.ipynb")
+    values["profile"] = named(values["profile"])
     values = {**few(name, values["profile"]), **values}
     given = {key: shlex.quote(str(value)) for key, value in values.items() if key in known}
     return " ".join(f"-p {key} {value}" for key, value in given.items())
@@ -171,7 +183,7 @@ def book_files(wildcards):
 
 def all_cores(wildcards):
     """A training or an attack uses every core; at the smoke profile, starting it costs more."""
-    return 1 if wildcards.profile == "smoke" else workflow.cores
+    return 1 if profiles.base(wildcards.profile) == "smoke" else workflow.cores
 
 
 rule shipped_book:
@@ -193,7 +205,7 @@ rule shipped_book:
 
 rule reproduce:
     input:
-        f"build/{PROFILE}/_build/html/index.html",
+        f"build/{FOLDER}/_build/html/index.html",
 
 
 rule book:
@@ -218,8 +230,9 @@ rule simulate:
         "build/{profile}/manifests/data.sha256",
     params:
         library=sources.library_hash("smuglib.data", "smugbook.profiles"),
+        profile=quoted,
     shell:
-        "{RUN} simulate --profile {wildcards.profile} -o {output}"
+        "{RUN} simulate --profile {params.profile} -o {output}"
 
 
 rule pretrain:
@@ -415,12 +428,13 @@ rule explorer:
         directory(f"build/{{profile}}/{EXPLORER}"),
     params:
         library=sources.library_hash("smugbook.explorers.static.grid"),
+        profile=quoted,
         few=lambda wildcards: " ".join(
             f"--{name} {value}" for name, value in few("explorer", wildcards.profile).items()
         ),
     threads: all_cores
     shell:
-        "{RUN} explorer --profile {wildcards.profile} --results build --quiet {params.few}"
+        "{RUN} explorer --profile {params.profile} --results build --quiet {params.few}"
 
 
 rule chapter:
@@ -437,7 +451,7 @@ rule chapter:
         ),
         controls=lambda wildcards: [
             f"build/{wildcards.profile}/variants/{c.label}/records/{c.method}_s{c.sigma:g}.csv"
-            for c in extent.profile_controls(wildcards.profile)
+            for c in extent.profile_controls(named(wildcards.profile))
         ],
         others=others("{profile}"),
         studies=expand(

@@ -1,4 +1,4 @@
-"""Scans: the embedded set of synthetic brains, fastMRI volumes, and what a scan holds."""
+"""Scans: synthetic brains and heads, volumes of real ones, and what a scan holds."""
 
 from smuglib.data.brain import BrainDataset, HeadDataset, brain, head
 from smuglib.data.fastmri.acquisition import FastMRIProtocol, load_slice
@@ -7,6 +7,7 @@ from smuglib.data.fastmri.patients import split_patients
 from smuglib.data.scan import Scan, collate
 from smuglib.data.simulator import HeadProtocol, Protocol
 from smuglib.data.splits import locate
+from smuglib.data.volumes import VolumeDataset
 
 __all__ = [
     "BrainDataset",
@@ -16,6 +17,7 @@ __all__ = [
     "HeadProtocol",
     "Protocol",
     "Scan",
+    "VolumeDataset",
     "brain",
     "collate",
     "head",

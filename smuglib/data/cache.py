@@ -1,7 +1,8 @@
-"""Scans kept for the next time: simulated ones on the disk for all processes, any in memory.
+"""Scans kept for the next time: on the disk for all processes, and in memory.
 
 On the disk a scan's key is a hash of its protocol, split and index, of the simulator's source, and
-of the packages it computes with: no file is ever out of date. A file is sealed; a damaged one
+of the packages it computes with; one of a real volume knows the size and the time of the last
+change of its file, too: no file is ever out of date. A file is sealed; a damaged one
 is simulated again. ``SMUGLIB_CACHE`` names another folder than ``~/.cache/smuglib``,
 or is ``off``; ``SMUGLIB_CACHE_GIB`` bounds its size, 4 GiB by default.
 """
@@ -17,9 +18,10 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict
 from functools import lru_cache
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from stat import S_ISREG
+from typing import Any
 
 import torch
 from safetensors import torch as safetensors
@@ -28,19 +30,20 @@ from smuglib import checks
 from smuglib.checks import require
 from smuglib.data.scan import Scan
 from smuglib.data.simulator import Protocol, simulate
-from smuglib.files import SEAL, is_whole, replacing, sealed, text_sha256
+from smuglib.files import SEAL, is_whole, replacing, sealed, sealed_json, text_sha256
 
 FORMAT = 2
 """Version of a file's layout."""
 
 SIMULATOR = (
-    "checks", "data/anatomy", "data/coils", "data/fields", "data/head_anatomy", "data/scan",
-    "data/simulator", "data/splits", "data/template", "operators/fourier", "operators/normal",
-    "operators/sense", "random", "sampling",
+    "checks", "data/anatomy", "data/coils", "data/fastmri/acquisition", "data/fastmri/espirit",
+    "data/fastmri/volume", "data/fields", "data/head_anatomy", "data/regions", "data/scan",
+    "data/simulator", "data/splits", "data/template", "data/volumes", "operators/fourier",
+    "operators/normal", "operators/sense", "random", "sampling",
 )  # fmt: skip
 """Modules that determine the bits of a scan."""
 
-PACKAGES = ("nilearn", "numpy", "scipy", "torch")
+PACKAGES = ("h5py", "nibabel", "nilearn", "numpy", "scipy", "sigpy", "torch")
 """Packages that determine the bits of a scan, the template's included."""
 
 REST = 3600.0
@@ -61,19 +64,38 @@ def in_memory(read: Callable[[int], Scan], max_bytes: int) -> Callable[[int], Sc
 
 def cached(protocol: Protocol, split: str, index: int) -> Scan:
     """Read a scan from the disk, bit for bit as simulated, or simulate it and write it there."""
+    name = key(protocol, split, index)
+    return kept(name, split, index, lambda: simulate(protocol, split, index))
+
+
+def kept(name: str, split: str, index: int, make: Callable[[], Scan]) -> Scan:
+    """Read a scan from the disk by its key, or make it and write it there."""
     folder = configured()
     if folder is None:
-        return simulate(protocol, split, index)
-    name = key(protocol, split, index)
+        return make()
     path = f"{name[:2]}/{name}.safetensors"
     content = folder.read(path)
     scan = None if content is None else unpacked(content, name, split, index)
     if scan is None:
         if content is not None:
             warnings.warn(f"{folder.path / path} is damaged: it is simulated again", stacklevel=2)
-        scan = simulate(protocol, split, index)
+        scan = make()
         folder.write(path, packed(scan, name))
     return scan
+
+
+def remembered(content: Any, compute: Callable[[], Any]) -> Any:  # noqa: ANN401
+    """Read from the disk, or compute and write there, what follows from ``content``, as JSON."""
+    folder = configured()
+    if folder is None:
+        return compute()
+    name = hash_of("remembered", content)
+    path = f"{name[:2]}/{name}.json"
+    stored = folder.read(path)
+    if stored is None or not is_whole(stored):
+        stored = sealed_json({"value": compute()})
+        folder.write(path, stored)
+    return json.loads(stored)["value"]
 
 
 def _source_hash() -> str:
@@ -88,14 +110,23 @@ SOURCE = _source_hash()
 
 @lru_cache(maxsize=1)
 def _versions() -> dict[str, str]:
-    return {package: version(package) for package in PACKAGES}
+    found = {}
+    for package in PACKAGES:
+        # Those of fastMRI's files are needed for them alone.
+        with suppress(PackageNotFoundError):
+            found[package] = version(package)
+    return found
 
 
 def key(protocol: Protocol, split: str, index: int) -> str:
     """Hash everything that determines a scan; hexadecimal SHA-256."""
-    kind = type(protocol).__name__
-    content = [FORMAT, SOURCE, _versions(), kind, asdict(protocol), split, index]
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+    return hash_of(type(protocol).__name__, asdict(protocol), split, index)
+
+
+def hash_of(*content: Any) -> str:  # noqa: ANN401
+    """Hash values fit for JSON, the modules and the packages with which they become a scan."""
+    everything = json.dumps([FORMAT, SOURCE, _versions(), *content], sort_keys=True)
+    return hashlib.sha256(everything.encode()).hexdigest()
 
 
 def packed(scan: Scan, name: str) -> bytes:

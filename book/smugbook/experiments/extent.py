@@ -20,20 +20,22 @@ FEW_QUESTIONS = ("seed", "smoothing", "budget", "reference")
 
 def noise_levels(profile: str) -> tuple[float, ...]:
     """Return the noise levels of the methods."""
-    return STUDIED if profile == "smoke" else SIGMAS
+    return STUDIED if profiles.base(profile) == "smoke" else SIGMAS
 
 
 def profile_controls(profile: str) -> list[Control]:
     """Return the controls of a profile; at the smoke profile one each of a few questions."""
     every = controls.controls_of(profiles.get(profile))
-    if profile != "smoke":
+    if profiles.base(profile) != "smoke":
         return list(every)
     return [*{one.question: one for one in every if one.question in FEW_QUESTIONS}.values()]
 
 
 def few_evaluated(profile: str) -> dict[str, Any]:
     """Return the settings of the evaluations that a profile has of its own."""
-    return {"n_slices": 2, "batch": 2, "sweep_steps": 1} if profile == "smoke" else {}
+    return (
+        {"n_slices": 2, "batch": 2, "sweep_steps": 1} if profiles.base(profile) == "smoke" else {}
+    )
 
 
 def baselines_at(sigma: float) -> tuple[str, ...]:

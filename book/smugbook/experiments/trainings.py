@@ -17,7 +17,8 @@ from smugbook.results.scans import dataset_of
 from smuglib import checks, random
 from smuglib.consistency import DataConsistency
 from smuglib.consistency.step import Step
-from smuglib.data import BrainDataset, Scan
+from smuglib.data import Scan
+from smuglib.data.slices import Slices
 from smuglib.files import sha256
 from smuglib.losses import finetuning_loss, pretraining_loss
 from smuglib.methods import METHODS
@@ -104,7 +105,7 @@ class Examples:
 
 
 @cache
-def _dataset(profile: Profile, split: str) -> BrainDataset:
+def _dataset(profile: Profile, split: str) -> Slices:
     """Return a split, simulated once for all trainings of a process."""
     n_slices = {"train": profile.n_train, "val": profile.n_validation}[split]
     return dataset_of(profile, split, n_slices)
