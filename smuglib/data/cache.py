@@ -14,7 +14,7 @@ import json
 import os
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import asdict
 from functools import lru_cache
@@ -36,15 +36,23 @@ FORMAT = 2
 """Version of a file's layout."""
 
 SIMULATOR = (
-    "checks", "data/anatomy", "data/coils", "data/fastmri/acquisition", "data/fastmri/espirit",
-    "data/fastmri/volume", "data/fields", "data/head_anatomy", "data/regions", "data/scan",
-    "data/simulator", "data/splits", "data/template", "data/volumes", "operators/fourier",
-    "operators/normal", "operators/sense", "random", "sampling",
+    "checks", "data/anatomy", "data/coils", "data/fields", "data/head_anatomy", "data/scan",
+    "data/simulator", "data/splits", "data/template", "operators/fourier", "operators/normal",
+    "operators/sense", "random", "sampling",
 )  # fmt: skip
 """Modules that determine the bits of a scan."""
 
-PACKAGES = ("h5py", "nibabel", "nilearn", "numpy", "scipy", "sigpy", "torch")
+PACKAGES = ("nilearn", "numpy", "scipy", "torch")
 """Packages that determine the bits of a scan, the template's included."""
+
+READERS = (
+    "data/fastmri/acquisition", "data/fastmri/espirit", "data/fastmri/volume", "data/regions",
+    "data/volumes",
+)  # fmt: skip
+"""Modules that determine the bits of a scan that is read from a file, beside the simulator's."""
+
+READER_PACKAGES = ("h5py", "nibabel", "sigpy")
+"""Packages of these modules, of which each needs its own alone."""
 
 REST = 3600.0
 """Seconds since its last use for which a file is not removed."""
@@ -84,12 +92,11 @@ def kept(name: str, split: str, index: int, make: Callable[[], Scan]) -> Scan:
     return scan
 
 
-def remembered(content: Any, compute: Callable[[], Any]) -> Any:  # noqa: ANN401
-    """Read from the disk, or compute and write there, what follows from ``content``, as JSON."""
+def remembered(name: str, compute: Callable[[], Any]) -> Any:  # noqa: ANN401
+    """Read a value fit for JSON from the disk by its key, or compute it and write it there."""
     folder = configured()
     if folder is None:
         return compute()
-    name = hash_of("remembered", content)
     path = f"{name[:2]}/{name}.json"
     stored = folder.read(path)
     if stored is None or not is_whole(stored):
@@ -98,21 +105,26 @@ def remembered(content: Any, compute: Callable[[], Any]) -> Any:  # noqa: ANN401
     return json.loads(stored)["value"]
 
 
-def _source_hash() -> str:
+def _source_hash(names: Iterable[str] = SIMULATOR) -> str:
     package = Path(__file__).parents[1]
-    lines = [f"{name} {text_sha256(package / f'{name}.py')}" for name in SIMULATOR]
+    lines = [f"{name} {text_sha256(package / f'{name}.py')}" for name in names]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
 # Taken when the simulator is imported: a session that outlives an edit still runs the old source.
 SOURCE = _source_hash()
+READER_SOURCE = _source_hash(READERS)
 
 
 @lru_cache(maxsize=1)
 def _versions() -> dict[str, str]:
+    return {package: version(package) for package in PACKAGES}
+
+
+@lru_cache(maxsize=1)
+def _reader_versions() -> dict[str, str]:
     found = {}
-    for package in PACKAGES:
-        # Those of fastMRI's files are needed for them alone.
+    for package in READER_PACKAGES:
         with suppress(PackageNotFoundError):
             found[package] = version(package)
     return found
@@ -120,11 +132,15 @@ def _versions() -> dict[str, str]:
 
 def key(protocol: Protocol, split: str, index: int) -> str:
     """Hash everything that determines a scan; hexadecimal SHA-256."""
-    return hash_of(type(protocol).__name__, asdict(protocol), split, index)
+    return _hash_of(type(protocol).__name__, asdict(protocol), split, index)
 
 
-def hash_of(*content: Any) -> str:  # noqa: ANN401
-    """Hash values fit for JSON, the modules and the packages with which they become a scan."""
+def file_key(*content: Any) -> str:  # noqa: ANN401
+    """Hash what is read from a file, as JSON writes it, with all that determines the reading."""
+    return _hash_of(READER_SOURCE, _reader_versions(), *content)
+
+
+def _hash_of(*content: Any) -> str:  # noqa: ANN401
     everything = json.dumps([FORMAT, SOURCE, _versions(), *content], sort_keys=True)
     return hashlib.sha256(everything.encode()).hexdigest()
 

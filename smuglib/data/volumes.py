@@ -8,8 +8,8 @@ correlated noise, and measured as one is: see `smuglib.data.simulator.HeadProtoc
 import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import asdict, dataclass
+from functools import lru_cache, partial
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -28,7 +28,7 @@ from smuglib.data.coils import coil_maps
 from smuglib.data.fields import RandomField
 from smuglib.data.regions import SHARE, brain_region, head_region
 from smuglib.data.scan import Scan
-from smuglib.data.simulator import HeadProtocol
+from smuglib.data.simulator import HeadProtocol, simulate
 from smuglib.data.slices import Slices
 from smuglib.data.splits import Location, deal_patients
 from smuglib.files import UnreadableFileError, reading
@@ -166,7 +166,9 @@ class VolumeDataset(Slices):
     def _read(self, index: int) -> Scan:
         file, plane = self.slices[index]
         protocol = VolumeProtocol(**self._protocol, file=file, plane=plane)
-        return cache.cached(protocol, self.split, index)
+        name = cache.file_key("volume", asdict(protocol), self.split, index)
+        make = partial(simulate, protocol, self.split, index)
+        return cache.kept(name, self.split, index, make)
 
 
 def volume_files(folder: Path | str) -> list[VolumeFile]:
@@ -216,7 +218,7 @@ def in_turns(files: Iterable[VolumeFile]) -> list[tuple[VolumeFile, Plane]]:
 @lru_cache(maxsize=4096)
 def planes_of(file: VolumeFile) -> tuple[Plane, ...]:
     """Find the slices of a volume that show enough of head and brain; kept on the disk."""
-    kept = cache.remembered(["planes", *file], lambda: list(_survey(file)))
+    kept = cache.remembered(cache.file_key("planes", file), lambda: list(_survey(file)))
     return tuple(Plane(number, z, (row, column), level) for number, z, (row, column), level in kept)
 
 

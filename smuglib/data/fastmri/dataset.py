@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -72,10 +73,7 @@ class FastMRIDataset(Slices):
         volume, number = self.slices[index]
         state = volume.path.stat()
         file = [str(volume.path.absolute()), state.st_size, state.st_mtime_ns]
-        name = cache.hash_of("fastMRI", asdict(self.protocol), file, number, self.split, index)
+        name = cache.file_key("fastMRI", asdict(self.protocol), file, number, self.split, index)
         where = self.split, index
-        return cache.kept(
-            name,
-            *where,
-            lambda: slice_of(volume, number, self.protocol, *where, self.maps_folder),
-        )
+        make = partial(slice_of, volume, number, self.protocol, *where, self.maps_folder)
+        return cache.kept(name, *where, make)
