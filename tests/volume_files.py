@@ -6,20 +6,20 @@ from pathlib import Path
 
 import numpy as np
 
-# mm; a head of 170 x 140 mm from 60 mm below the centre to its vertex at 70.
+# Sides of a voxel in mm, and their number: right, anterior, superior.
 SPACING = (2.0, 2.0, 6.0)
 SHAPE = (100, 110, 24)
 
 
 def made_up_head(spacing=SPACING, shape=SHAPE, seed=0):
-    """Return magnitudes over right, anterior and superior: an ellipsoid of brain, skull, scalp."""
+    """Return magnitudes over right, anterior and superior: brain, skull and scalp, 140 x 170 mm."""
     rng = np.random.default_rng(seed)
     x, y, z = (
         (np.arange(n) - (n - 1) / 2)[(slice(None), *(None,) * (2 - axis))] * side
         for axis, (n, side) in enumerate(zip(shape, spacing, strict=True))
     )
-    # The vertex is 70 mm above the middle; the eyes' side is brighter, left and right differ.
-    radius = np.sqrt((x / 70) ** 2 + (y / 85) ** 2 + (np.minimum(z, 0) * 0 + (z / 70)) ** 2)
+    radius = np.sqrt((x / 70) ** 2 + (y / 85) ** 2 + (z / 70) ** 2)
+    # Left and right, front and back can be told apart.
     texture = 1 + 0.2 * np.sin(x / 4 + seed) * np.cos(y / 5) + 0.1 * y / 85 + 0.05 * x / 70
     values = np.where(radius < 0.86, 500 * texture, 0.0)
     values = np.where((radius >= 0.86) & (radius < 0.93), 30.0, values)

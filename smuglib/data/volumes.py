@@ -30,8 +30,8 @@ from smuglib.data.regions import SHARE, brain_region, head_region
 from smuglib.data.scan import Scan
 from smuglib.data.simulator import HeadProtocol, simulate
 from smuglib.data.slices import Slices
-from smuglib.data.splits import Location, deal_patients
-from smuglib.files import UnreadableFileError, reading
+from smuglib.data.splits import GROUPS, Location, deal_patients
+from smuglib.files import UnreadableFileError
 from smuglib.operators.fourier import fftc, ifftc
 from smuglib.random import derived_seed, generator
 
@@ -144,6 +144,7 @@ class VolumeDataset(Slices):
         split_seed: int = 0,
         **protocol: Any,  # noqa: ANN401
     ) -> None:
+        checks.one_of("split", split, GROUPS)
         files = volume_files(folder)
         HeadProtocol(**protocol)
         split_seed = checks.integer("split_seed", split_seed, minimum=0)
@@ -253,16 +254,20 @@ def canonical(file: VolumeFile) -> tuple[NDArray[np.float32], tuple[float, float
     The axes are permuted and flipped, never rotated: an oblique slice stays as it was acquired.
     """
     nibabel = require("nibabel", extra="data", what="NIfTI volumes")
-    with reading(file.path, "a NIfTI volume"):
+    try:
         stored = nibabel.as_closest_canonical(nibabel.load(file.path))
         values = np.asarray(stored.dataobj, np.float32)
-        spacing = tuple(float(side) for side in stored.header.get_zooms()[:3])
+        right, front, up = (float(side) for side in stored.header.get_zooms()[:3])
+    except FileNotFoundError:
+        raise
+    except Exception as error:  # those of nibabel and zlib have no base in common
+        reason = f"it is not a NIfTI volume ({type(error).__name__}: {str(error)[:300]})"
+        raise UnreadableFileError(file.path, reason) from error
     values = values[..., 0] if values.ndim == 4 and values.shape[-1] == 1 else values
     if values.ndim != 3 or not np.isfinite(values).all() or not values.any():
         reason = f"its shape is {values.shape}" if values.ndim != 3 else "no finite signal is in it"
         raise UnreadableFileError(file.path, f"it is no volume of one magnitude image: {reason}")
-    right, front, up = spacing
-    if not 0 < min(spacing) or max(right, front) > LARGEST_PIXEL:
+    if not 0 < min(right, front, up) or max(right, front) > LARGEST_PIXEL:
         raise UnreadableFileError(
             file.path,
             f"its axial slices have pixels of {front:.2g} x {right:.2g} mm, more than "
