@@ -5,6 +5,8 @@
 measures real scans, whose numbers the book ships.
 """
 
+from __future__ import annotations
+
 import argparse
 import math
 import re
