@@ -48,8 +48,9 @@ def test_a_folder_is_measured_by_the_command(tmp_path):
     frame = records.read(output, ScanStatistic)
     assert set(frame["source"]) == {"T1 images"} and set(frame["n_slices"]) == {11}
     medians = frame.set_index("statistic")["median"]
-    # A scalp of 1200 around a brain of 500, and no noise or phase of its own.
-    assert medians["maximum"] == pytest.approx(1200 / 500, rel=0.2)
+    # A scalp of 1200 around a brain of 500, whose steps ring in both directions when they are cut
+    # off in k-space; there is no complex noise and no phase.
+    assert 1200 / 500 < medians["maximum"] < 1.5 * 1200 / 500
     assert not {"noise", "phase_residual"} & set(medians.index)
     made = records.read_provenance(output)
     assert "Lesjak" in made["sources"]["volumes"] and str(tmp_path) not in str(made)
