@@ -7,7 +7,7 @@ from smuglib.data.cache import cached
 from smuglib.data.scan import Scan
 from smuglib.data.simulator import HeadProtocol, Protocol
 from smuglib.data.slices import Slices
-from smuglib.data.splits import GROUPS
+from smuglib.data.splits import GROUPS, Location
 
 
 def brain(
@@ -89,6 +89,10 @@ class BrainDataset(Slices):
     ) -> None:
         self.protocol = self.protocol_type(**protocol)
         super().__init__(split, n_slices, self._read, cache_bytes)
+
+    def locate(self, index: int) -> Location:
+        """Return the subject and the template's plane of a slice."""
+        return self.protocol.locate(self.split, index)
 
     def _read(self, index: int) -> Scan:
         return cached(self.protocol, self.split, index)

@@ -1,5 +1,6 @@
 """What all data sets of scans share: slices of a split, read when first asked for."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 
 from torch.utils.data import Dataset
@@ -7,10 +8,10 @@ from torch.utils.data import Dataset
 from smuglib import checks
 from smuglib.data.cache import in_memory
 from smuglib.data.scan import Scan
-from smuglib.data.splits import GROUPS
+from smuglib.data.splits import GROUPS, Location
 
 
-class Slices(Dataset[Scan]):
+class Slices(Dataset[Scan], ABC):
     """Slices of a split by their index there, each a batch of one, kept in memory.
 
     Parameters
@@ -37,3 +38,7 @@ class Slices(Dataset[Scan]):
         if not 0 <= index < self.n_slices:
             raise IndexError(f"index must lie in [0, {self.n_slices}), got {index}")
         return self._scan(index)
+
+    @abstractmethod
+    def locate(self, index: int) -> Location:
+        """Return the subject and the plane that a slice shows, which is not read for that."""

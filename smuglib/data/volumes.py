@@ -164,6 +164,11 @@ class VolumeDataset(Slices):
         self._protocol = protocol
         super().__init__(split, wanted, self._read, cache_bytes)
 
+    def locate(self, index: int) -> Location:
+        """Return the patient's number, and that of the plane in its volume."""
+        file, plane = self.slices[index]
+        return Location(file.subject, plane.number)
+
     def _read(self, index: int) -> Scan:
         file, plane = self.slices[index]
         protocol = VolumeProtocol(**self._protocol, file=file, plane=plane)

@@ -12,7 +12,7 @@ from smuglib.data.fastmri.acquisition import FastMRIProtocol, slice_of
 from smuglib.data.fastmri.patients import from_the_centre, split_patients
 from smuglib.data.scan import Scan
 from smuglib.data.slices import Slices
-from smuglib.data.splits import FRACTIONS, GROUPS
+from smuglib.data.splits import FRACTIONS, GROUPS, Location
 
 
 class FastMRIDataset(Slices):
@@ -68,6 +68,11 @@ class FastMRIDataset(Slices):
         self.slices = slices[:wanted]
         self.maps_folder = checks.optional(checks.path, "maps_folder", maps_folder)
         super().__init__(split, wanted, self._read, cache_bytes)
+
+    def locate(self, index: int) -> Location:
+        """Return the patient's number, and the slice's in its volume."""
+        volume, number = self.slices[index]
+        return Location(volume.subject, number)
 
     def _read(self, index: int) -> Scan:
         volume, number = self.slices[index]

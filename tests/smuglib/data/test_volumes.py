@@ -40,6 +40,7 @@ def test_a_data_set_has_the_interface_of_the_embedded_one(folder):
     scan = dataset[6]
     assert (scan.split, scan.slice_index, scan.kspace.shape) == ("train", 6, (1, 3, 64, 64))
     assert dataset[6] is scan and scan.subject == dataset.slices[6][0].subject
+    assert dataset.locate(6) == (scan.subject, dataset.slices[6][1].number)
     assert data.collate([dataset[0], scan]).kspace.shape == (2, 3, 64, 64)
     assert same(VolumeDataset(folder, "train", **SMALL)[6], scan)
     with pytest.raises(IndexError, match=r"\[0, 7\), got 7"):
