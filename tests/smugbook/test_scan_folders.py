@@ -10,11 +10,15 @@ from pathlib import Path
 import pytest
 
 from smugbook import cli, profiles, scan_folders
+from smugbook.experiments import controls
 from smugbook.results import Store
 from smuglib import data
+from smuglib.evaluation import scores
 from tests.volume_files import made_up_head, write_patients, write_volume
 
 ROOT = Path(__file__).parents[2]
+PLACED = "variants/placement=denoiser/records/modl_s0.05"
+"""The evaluation with the fewest scenarios."""
 
 
 @pytest.fixture(scope="module")
@@ -115,3 +119,23 @@ def test_a_name_without_a_folder_needs_no_torch():
     own = {**os.environ, "PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "book")))}
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=own)
     assert done.stdout == "paper@head\n", done.stderr
+
+
+@pytest.mark.long
+def test_a_folder_is_computed_from_end_to_end(folder, tmp_path):
+    name = f"smoke@volumes:{folder}"
+    parts = ("scans/0", "pretrained_s0.05", "modl_s0.05", PLACED)
+    script = "import sys\nfrom smugbook.cli import main\nname, *parts = sys.argv[1:]\n"
+    script += "for part in parts:\n"
+    script += "    assert main(['compute', name, '--device', 'cpu', '--part', part]) == 0\n"
+    own = {"PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "book"))), "SMUGLIB_CACHE": "off"}
+    command = [sys.executable, "-c", script, name, *parts]
+    options = {"capture_output": True, "text": True, "env": {**os.environ, **own}}
+    done = subprocess.run(command, cwd=tmp_path, **options)
+    assert done.returncode == 0, done.stderr
+    (own_folder,) = (tmp_path / "build").iterdir()
+    assert own_folder.name == profiles.get(name).folder
+    log = Store(own_folder).read_provenance("modl", 0.05)
+    assert (log["settings"]["n_train"], log["settings"]["data"]) == (8, f"volumes:{folder}")
+    assert len(scores.read(own_folder / f"{PLACED}.csv")) == 2 * len(controls.SCENARIOS)
+    assert len((own_folder / "manifests" / "data.sha256").read_text().splitlines()) == 14
