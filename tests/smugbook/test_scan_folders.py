@@ -11,6 +11,7 @@ import pytest
 
 from smugbook import cli, profiles, scan_folders
 from smugbook.experiments import controls
+from smugbook.notebooks import run
 from smugbook.results import Store
 from smuglib import data
 from smuglib.evaluation import scores
@@ -111,6 +112,14 @@ def test_fields_of_a_profile_reach_the_data_set(folder):
     assert dataset[0].mask.equal(own[0].mask)
     assert dataset[0].kspace.shape == (1, profile.n_coils, profile.height, profile.width)
     assert not own[0].mask.equal(data.Protocol(width=64, height=64).mask())
+
+
+def test_notebooks_take_a_source_with_the_profile(folder):
+    page = ROOT / "book" / "01_forward_model.ipynb"
+    for name in (f"smoke@volumes:{folder}", "smoke@head"):
+        assert run.check_values(page, {"profile": name}) == {"profile": name}
+    with pytest.raises(ValueError, match="profile must be one of"):
+        run.check_values(page, {"profile": "smok@head"})
 
 
 def test_a_name_without_a_folder_needs_no_torch():
