@@ -6,6 +6,8 @@
 # make reproduce PROFILE=default DEVICE=cuda JOBS=8 BUDGET=550        its trainings and evaluations
 #     alone, side by side; without Snakemake or Jupyter; stops in time; ARGS=--plan says what is left.
 #     Any of the three asks for that; the pipeline takes over what it leaves
+# make reproduce PROFILE=paper DATA=fastmri:FOLDER        any profile on a folder of fastMRI volumes, or
+#     on one of NIfTI images (volumes:FOLDER), into a folder of its own below build; so does compute
 # torchrun --nproc-per-node 4 -m smugbook compute paper --part pretrained_s0.01 --device cuda
 #     one training on several GPUs or nodes, each with its share of every batch
 # make chapter NAME=table1 ARGS="-p epsilon 0.008"        one chapter with other parameters
@@ -23,6 +25,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 PROFILE ?= default
+DATA ?=
 DEVICE ?= auto
 JOBS ?= 1
 BUDGET ?=
@@ -45,6 +48,9 @@ BIN := "$(VENV)"/bin
 RUNNER = $(if $(wildcard $(FILES)/bin/python),$(BIN)/python,$(PYTHON))
 BARE = PYTHONPATH="$(CURDIR):$(CURDIR)/book$${PYTHONPATH:+:$$PYTHONPATH}" $(RUNNER)
 ALONE = $(strip $(foreach name,DEVICE JOBS BUDGET,$(filter command,$(origin $(name)))))
+# A profile with another source of scans than its own, as all commands and notebooks know it.
+SETTING = $(PROFILE)$(if $(DATA),@$(DATA))
+FOLDER = $(BIN)/python -c 'from smugbook import profiles; print(profiles.get("$(SETTING)").folder)'
 # The Snakefile holds a lock of its own, which does not outlive a process that is killed.
 WHERE = $(if $(CLUSTER),--profile "$(CLUSTER)",--cores $(CORES))
 SNAKEMAKE = $(BIN)/snakemake $(WHERE) --rerun-incomplete --nolock
@@ -68,9 +74,9 @@ test: lint
 reproduce: $(if $(ALONE),compute,pipeline)
 
 pipeline: $(if $(CLUSTER),$(EXECUTOR),$(STAMP))
-	$(SNAKEMAKE) reproduce --quiet rules --config profile=$(PROFILE)
-	@echo "The book is $(CURDIR)/build/$(PROFILE)/_build/html/index.html"
-	@for kind in records harm stability transfer explorer/s0.05; do \
+	$(SNAKEMAKE) reproduce --quiet rules --config profile="$(SETTING)"
+	@echo "The book is $(CURDIR)/build/$(if $(DATA),$$($(FOLDER)),$(PROFILE))/_build/html/index.html"
+	@for kind in $(if $(DATA),,records harm stability transfer explorer/s0.05); do \
 	  if [ -d book/shipped/$(PROFILE)/$$kind ]; then \
 	    $(BIN)/python -m smugbook compare build/$(PROFILE)/$$kind book/shipped/$(PROFILE)/$$kind; \
 	  fi; \
@@ -79,7 +85,7 @@ pipeline: $(if $(CLUSTER),$(EXECUTOR),$(STAMP))
 # Needs no environment of its own: PYTHON may be any with torch and what the library imports.
 compute:
 	@$(BARE) -m smugbook compute \
-	  $(PROFILE) --device $(DEVICE) --jobs $(JOBS) $(if $(BUDGET),--budget $(BUDGET)) $(ARGS)
+	  "$(SETTING)" --device $(DEVICE) --jobs $(JOBS) $(if $(BUDGET),--budget $(BUDGET)) $(ARGS)
 
 chapter: $(STAMP)
 	$(BIN)/python -m smugbook chapter $(if $(NAME),$(NAME),--list) $(ARGS)

@@ -2,6 +2,7 @@
 
     snakemake shipped_book                        the book, from the shipped weights and records
     snakemake reproduce --config profile=smoke    everything from the simulator on, into build/smoke
+    snakemake reproduce --config profile=smoke@volumes:FOLDER    the same on a folder of real scans
 
 Every step is a notebook that `python -m smugbook notebook` executes, in a fork of one process that
 has imported everything (`smugbook.standby`). Steps depend on manifests of
@@ -32,7 +33,7 @@ from smuglib.files import locked
 from smuglib.methods import METHODS, SIGMAS
 
 PROFILE = config.get("profile", "default")
-profiles.get(PROFILE)  # refuses an unknown name before anything is planned
+FOLDER = profiles.get(PROFILE).folder  # refuses an unknown name before anything is planned
 
 STEPS = ("02_pretraining", "03_finetuning", "04_evaluation", "05_harm")
 STEPS += ("06_departures", "07_stability", "08_transfer")
@@ -56,15 +57,26 @@ FEW = {
         "06_departures": {"n_slices": 2, "sigma": STUDIED[0]},
         "07_stability": {"n_slices": 2},
         "08_transfer": {"n_slices": 2, "attack_steps": 2},
+        "09_scans_like_real_ones": {"n_slices": 3},
         "explorer": {"epsilons": "1/255,2/255", "sampling-rates": "0.25,0.5"},
         **{chapter: ONE for chapter in PAGES if "sigmas" in notebooks.parameters(f"book/{chapter}.ipynb")},
     }
 }
 
 
+def named(folder):
+    """Name of the profile whose results lie in a folder below build/."""
+    return PROFILE if folder == FOLDER else folder
+
+
+def quoted(wildcards):
+    """The same as a word of a command."""
+    return shlex.quote(named(wildcards.profile))
+
+
 def few(name, profile):
     """Settings of a notebook, or of the explorer, at a profile that has its own."""
-    return FEW.get(profile, {}).get(name, {})
+    return FEW.get(profiles.base(profile), {}).get(name, {})
 
 
 def levels(profile):
@@ -123,7 +135,7 @@ onstart:
 
 
 wildcard_constraints:
-    profile="|".join(profiles.PROFILES),
+    profile="|".join(map(re.escape, {**profiles.PROFILES, FOLDER: None})),
     method="|".join(METHODS),
     sigma="|".join(sorted({*LEVELS, *(f"{sigma:g}" for sigma in controls.SIGMAS)})),
     label="|".join(map(re.escape, LABELS)),
@@ -141,6 +153,7 @@ def code(name):
 def options(name, **values):
     """Options of `smugbook notebook` for those parameters that a notebook has."""
     known = notebooks.parameters(f"book/{name}.ipynb")
+    values["profile"] = named(values["profile"])
     values = {**few(name, values["profile"]), **values}
     given = {key: shlex.quote(str(value)) for key, value in values.items() if key in known}
     return " ".join(f"-p {key} {value}" for key, value in given.items())
@@ -191,7 +204,7 @@ def book_files(wildcards):
 
 def all_cores(wildcards):
     """A training or an attack uses every core; at the smoke profile, starting it costs more."""
-    return 1 if wildcards.profile == "smoke" else workflow.cores
+    return 1 if profiles.base(wildcards.profile) == "smoke" else workflow.cores
 
 
 rule shipped_book:
@@ -213,7 +226,7 @@ rule shipped_book:
 
 rule reproduce:
     input:
-        f"build/{PROFILE}/_build/html/index.html",
+        f"build/{FOLDER}/_build/html/index.html",
 
 
 rule book:
@@ -238,8 +251,9 @@ rule simulate:
         "build/{profile}/manifests/data.sha256",
     params:
         library=sources.library_hash("smuglib.data", "smugbook.profiles"),
+        profile=quoted,
     shell:
-        "{RUN} simulate --profile {wildcards.profile} -o {output}"
+        "{RUN} simulate --profile {params.profile} -o {output}"
 
 
 rule pretrain:
@@ -458,12 +472,13 @@ rule explorer:
         directory(f"build/{{profile}}/{EXPLORER}"),
     params:
         library=sources.library_hash("smugbook.explorers.static.grid"),
+        profile=quoted,
         few=lambda wildcards: " ".join(
             f"--{name} {value}" for name, value in few("explorer", wildcards.profile).items()
         ),
     threads: all_cores
     shell:
-        "{RUN} explorer --profile {wildcards.profile} --results build --quiet {params.few}"
+        "{RUN} explorer --profile {params.profile} --results build --quiet {params.few}"
 
 
 rule chapter:
@@ -480,7 +495,7 @@ rule chapter:
         ),
         controls=lambda wildcards: [
             f"build/{wildcards.profile}/variants/{c.label}/records/{c.method}_s{c.sigma:g}.csv"
-            for c in extent.profile_controls(wildcards.profile)
+            for c in extent.profile_controls(named(wildcards.profile))
         ],
         others=others("{profile}"),
         tuning=lambda wildcards: (

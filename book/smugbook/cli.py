@@ -90,7 +90,7 @@ def _parser() -> argparse.ArgumentParser:
     simulate.set_defaults(command=_simulate)
 
     compute = commands.add_parser("compute", **COMPUTE)
-    compute.add_argument("profile", choices=tuple(profiles.PROFILES))
+    compute.add_argument("profile", help="such as smoke, or smoke@volumes:FOLDER")
     compute.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
     compute.add_argument("--jobs", type=int, default=1, help="processes at once, 1 by default")
     compute.add_argument("--budget", type=float, metavar="SECONDS", help="stop cleanly after them")
@@ -230,6 +230,7 @@ def _simulate(options: argparse.Namespace) -> None:
 def _compute(options: argparse.Namespace) -> int:
     n_jobs = checks.integer("jobs", options.jobs)
     seconds = checks.optional(checks.non_negative, "budget", options.budget)
+    profiles.get(options.profile)
     from smugbook.experiments import computing
     from smuglib.training import Budget
 

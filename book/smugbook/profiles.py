@@ -1,17 +1,23 @@
 """Profiles: every setting of a run in one frozen, validated object.
 
 ``smoke`` is for tests and CI, ``default`` is the book as shipped, ``head`` the same on scans like
-real ones, trained for longer and with a learned λ; ``paper`` is the poster's setting.
+real ones, trained for longer and with a learned λ; ``paper`` is the poster's setting. Another
+source of scans follows the name, as in ``smoke@head``, ``paper@volumes:FOLDER`` and
+``paper@fastmri:FOLDER``; a relative FOLDER is one of the project's.
 A notebook's parameters override fields by name; an unknown or impossible value is refused
 before anything is computed.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 from dataclasses import dataclass, fields, replace
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
+from smugbook.paths import project_root
 from smuglib import checks
 from smuglib.methods import REFERENCES
 
@@ -21,8 +27,14 @@ DENOISERS = ("didn", "unet", "dncnn")
 GRAPHS = "SMUGBOOK_GRAPHS"
 """Environment variable by which `compute --graphs` tells its processes."""
 
-DATA = ("phantom", "head")
-"""Sources of scans."""
+NOISE = {"phantom": 0.002, "head": 0.011, "volumes": 0.011}
+"""Noise of simulated measurements, by their source, for a profile of another source."""
+
+FOLDERS = {"volumes": (".nii", ".nii.gz"), "fastmri": (".h5",)}
+"""Sources that are folders, and how the names of the files in them end."""
+
+DATA = (*NOISE, *FOLDERS)
+"""Sources of scans; those in a folder are named ``volumes:FOLDER``."""
 
 DENSITIES = ("variable", "uniform", "equispaced")
 """Those of `smuglib.sampling`, which only torch's importers know."""
@@ -60,7 +72,7 @@ class Profile:
     n_validation_used: int
     denoiser: str = "didn"
     data: str = "phantom"
-    """Whose scans: of smooth, skull-less brains (phantom), or of whole heads (head)."""
+    """Whose scans: smooth, skull-less brains (phantom), whole heads (head), or a folder's."""
     lam: float = 1.0
     lam_learned: bool = False
     """Whether fine-tuning learns λ with the network, from `lam` on."""
@@ -114,7 +126,10 @@ class Profile:
         checks.one_of("reference", self.reference, REFERENCES)
         checks.one_of("precision", self.precision, PRECISIONS)
         checks.one_of("density", self.density, DENSITIES)
-        checks.one_of("data", self.data, DATA)
+        kind, folder = self.source
+        if kind not in DATA or bool(folder) != (kind in FOLDERS):
+            allowed = "'phantom', 'head', 'volumes:FOLDER', 'fastmri:FOLDER'"
+            raise ValueError(f"data must be one of {allowed}, got {self.data!r}")
         checks.boolean("lam_learned", self.lam_learned)
         if self.ema_decay >= 1:
             raise ValueError(f"ema_decay must be < 1, got {self.ema_decay}")
@@ -147,13 +162,25 @@ class Profile:
         return {stop: max(1, round(stop * self.updates)) for stop in STOPS}
 
     @property
+    def source(self) -> tuple[str, str]:
+        """Kind of source, and its folder where it is one."""
+        kind, _, folder = str(self.data).partition(":")
+        return kind, folder
+
+    @property
+    def folder(self) -> str:
+        """Name of the folder of its results: another set of files in a folder has another one."""
+        kind, folder = self.source
+        return f"{base(self.name)}@{kind}-{fingerprint(*self.source)}" if folder else self.name
+
+    @property
     def architecture(self) -> dict[str, str | int]:
         """Arguments of `smuglib.models.denoisers.make`."""
         return {"name": self.denoiser, "channels": self.channels, "blocks": self.blocks}
 
     @property
     def scan(self) -> dict[str, Any]:
-        """Arguments of `smuglib.data.brain` that describe the acquisition."""
+        """Arguments of `smuglib.data.head` that describe the acquisition."""
         return {
             "height": self.height,
             "width": self.width,
@@ -187,7 +214,7 @@ PROFILES = {
         name="paper", height=320, width=320, n_coils=15, n_train=3000, n_validation=32, n_test=64,
         channels=64, blocks=2, n_steps=8, n_samples=10, pretraining_updates=30000, updates=45000,
         strip_height=320, n_validations=60, n_validation_used=32, n_samples_training=10, batch=2,
-        learning_rate=1e-4,
+        learning_rate=1e-4, data="head", noise=0.011,
     ),
 }  # fmt: skip
 
@@ -197,6 +224,46 @@ def use_graphs() -> bool:
     return os.environ.get(GRAPHS) == "1"
 
 
+def base(name: str) -> str:
+    """Return the name of a profile without its source."""
+    return name.partition("@")[0]
+
+
 def get(name: str) -> Profile:
-    """Return a named profile."""
-    return PROFILES[checks.one_of("profile", name, PROFILES)]
+    """Return a named profile, with the scans of the source that follows an ``@``."""
+    first, separator, data = name.partition("@") if isinstance(name, str) else (name, "", "")
+    profile = PROFILES[checks.one_of("profile", first, PROFILES)]
+    return _with_source(profile, data) if separator else profile
+
+
+@lru_cache(maxsize=64)
+def _with_source(profile: Profile, data: str) -> Profile:
+    """Return a profile of another source; a folder that has fewer slices gives all that it has."""
+    kind, _, folder = data.partition(":")
+    place = f"{kind}:{project_root() / Path(folder).expanduser()}" if folder else data
+    noise = profile.noise if kind == profile.source[0] else NOISE.get(kind, profile.noise)
+    changed = profile.replace(name=f"{profile.name}@{place}", data=place, noise=noise)
+    if not folder:
+        return changed
+    fingerprint(*changed.source)
+    from smugbook import scan_folders  # torch's importers wait for a folder alone
+
+    sizes = scan_folders.slice_counts(changed)
+    limits = {field: min(getattr(profile, field), n) for field, n in sizes.items()}
+    used = min(profile.n_validation_used, limits["n_validation"])
+    return changed.replace(**limits, n_validation_used=used)
+
+
+@lru_cache(maxsize=64)
+def fingerprint(kind: str, folder: str) -> str:
+    """Hash a folder's path and the names, sizes and times of its files, as a process first saw it.
+
+    All that a process computes then lies in one place, even where files are still being copied.
+    """
+    paths = sorted(path for path in Path(folder).rglob("*") if path.name.endswith(FOLDERS[kind]))
+    if not paths:
+        raise FileNotFoundError(
+            f"data {kind}:{folder} must be a folder of {' or '.join(FOLDERS[kind])} files"
+        )
+    states = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in paths]
+    return hashlib.sha256(repr(states).encode()).hexdigest()[:12]

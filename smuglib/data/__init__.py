@@ -1,4 +1,4 @@
-"""Scans: synthetic brains and heads, fastMRI volumes, k-space of one's own, what a scan holds."""
+"""Scans: synthetic brains and heads, volumes of real ones, k-space of one's own."""
 
 from smuglib.data.brain import BrainDataset, HeadDataset, brain, head
 from smuglib.data.fastmri.acquisition import FastMRIProtocol, load_slice
@@ -8,6 +8,7 @@ from smuglib.data.kspace import KSpaceFile, read_kspace
 from smuglib.data.scan import Scan, collate
 from smuglib.data.simulator import HeadProtocol, Protocol
 from smuglib.data.splits import locate
+from smuglib.data.volumes import VolumeDataset
 
 __all__ = [
     "BrainDataset",
@@ -18,6 +19,7 @@ __all__ = [
     "KSpaceFile",
     "Protocol",
     "Scan",
+    "VolumeDataset",
     "brain",
     "collate",
     "head",

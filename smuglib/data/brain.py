@@ -2,13 +2,12 @@
 
 from typing import Any
 
-from torch.utils.data import Dataset
-
 from smuglib import checks
-from smuglib.data.cache import cached, in_memory
+from smuglib.data.cache import cached
 from smuglib.data.scan import Scan
 from smuglib.data.simulator import HeadProtocol, Protocol
-from smuglib.data.splits import GROUPS
+from smuglib.data.slices import Slices
+from smuglib.data.splits import GROUPS, Location
 
 
 def brain(
@@ -65,7 +64,7 @@ def head(
     return scan_of(HeadProtocol(sampling_rate, **protocol), split, index, n_slices)
 
 
-class BrainDataset(Dataset[Scan]):
+class BrainDataset(Slices):
     """The first slices of a split, simulated when first asked for; see `brain`.
 
     Scans stay in memory (2.2 MB each at 128 x 128 and 8 coils); beyond ``cache_bytes`` in all, the
@@ -88,20 +87,12 @@ class BrainDataset(Dataset[Scan]):
         cache_bytes: int = 2 * 2**30,
         **protocol: Any,  # noqa: ANN401
     ) -> None:
-        self.split = checks.one_of("split", split, GROUPS)
-        self.n_slices = checks.integer("n_slices", n_slices)
         self.protocol = self.protocol_type(**protocol)
-        self._scan = in_memory(self._read, cache_bytes)
+        super().__init__(split, n_slices, self._read, cache_bytes)
 
-    def __len__(self) -> int:
-        """Return the number of slices."""
-        return self.n_slices
-
-    def __getitem__(self, index: int) -> Scan:
-        """Return one scan, a batch of one."""
-        if not 0 <= index < self.n_slices:
-            raise IndexError(f"index must lie in [0, {self.n_slices}), got {index}")
-        return self._scan(index)
+    def locate(self, index: int) -> Location:
+        """Return the subject and the template's plane of a slice."""
+        return self.protocol.locate(self.split, index)
 
     def _read(self, index: int) -> Scan:
         return cached(self.protocol, self.split, index)

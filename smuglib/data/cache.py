@@ -1,7 +1,8 @@
-"""Scans kept for the next time: simulated ones on the disk for all processes, any in memory.
+"""Scans kept for the next time: on the disk for all processes, and in memory.
 
 On the disk a scan's key is a hash of its protocol, split and index, of the simulator's source, and
-of the packages it computes with: no file is ever out of date. A file is sealed; a damaged one
+of the packages it computes with; one of a real volume knows the size and the time of the last
+change of its file, too: no file is ever out of date. A file is sealed; a damaged one
 is simulated again. ``SMUGLIB_CACHE`` names another folder than ``~/.cache/smuglib``,
 or is ``off``; ``SMUGLIB_CACHE_GIB`` bounds its size, 4 GiB by default.
 """
@@ -13,13 +14,14 @@ import json
 import os
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import asdict
 from functools import lru_cache
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from stat import S_ISREG
+from typing import Any
 
 import torch
 from safetensors import torch as safetensors
@@ -28,7 +30,7 @@ from smuglib import checks
 from smuglib.checks import require
 from smuglib.data.scan import Scan
 from smuglib.data.simulator import Protocol, simulate
-from smuglib.files import SEAL, is_whole, replacing, sealed, text_sha256
+from smuglib.files import SEAL, is_whole, replacing, sealed, sealed_json, text_sha256
 
 FORMAT = 2
 """Version of a file's layout."""
@@ -42,6 +44,12 @@ SIMULATOR = (
 
 PACKAGES = ("nilearn", "numpy", "scipy", "torch")
 """Packages that determine the bits of a scan, the template's included."""
+
+READERS = ("data/fastmri/acquisition", "data/fastmri/volume", "data/regions", "data/volumes")
+"""Modules that determine the bits of a scan that is read from a file, beside the simulator's."""
+
+READER_PACKAGES = ("h5py", "nibabel", "sigpy")
+"""Packages of these modules, of which each needs its own alone."""
 
 REST = 3600.0
 """Seconds since its last use for which a file is not removed."""
@@ -61,29 +69,48 @@ def in_memory(read: Callable[[int], Scan], max_bytes: int) -> Callable[[int], Sc
 
 def cached(protocol: Protocol, split: str, index: int) -> Scan:
     """Read a scan from the disk, bit for bit as simulated, or simulate it and write it there."""
+    name = key(protocol, split, index)
+    return kept(name, split, index, lambda: simulate(protocol, split, index))
+
+
+def kept(name: str, split: str, index: int, make: Callable[[], Scan]) -> Scan:
+    """Read a scan from the disk by its key, or make it and write it there."""
     folder = configured()
     if folder is None:
-        return simulate(protocol, split, index)
-    name = key(protocol, split, index)
+        return make()
     path = f"{name[:2]}/{name}.safetensors"
     content = folder.read(path)
     scan = None if content is None else unpacked(content, name, split, index)
     if scan is None:
         if content is not None:
             warnings.warn(f"{folder.path / path} is damaged: it is simulated again", stacklevel=2)
-        scan = simulate(protocol, split, index)
+        scan = make()
         folder.write(path, packed(scan, name))
     return scan
 
 
-def _source_hash() -> str:
+def remembered(name: str, compute: Callable[[], Any]) -> Any:  # noqa: ANN401
+    """Read a value fit for JSON from the disk by its key, or compute it and write it there."""
+    folder = configured()
+    if folder is None:
+        return compute()
+    path = f"{name[:2]}/{name}.json"
+    stored = folder.read(path)
+    if stored is None or not is_whole(stored):
+        stored = sealed_json({"value": compute()})
+        folder.write(path, stored)
+    return json.loads(stored)["value"]
+
+
+def _source_hash(names: Iterable[str] = SIMULATOR) -> str:
     package = Path(__file__).parents[1]
-    lines = [f"{name} {text_sha256(package / f'{name}.py')}" for name in SIMULATOR]
+    lines = [f"{name} {text_sha256(package / f'{name}.py')}" for name in names]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
 # Taken when the simulator is imported: a session that outlives an edit still runs the old source.
 SOURCE = _source_hash()
+READER_SOURCE = _source_hash(READERS)
 
 
 @lru_cache(maxsize=1)
@@ -91,11 +118,28 @@ def _versions() -> dict[str, str]:
     return {package: version(package) for package in PACKAGES}
 
 
+@lru_cache(maxsize=1)
+def _reader_versions() -> dict[str, str]:
+    found = {}
+    for package in READER_PACKAGES:
+        with suppress(PackageNotFoundError):
+            found[package] = version(package)
+    return found
+
+
 def key(protocol: Protocol, split: str, index: int) -> str:
     """Hash everything that determines a scan; hexadecimal SHA-256."""
-    kind = type(protocol).__name__
-    content = [FORMAT, SOURCE, _versions(), kind, asdict(protocol), split, index]
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+    return _hash_of(type(protocol).__name__, asdict(protocol), split, index)
+
+
+def file_key(*content: Any) -> str:  # noqa: ANN401
+    """Hash what is read from a file, as JSON writes it, with all that determines the reading."""
+    return _hash_of(READER_SOURCE, _reader_versions(), *content)
+
+
+def _hash_of(*content: Any) -> str:  # noqa: ANN401
+    everything = json.dumps([FORMAT, SOURCE, _versions(), *content], sort_keys=True)
+    return hashlib.sha256(everything.encode()).hexdigest()
 
 
 def packed(scan: Scan, name: str) -> bytes:

@@ -2,19 +2,21 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from smuglib import checks, sampling
 from smuglib.data import anatomy, head_anatomy
 from smuglib.data.coils import coil_maps
-from smuglib.data.fields import pixel_grid
+from smuglib.data.fields import Array, pixel_grid
 from smuglib.data.scan import Scan
 from smuglib.data.splits import Location, locate
 from smuglib.data.template import CENTER
 from smuglib.operators.fourier import fft2c, fftc, ifft2c
 from smuglib.operators.sense import SenseOperator
-from smuglib.random import complex_normal, generator
+from smuglib.random import Source, complex_normal, generator
 
 MIN_SIZE = 32
 
@@ -77,6 +79,10 @@ class Protocol:
             generator=generator(self.mask_seed, "mask"),
         )
 
+    def locate(self, split: str, index: int) -> Location:
+        """Find the subject and the plane of a slice."""
+        return locate(split, index, self.seed)
+
     def acquire(self, split: str, location: Location) -> tuple[Tensor, Tensor, Tensor]:
         """Return k-space before sampling, maps and reference of a slice, batches of one."""
         path = ("brain", split, location.subject)
@@ -115,16 +121,26 @@ class HeadProtocol(Protocol):
         checks.replace_fields(self, noisy_reference=noisy)
 
     def acquire(self, split: str, location: Location) -> tuple[Tensor, Tensor, Tensor]:
-        """Return k-space before sampling, maps and reference of a slice, batches of one.
-
-        A head times its coils on a grid twice as fine is cropped in k-space: no image on the
-        scan's own grid has exactly that k-space.
-        """
+        """Return k-space before sampling, maps and reference of a slice, batches of one."""
         path, plane = (self.seed, "head", split, location.subject), location.plane + LIFT
         head = head_anatomy.draw_head(self.seed, split, location.subject)
-        y, x = pixel_grid(2 * self.height, 2 * self.width, *head_anatomy.FIELD_OF_VIEW)
+        y, x = self.fine_grid()
         image = torch.from_numpy(head_anatomy.image(head, plane, y, x)).to(torch.complex64)
         coils = coil_maps(self.n_coils, plane - CENTER[0], y, x, generator(*path, "coils"))
+        return self.measure(image, coils, head.noise, generator(*path, plane, "noise"))
+
+    def fine_grid(self) -> tuple[Array, Array]:
+        """Return rows and columns in mm of a grid twice as fine as the scan's."""
+        return pixel_grid(2 * self.height, 2 * self.width, *head_anatomy.FIELD_OF_VIEW)
+
+    def measure(
+        self, image: Tensor, coils: NDArray[np.complex128], noise_factor: float, draws: Source
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Scan an image through coils, on the fine grid; return what `acquire` does.
+
+        Their product is cropped in k-space: no image on the scan's own grid has exactly that
+        k-space. The noise is ``noise_factor`` times the protocol's, and correlated over coils.
+        """
         maps = torch.from_numpy(coils).to(torch.complex64)[None]
         kspace = maps * image / 2
         for axis, length in ((-1, self.width), (-2, self.height)):
@@ -132,8 +148,7 @@ class HeadProtocol(Protocol):
         # The points of the fine grid at which a pixel of the scan has its centre.
         maps = maps[..., self.height % 2 :: 2, self.width % 2 :: 2].contiguous()
         shape = (1, self.n_coils + 1, self.height, self.width)
-        sigma = self.noise * head.noise
-        noise = complex_normal(shape, sigma, generator(*path, plane, "noise"), kspace)
+        noise = complex_normal(shape, self.noise * noise_factor, draws, kspace)
         noisy = kspace + (1 - CORRELATION) ** 0.5 * noise[:, 1:] + CORRELATION**0.5 * noise[:, :1]
         reference = noisy if self.noisy_reference else kspace
         return noisy, maps, (maps.conj() * ifft2c(reference)).sum(1)
@@ -141,7 +156,7 @@ class HeadProtocol(Protocol):
 
 def simulate(protocol: Protocol, split: str, index: int) -> Scan:
     """Simulate the scan of a slice; k-space is exactly ``+0`` where not sampled."""
-    location = locate(split, index, protocol.seed)
+    location = protocol.locate(split, index)
     full, maps, target = protocol.acquire(split, location)
     operator = SenseOperator(maps, protocol.mask())
     kspace = torch.where(operator.mask, full, 0)

@@ -5,12 +5,14 @@ the head, with gaps wider than a subject's deformation can reach: every split se
 and no voxel of the template serves two splits.
 """
 
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 import torch
 
 from smuglib import checks
-from smuglib.random import generator
+from smuglib.random import derived_seed, generator
 
 # First planes of the bands (in millimetres from the template's lowest) and their heights.
 BANDS = {
@@ -21,6 +23,9 @@ BANDS = {
 
 # Subjects are numbered in groups; each gives so many slices before the next group begins.
 GROUPS = {"train": (100, 4), "val": (20, 3), "test": (20, 3)}
+
+FRACTIONS: Mapping[str, float] = MappingProxyType({"train": 0.76, "val": 0.08, "test": 0.16})
+"""The poster's 304, 32 and 64 slices as shares of the patients."""
 
 
 class Location(NamedTuple):
@@ -53,3 +58,29 @@ def locate(split: str, index: int, seed: int = 0) -> Location:
     rows = torch.stack([torch.randperm(height, generator=rng, device="cpu") for _ in starts])
     band = (turn + number) % len(starts)
     return Location(number, starts[band] + int(rows[band, turn // len(starts)]))
+
+
+def deal_patients(
+    patients: Iterable[str], fractions: Mapping[str, float] = FRACTIONS, seed: int = 0
+) -> dict[str, str]:
+    """Deal patients to splits, at least one to each that has a share; return each one's split.
+
+    The order of the deal is drawn from the seed and the patients' own names. A further patient may
+    move others: what is computed belongs to this set of patients.
+
+    Examples
+    --------
+    >>> sorted(deal_patients("abcde").values())
+    ['test', 'train', 'train', 'train', 'val']
+    """
+    order = sorted(set(patients), key=lambda name: derived_seed(seed, "split", name))
+    shares = {name: fractions[name] for name in GROUPS if fractions.get(name, 0) > 0}
+    if len(order) < len(shares):
+        raise ValueError(
+            f"{len(order)} patients are too few: {', '.join(shares)} need at least one each"
+        )
+    sizes = {name: max(1, round(share * len(order))) for name, share in shares.items()}
+    largest = max(shares, key=lambda name: shares[name])
+    sizes[largest] += len(order) - sum(sizes.values())
+    dealt = [name for name, size in sizes.items() for _ in range(size)]
+    return dict(zip(order, dealt, strict=True))

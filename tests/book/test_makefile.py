@@ -91,6 +91,18 @@ def test_the_pipeline_runs_here_or_where_a_profile_says(project, words, where):
     assert told in done.stdout.splitlines(), done.stderr
 
 
+def test_data_names_the_source_of_scans(project):
+    echo_for_python(project, ".venv")
+    (project / ".venv" / "bin" / "snakemake").symlink_to("/bin/echo")
+    words = ("PROFILE=paper", "DATA=fastmri:/a b")
+    done = make(project, "compute", *words)
+    assert done.stdout.startswith("-m smugbook compute paper@fastmri:/a b --device auto"), (
+        done.stderr
+    )
+    done = make(project, "reproduce", *words)
+    assert "--config profile=paper@fastmri:/a b" in done.stdout and done.returncode == 0
+
+
 def test_clean_keeps_what_took_a_night(project):
     for name in ("build/default/weights", "build/sweeps", "build/shipped", "_build"):
         (project / name).mkdir(parents=True)

@@ -35,6 +35,7 @@ from smuglib.operators import ifft2c
 from tests.torture.calls import calls, parts
 from tests.torture.outcome import Outcome
 from tests.torture.zoo import Maker, substitutes
+from tests.volume_files import write_patients
 
 SECONDS, BYTES = 10.0, 2**30
 """The most that one call may take."""
@@ -155,6 +156,8 @@ def workplace() -> Iterator[None]:
             save_network("net.safetensors", UnrolledNetwork(parts().denoiser))
             np.save("scan.npy", parts().y[0].numpy())
             _write_volume(Path("volumes"))
+            if find_spec("nibabel") is not None:
+                write_patients(Path("images"), 3)
             yield
         finally:
             os.chdir(before)

@@ -34,6 +34,7 @@ from smuglib.data import (
     HeadProtocol,
     Protocol,
     Scan,
+    VolumeDataset,
     brain,
     collate,
     head,
@@ -201,6 +202,7 @@ def calls() -> dict[str, Call]:
         "HeadProtocol": (HeadProtocol, {}),
         "head": (head, small),
         "HeadDataset": (HeadDataset, {"split": "val", "n_slices": 1, **small}),
+        "VolumeDataset": (VolumeDataset, {"folder": "images", "split": "train", **small}),
         "locate": (locate, {"split": "test", "index": 0}),
         "Scan": (Scan, {field.name: getattr(p.scan, field.name) for field in fields(Scan)}),
         "Scan.from_kspace": (

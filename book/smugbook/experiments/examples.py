@@ -10,7 +10,7 @@ from torch import Tensor
 from smugbook.profiles import Profile
 from smugbook.results.scans import dataset_of
 from smuglib import random
-from smuglib.data import BrainDataset
+from smuglib.data.slices import Slices
 from smuglib.operators import SenseOperator
 from smuglib.random import Source
 from smuglib.training import ranks
@@ -86,7 +86,7 @@ class Examples:
 
 
 @cache
-def split_of(profile: Profile, split: str) -> BrainDataset:
+def split_of(profile: Profile, split: str) -> Slices:
     """Return a split, simulated once for all trainings of a process."""
     n_slices = {"train": profile.n_train, "val": profile.n_validation}[split]
     return dataset_of(profile, split, n_slices)

@@ -26,14 +26,14 @@ FEW_FULL_QUESTIONS = ("adversarial", "stop", "lambdas", "width")
 
 def noise_levels(profile: str) -> tuple[float, ...]:
     """Return the noise levels of the methods."""
-    return STUDIED if profile == "smoke" else SIGMAS
+    return STUDIED if profiles.base(profile) == "smoke" else SIGMAS
 
 
 def profile_controls(profile: str) -> list[Control]:
     """Return the controls of a profile; at the smoke profile one each of a few questions."""
     settings = profiles.get(profile)
     every = controls.controls_of(settings)
-    if profile != "smoke":
+    if profiles.base(profile) != "smoke":
         return list(every)
     few = {one.question: one for one in every if one.question in FEW_QUESTIONS}
     for one in controls.full_controls(settings):
@@ -44,12 +44,14 @@ def profile_controls(profile: str) -> list[Control]:
 
 def few_evaluated(profile: str) -> dict[str, Any]:
     """Return the settings of the evaluations that a profile has of its own."""
-    return {"n_slices": 2, "batch": 2, "sweep_steps": 1} if profile == "smoke" else {}
+    return (
+        {"n_slices": 2, "batch": 2, "sweep_steps": 1} if profiles.base(profile) == "smoke" else {}
+    )
 
 
 def few_tuned(profile: str) -> dict[str, Any]:
     """Return the settings of the tuning that a profile has of its own."""
-    return {"n_steps": 2} if profile == "smoke" else {}
+    return {"n_steps": 2} if profiles.base(profile) == "smoke" else {}
 
 
 def baselines_at(sigma: float, profile: str) -> tuple[str, ...]:

@@ -71,8 +71,9 @@ class Parameter:
         or c`` at the end. What a comment says in other words is not checked here.
         """
         if isinstance(value, str) and (named := _CHOICE.search(self.comment)):
-            # Which "cuda:1" is one of, too.
-            checks.one_of(self.name, value.partition(":")[0], re.split(", | or ", named[1]))
+            # Which "cuda:1" and "smoke@volumes:FOLDER" are one of, too.
+            word = re.split("[:@]", value, maxsplit=1)[0]
+            checks.one_of(self.name, word, re.split(", | or ", named[1]))
         for number in value if isinstance(value, list) else [value]:
             if isinstance(number, (int, float)) and not isinstance(number, bool):
                 self._within(number)

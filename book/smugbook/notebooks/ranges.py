@@ -86,7 +86,7 @@ RANGES: dict[str, Callable[[str, object], object]] = {
     "budget": partial(checks.one_of, allowed=BUDGETS),
     "center_fraction": checks.fraction,
     "contrast": _contrast,
-    "density": partial(checks.one_of, allowed=("variable", "uniform", "equispaced")),
+    "density": partial(checks.one_of, allowed=profiles.DENSITIES),
     "departures": partial(checks.one_of, allowed=DEPARTURES),
     "device": _device,
     "epsilon": checks.non_negative,
@@ -112,7 +112,7 @@ RANGES: dict[str, Callable[[str, object], object]] = {
     "pictured": _METHOD,
     "placement": partial(checks.one_of, allowed=("", *METHODS.values())),
     "precision": partial(checks.one_of, allowed=profiles.PRECISIONS),
-    "profile": partial(checks.one_of, allowed=profiles.PROFILES),
+    "profile": lambda name, value: profiles.get(value),  # type: ignore[arg-type]
     "reference": partial(checks.one_of, allowed=REFERENCES),
     "results": partial(checks.one_of, allowed=("shipped", "build")),
     "sample_counts": _COUNT,
@@ -181,7 +181,7 @@ def _check_columns(profile: profiles.Profile) -> None:
 
 def _check_shipped(given: Mapping[str, object]) -> None:
     """Refuse a profile, or a noise level, of which nothing is shipped."""
-    known = sorted(path.name for path in SHIPPED.glob("*/"))
+    known = sorted(path.name for path in SHIPPED.glob("*/") if path.name in profiles.PROFILES)
     if known and given["profile"] not in known:
         raise ValueError(
             f"results of profile {given['profile']!r} are not shipped, those of "

@@ -1,19 +1,23 @@
-"""Hashes of the simulated scans: what a training depends on."""
+"""Scans of a profile, from whatever source, and their hashes: what a training depends on."""
 
 import hashlib
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from pathlib import Path
 
-from smugbook.profiles import Profile
-from smuglib.data import BrainDataset, HeadDataset, Scan, brain, head
+from smugbook.profiles import FOLDERS, Profile
+from smugbook.scan_folders import folder_dataset
+from smuglib import checks
+from smuglib.data import BrainDataset, HeadDataset, Scan
+from smuglib.data.slices import Slices
 from smuglib.files import write_text
 
-SIMULATORS = {"phantom": (brain, BrainDataset), "head": (head, HeadDataset)}
-"""What makes a scan, and what a data set, by `Profile.data`."""
+SIMULATORS = {"phantom": BrainDataset, "head": HeadDataset}
+"""Simulated data sets, by `Profile.data`."""
 
 
 def scan_hashes(profile: Profile, which: slice = slice(None)) -> Iterator[tuple[str, str]]:
-    """Simulate the scans of a profile; yield their names, such as ``train/0``, and SHA-256 hashes.
+    """Yield the names, such as ``train/0``, and the SHA-256 hashes of a profile's scans.
 
     The scans stay in the cache on the disk: the trainings that follow read them there.
     """
@@ -34,19 +38,26 @@ def write_scan_hashes(path: Path, profile: Profile, which: slice = slice(None)) 
 
 def dataset_of(
     profile: Profile, split: str, n_slices: int, *, cache_bytes: int = 2 * 2**30
-) -> BrainDataset:
+) -> Slices:
     """Return the first slices of a split of a profile's source."""
-    _, kind = SIMULATORS[profile.data]
-    return kind(split, n_slices, cache_bytes=cache_bytes, **profile.scan)
+    kind, _ = profile.source
+    if kind in FOLDERS:
+        return folder_dataset(profile, split, n_slices, cache_bytes=cache_bytes)
+    return SIMULATORS[kind](split, n_slices, cache_bytes=cache_bytes, **profile.scan)
+
+
+@lru_cache(maxsize=32)
+def _test_split(profile: Profile) -> Slices:
+    return dataset_of(profile, "test", profile.n_test, cache_bytes=0)
 
 
 def scan_of(profile: Profile, index: int, sampling_rate: float | None = None) -> Scan:
-    """Simulate a test scan of a profile, a batch of one, at its sampling rate or another."""
-    measured = profile.scan
-    if sampling_rate is not None:
-        measured["sampling_rate"] = sampling_rate
-    simulate, _ = SIMULATORS[profile.data]
-    return simulate("test", index, n_slices=profile.n_test, **measured)
+    """Simulate or read a test scan, a batch of one, at the profile's sampling rate or another."""
+    index = checks.integer("index", index, minimum=0)
+    if index >= profile.n_test:
+        raise ValueError(f"index must be < n_test = {profile.n_test}, got {index}")
+    rate = profile.sampling_rate if sampling_rate is None else sampling_rate
+    return _test_split(profile.replace(sampling_rate=rate))[index]
 
 
 def rescanner(profile: Profile) -> Callable[[Scan, float], Scan]:

@@ -56,11 +56,11 @@ class Store:
     @classmethod
     def open(cls, profile: str, results: str = "shipped") -> Store:
         """Return the store of a profile."""
-        profiles.get(profile)
+        name = profiles.get(profile).folder
         checks.one_of("results", results, SOURCES)
         if results == "shipped":
-            return cls(SHIPPED / profile, SHIPPED_WEIGHTS / profile / "weights")
-        return cls(project_root() / "build" / profile)
+            return cls(SHIPPED / name, SHIPPED_WEIGHTS / name / "weights")
+        return cls(project_root() / "build" / name)
 
     def variant(self, changes: Mapping[str, object]) -> Store:
         """Return the store of runs with other settings than the profile's, below this one.

@@ -11,11 +11,16 @@ A slice becomes a Cartesian problem of ``height`` x ``width`` pixels in these st
    smaller field of view, with pixels of the same size; what lies outside of the crop is removed,
    where a scanner would fold it in. Cutting columns out of k-space instead would blur the image
    along one axis only. Undersampled scans cannot be cropped: ``width=None`` keeps the columns.
+   Where the crop would show too little, ``whole_view`` first cuts both axes of k-space, alike.
 4. **Mask.** One fixed mask, as on the poster; outer columns that the scanner only filled with
    zeros are not samples.
 5. **Maps** by ESPIRiT from the fully sampled centre of the undersampled k-space: nothing is used
    that a test patient's scan would not have.
 6. **Target** ``S^H F^H y`` of the fully sampled, cropped k-space. **Scale** ``max |A^H y|``.
+
+Volumes of several numbers of coils fit one batch with ``n_virtual``: more coils are compressed to
+the principal components of the sampled centre, fewer are filled up with silent ones, which change
+nothing of ``A^H A``.
 
 The coils are not whitened: the files hold no noise scan.
 """
@@ -71,6 +76,8 @@ class FastMRIProtocol:
     source: str = "retrospective"
     espirit: Espirit = field(default_factory=Espirit)
     density: str = "variable"
+    whole_view: bool = False
+    n_virtual: int | None = None
 
     def __post_init__(self) -> None:
         checks.replace_fields(
@@ -79,6 +86,8 @@ class FastMRIProtocol:
             height=checks.optional(checks.integer, "height", self.height, minimum=MIN_SIZE),
             width=checks.optional(checks.integer, "width", self.width, minimum=MIN_SIZE),
             n_coils=checks.optional(checks.integer, "n_coils", self.n_coils, minimum=2),
+            n_virtual=checks.optional(checks.integer, "n_virtual", self.n_virtual, minimum=2),
+            whole_view=checks.boolean("whole_view", self.whole_view),
             center_fraction=checks.fraction(
                 "center_fraction", self.center_fraction, allow_zero=True
             ),
@@ -181,10 +190,15 @@ def slice_of(
             f"{volume.path} is undersampled, {int(columns.sum())} of {len(columns)} columns: "
             "source 'retrospective' needs a fully sampled volume; use source='file', width=None"
         )
+    if protocol.whole_view and protocol.source == "retrospective":
+        measured = lower_resolution(measured, protocol.height, protocol.width)
+        columns = measured.abs().sum((0, 1, 2)) > 0
     full = crop_field_of_view(crop_field_of_view(measured, protocol.height, -2), protocol.width, -1)
     width = full.shape[-1]
     mask = protocol.mask(width) if own is None else own.reshape(1, 1, 1, -1)
     mask = mask & acquired_band(columns, width)
+    if protocol.n_virtual is not None:
+        full = virtual_coils(full, full * mask, protocol.n_virtual)
     kspace = full * mask
     maps = protocol.espirit.estimate(kspace, maps_folder)
     target = (maps.conj() * ifft2c(full)).sum(1)
@@ -206,6 +220,24 @@ def crop_field_of_view(kspace: Tensor, size: int | None, axis: int) -> Tensor:
         return kspace
     first = kspace.shape[axis] // 2 - size // 2
     return fftc(ifftc(kspace, axis).narrow(axis, first, size), axis)
+
+
+def lower_resolution(kspace: Tensor, height: int | None, width: int | None) -> Tensor:
+    """Keep the central ``1 / n`` of both axes, n the largest for which ``height x width`` fit."""
+    sizes = kspace.shape[-2:]
+    factor = min(n // (least or n) for n, least in zip(sizes, (height, width), strict=True))
+    for axis, size in zip((-2, -1), sizes, strict=True):
+        kspace = kspace.narrow(axis, size // 2 - size // factor // 2, size // factor)
+    return kspace
+
+
+def virtual_coils(full: Tensor, sampled: Tensor, n_coils: int) -> Tensor:
+    """Combine coils into ``n_coils``: the strongest components of the sampled k-space, or zeros."""
+    missing = n_coils - full.shape[1]
+    if missing >= 0:
+        return torch.cat([full, torch.zeros_like(full[:, :1]).expand(-1, missing, -1, -1)], 1)
+    vectors = torch.linalg.svd(sampled[0].flatten(1), full_matrices=False)[0][:, :n_coils]
+    return torch.einsum("cv,bchw->bvhw", vectors.conj(), full)
 
 
 def acquired_band(columns: Tensor, width: int) -> Tensor:

@@ -2,28 +2,27 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from types import MappingProxyType
 
 from smuglib import checks
 from smuglib.data.fastmri.volume import Volume, visit
-from smuglib.data.splits import GROUPS
+from smuglib.data.splits import FRACTIONS, GROUPS, deal_patients
 from smuglib.random import derived_seed
-
-FRACTIONS: Mapping[str, float] = MappingProxyType({"train": 0.76, "val": 0.08, "test": 0.16})
-"""The poster's 304, 32 and 64 slices as shares of the patients."""
 
 
 def split_patients(
     files: Iterable[Volume | Path | str],
     fractions: Mapping[str, float] = FRACTIONS,
     seed: int = 0,
+    *,
+    fill: bool = False,
 ) -> dict[str, tuple[Volume, ...]]:
     """Divide volumes into splits by patient: all files of one patient go to one split.
 
     A patient's split is drawn from the seed and the patient's own identifier, whatever the names
     and the other files: a download that goes on never moves a patient from training to test.
-    The ``fractions`` of the patients, summing to 1, are therefore met on average only. The seed
-    also orders the volumes of each split.
+    The ``fractions`` of the patients, summing to 1, are therefore met on average only; with
+    ``fill`` they are met as well as can be, and no split is empty: see `deal_patients`, by which
+    a further patient may move others. The seed also orders the volumes of each split.
     """
     files = checks.members("files", files)
     if not isinstance(fractions, Mapping):
@@ -39,8 +38,13 @@ def split_patients(
     volumes = [file if isinstance(file, Volume) else Volume.open(file) for file in files]
     volumes.sort(key=lambda v: (derived_seed(seed, "order", v.patient), v.path.name))
     splits: dict[str, list[Volume]] = {name: [] for name in GROUPS}
+    patients = [volume.patient for volume in volumes]
+    if fill:
+        split_of = deal_patients(patients, fractions, seed)
+    else:
+        split_of = {patient: _draw_split(patient, fractions, seed) for patient in patients}
     for volume in volumes:
-        splits[_draw_split(volume.patient, fractions, seed)].append(volume)
+        splits[split_of[volume.patient]].append(volume)
     return {name: tuple(members) for name, members in splits.items()}
 
 

@@ -150,5 +150,5 @@ def test_a_scan_beyond_the_profile_s_is_refused():
     scan = results.scan_of(TINY, 2)
     assert scan.split == "test"
     assert torch.equal(scan.target, results.scan_of(TINY, 2).target)
-    with pytest.raises(ValueError, match="index must be < n_slices = 3, got 3"):
+    with pytest.raises(ValueError, match="index must be < n_test = 3, got 3"):
         results.scan_of(TINY, 3)

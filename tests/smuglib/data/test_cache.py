@@ -127,8 +127,21 @@ def test_slice_source_versions_and_layout_change_the_key(monkeypatch):
     assert len(set(keys)) == 6
 
 
-def test_the_source_hash_covers_all_that_the_simulator_imports():
-    found, waiting = set(), ["smuglib.data.simulator"]
+UNREAD = ("data/cache", "data/slices", "files")
+"""Where scans are kept and how files are opened: no bit of a scan depends on them."""
+
+READING = ["smuglib.data.volumes", "smuglib.data.fastmri.acquisition"]
+
+
+@pytest.mark.parametrize(
+    ("first", "known"),
+    [
+        (["smuglib.data.simulator"], cache.SIMULATOR),
+        (READING, {*cache.SIMULATOR, *cache.READERS, *UNREAD}),
+    ],
+)
+def test_the_source_hash_covers_all_that_makes_a_scan(first, known):
+    found, waiting = set(), [*first]
     while waiting:
         # A package's __init__ imports more than the simulator needs, and computes nothing.
         *_, path = _files(waiting.pop(), LIBRARY).values()
@@ -136,7 +149,7 @@ def test_the_source_hash_covers_all_that_the_simulator_imports():
             found.add(path)
             waiting += [name for name in _imports(path) if _files(name, LIBRARY)]
     names = {path.relative_to(PACKAGE).with_suffix("").as_posix() for path in found}
-    assert names == set(cache.SIMULATOR)
+    assert names == set(known)
 
 
 @pytest.mark.parametrize("module", cache.SIMULATOR)

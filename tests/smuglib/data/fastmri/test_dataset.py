@@ -22,6 +22,7 @@ def test_dataset_has_the_interface_of_the_embedded_one(folder):
     assert (scan.split, scan.slice_index) == ("train", 13)
     assert dataset[13] is scan
     assert scan.subject == dataset.slices[13][0].subject
+    assert dataset.locate(13) == (scan.subject, dataset.slices[13][1])
     assert data.collate([dataset[0], scan]).kspace.shape == (2, N_COILS, HEIGHT, WIDTH)
     with pytest.raises(IndexError, match=r"\[0, 14\), got 14"):
         dataset[14]
