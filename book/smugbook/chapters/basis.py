@@ -26,7 +26,9 @@ def describe_budget(profile: Profile, protocol: Protocol, rows: pd.DataFrame) ->
     n_seeds = rows[TRAINING_SEED].nunique() if TRAINING_SEED in rows else 1
     seeds = "one training seed, so that intervals say nothing of what another training would give"
     if n_seeds > 1:
-        seeds = f"up to {n_seeds} training seeds, resampled with the subjects where there are several"
+        seeds = (
+            f"up to {n_seeds} training seeds, resampled with the subjects where there are several"
+        )
     lam = "learned" if profile.lam_learned else f"{profile.lam:g}"
     return (
         f"**Budget.** {protocol.words}. Records of {slices} slices of "
@@ -67,9 +69,7 @@ def tabulate_damage(attacked: Mapping[str, pd.DataFrame], clean: pd.DataFrame) -
     return pd.DataFrame(cells, index=order, columns=heads).rename_axis("PSNR (dB)")
 
 
-def select_attacks(
-    rows: pd.DataFrame, columns: Mapping[str, Scenario]
-) -> dict[str, pd.DataFrame]:
+def select_attacks(rows: pd.DataFrame, columns: Mapping[str, Scenario]) -> dict[str, pd.DataFrame]:
     """Return the rows of each threat model's column that has some, by its name in words."""
     found = {one.name: select(rows, one) for name, one in columns.items() if name != "clean"}
     return {ATTACK_LABELS[name]: held for name, held in found.items() if len(held)}

@@ -17,7 +17,11 @@ from smuglib.methods import METHODS
 DIGITS = {"psnr": 2, "ssim": 3, "ssim_published": 3}
 """Decimals of each metric."""
 
-BASELINES = {"zero_filled": "Zero-filled", "tv": "Total variation (TV)", "tv_tuned": "TV, tuned by attack"}
+BASELINES = {
+    "zero_filled": "Zero-filled",
+    "tv": "Total variation (TV)",
+    "tv_tuned": "TV, tuned by attack",
+}
 """What the first block calls the methods that were not trained."""
 
 NOT_TOLD_APART = "†"

@@ -42,7 +42,9 @@ def table1_summary(
                 f"no records of scenario {name!r} at epsilon {epsilon:g} for σ = {sigma:g}"
             )
         chosen = pd.concat([select(block, scenario) for scenario in scenarios])
-        seeds = chosen.groupby("scenario")[TRAINING_SEED].nunique() if TRAINING_SEED in chosen else {}
+        seeds = (
+            chosen.groupby("scenario")[TRAINING_SEED].nunique() if TRAINING_SEED in chosen else {}
+        )
         for metric in METRICS:
             part = compare_methods(chosen, metric)
             part.insert(0, "block", sigma)
