@@ -143,7 +143,7 @@ def _named(index: pd.Index) -> str:
 def with_partner(
     rows: pd.DataFrame, others: pd.DataFrame, pair: Sequence[str] = PAIR
 ) -> pd.DataFrame:
-    """Return the rows that have a partner among others, of the same training seed if both name it."""
+    """Return the rows that have a partner among others, of the same seed if both name it."""
     keys = _index(pair, rows, others)
     return rows[rows.set_index(keys).index.isin(others.set_index(keys).index)]
 

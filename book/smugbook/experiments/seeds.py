@@ -40,6 +40,13 @@ def add_seeds(block: pd.DataFrame, store: Store, sigma: float) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
+def first_seed(block: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of the profile's own training seed, without the column that names it."""
+    if TRAINING_SEED not in block:
+        return block
+    return block[block[TRAINING_SEED] == 0].drop(columns=TRAINING_SEED)
+
+
 def scenario_changes(
     first: pd.DataFrame, second: pd.DataFrame, scenarios: Sequence[Scenario]
 ) -> Changes:

@@ -184,7 +184,7 @@ def read_block(store: Store, sigma: float, methods: Sequence[str] = tuple(METHOD
 
 
 def recorded_levels(store: Store, sigmas: Sequence[float]) -> list[float]:
-    """Return the noise levels of which all methods have records; without any, all that were asked."""
+    """Return the noise levels of which all methods have records; without any, all asked for."""
     whole = [s for s in sigmas if all(store.records(name, s).is_file() for name in METHODS)]
     return whole or list(sigmas)
 
