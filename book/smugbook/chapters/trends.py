@@ -12,7 +12,7 @@ from smugbook.experiments.seeds import Changes, scenario_changes
 from smugbook.experiments.trends import Frames, Point, absent_records
 from smugbook.figures import OKABE_ITO, method_style
 from smugbook.results import Store
-from smugbook.words.labels import METHOD_LABELS, SCENARIO_LABELS
+from smugbook.words.labels import ATTACK_LABELS, METHOD_LABELS
 from smugbook.words.numbers import number, signed
 from smugbook.words.verdicts import format_interval, join_names
 from smuglib.evaluation import Scenario
@@ -44,7 +44,7 @@ def draw_trend(
                 style |= {"mfc": "none", "linestyle": "--", "label": f"{line}, stopped early"}
             ends = [rows["mean"] - rows["low"], rows["high"] - rows["mean"]]
             ax.errorbar(rows["value"], rows["mean"], yerr=ends, capsize=2, **style)
-        ax.set_title(SCENARIO_LABELS[scenario.name])
+        ax.set_title(ATTACK_LABELS[scenario.name])
 
 
 def tabulate_trend(
@@ -54,10 +54,10 @@ def tabulate_trend(
     lines: dict[tuple[str, str], dict[str, str]] = {}
     for row in means.to_dict("records"):
         cell = lines.setdefault((row["line"], words(float(row["value"]))), {})
-        cell[SCENARIO_LABELS[row["scenario"]]] = number(float(row["mean"]))
+        cell[ATTACK_LABELS[row["scenario"]]] = number(float(row["mean"]))
     for value, changes in gaps.items():
         lines["SMUG − MoDL", words(value)] = {
-            SCENARIO_LABELS[name]: format_interval(change, "") for name, change in changes.items()
+            ATTACK_LABELS[name]: format_interval(change, "") for name, change in changes.items()
         }
     index = pd.MultiIndex.from_tuples(lines, names=["training", "value"]) if lines else None
     return pd.DataFrame(list(lines.values()), index=index).fillna("–")
@@ -71,7 +71,7 @@ def describe_trend(
     for line, values in frames.items():
         first, last = min(values), max(values)
         changes = scenario_changes(values[last], values[first], scenarios)
-        told = [f"{format_interval(c)} ({SCENARIO_LABELS[n]})" for n, c in changes.items()]
+        told = [f"{format_interval(c)} ({ATTACK_LABELS[n]})" for n, c in changes.items()]
         if told:
             span = f"from {words(first)} to {words(last)}"
             found.append(f"{line}, {span}: {join_names(told)}.")
@@ -90,7 +90,7 @@ def describe_gaps(
             signs = {_sign(change) for change in known.values()}
             told = [f"{signed(c.mean)} dB ({words(v)})" for v, c in sorted(known.items())]
             holds = "holds" if len(signs) == 1 else "**depends on it**"
-            found.append(f"{SCENARIO_LABELS[name]}: the verdict {holds}, {join_names(told)}")
+            found.append(f"{ATTACK_LABELS[name]}: the verdict {holds}, {join_names(told)}")
     return "; ".join(found) or "SMUG and MoDL have fewer than two trainings in common here"
 
 
@@ -152,5 +152,5 @@ def describe_ends(ends: pd.DataFrame, limit: float) -> str:
 def mark_choice(table: pd.DataFrame, chosen: Mapping[str, str]) -> pd.DataFrame:
     """Return the scores of candidates in words, with those marked that were chosen."""
     marks = ["chosen" if chosen.get(family) == setting else "" for family, setting in table.index]
-    names = {**SCENARIO_LABELS, "level": "level under attack"}
+    names = {**ATTACK_LABELS, "level": "level under attack"}
     return table.rename(columns=names).assign(choice=marks)

@@ -9,10 +9,11 @@ from typing import Any
 from smugbook import profiles
 from smugbook.experiments import controls, protocol, sweeps
 from smugbook.experiments.controls import Control
-from smugbook.experiments.protocol import Protocol, protocol_of
+from smugbook.experiments.protocol import Protocol, protocol_of, recorded_protocol
+from smugbook.results import Store, read_block
 from smugbook.results.tuning import TUNED
 from smuglib.evaluation import Scenario
-from smuglib.methods import SIGMAS
+from smuglib.methods import METHODS, SIGMAS
 
 STUDIED = SIGMAS[:1]
 """Noise levels with sweeps and studies, which cost as much as an evaluation each."""
@@ -74,6 +75,13 @@ def sweeps_at(sigma: float, profile: str) -> tuple[str, ...]:
     if not protocol_of(profiles.get(profile)).strong:
         return tuple(sweeps.AXES) if sigma in STUDIED else ()
     return (*protocol.SWEEPS, *NETWORK_SWEEPS) if sigma in STUDIED else ("standard",)
+
+
+def stored_protocol(profile: str, store: Store) -> Protocol:
+    """Return the protocol of the records that a store has of the methods, as far as it has some."""
+    held = [name for name in METHODS if store.records(name, controls.BASE_SIGMA).is_file()]
+    blocks = [read_block(store, controls.BASE_SIGMA, held)] if held else []
+    return recorded_protocol(profiles.get(profile), blocks)
 
 
 def control_columns(asked: Protocol) -> list[Scenario]:

@@ -77,6 +77,22 @@ def test_a_value_of_the_sweep_that_is_the_training_s_counts_once():
     assert set(found["scenario"]) == {"steps_clean"}
 
 
+def test_a_sweep_of_fewer_slices_is_anchored_on_those():
+    few = frame(rows("clean"), rows("level_image", n_slices=2, epsilon=1 / 255))
+    found = curves.curve_points(few, "level_image")
+    assert found.groupby(["method", "value"])["slice"].count().eq(2).all()
+    assert sorted(found["value"].unique()) == [0, 1 / 255]
+
+
+def test_the_attack_of_the_table_is_the_anchor_where_strengths_are_not_swept():
+    other = frame(
+        rows("adaptive_image", epsilon=1 / 255),
+        rows("rate_adaptive", sampling_rate=0.5, epsilon=1 / 255),
+    )
+    found = curves.curve_points(other, "rate_adaptive")
+    assert set(found.loc[found["value"] == 0.25, "scenario"]) == {"adaptive_image"}
+
+
 def test_without_modl_there_is_no_difference():
     found = curves.summarize_curve(BLOCK[BLOCK["method"] == "smug"], "rate_clean")
     assert found["mean"].notna().all()

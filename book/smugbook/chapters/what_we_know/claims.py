@@ -50,7 +50,7 @@ def poster_claims(
     price = POSTER["smug"]["clean"]["psnr"][0]
     table, sweep, chain = "Table 1, robust accuracy", "Figure 7", "SMUG > SMUGv0 > RS-E2E > MoDL"
     ranked = [
-        (f"{chain} under the {VALUE_LABELS['scenario'][attack.name]}.", table, items)
+        (f"{chain} under attack: {VALUE_LABELS['scenario'][attack.name]}.", table, items)
         for attack in attacks
         for items in [_rank({**blocks, **others}, attack)]
     ]
