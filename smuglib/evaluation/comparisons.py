@@ -145,8 +145,8 @@ def _named(index: pd.Index) -> str:
 def with_partner(
     rows: pd.DataFrame, others: pd.DataFrame, pair: Sequence[str] = PAIR
 ) -> pd.DataFrame:
-    """Return the rows that have a partner among others."""
-    keys = list(pair)
+    """Return the rows that have a partner among others, of the same seed if both name it."""
+    keys = _index(pair, rows, others)
     return rows[rows.set_index(keys).index.isin(others.set_index(keys).index)]
 
 
@@ -218,7 +218,7 @@ def compare_methods(
         for key, own in variants.items():
             other = _reference(chosen, key, reference, reference_sigma)
             change = compare(own, other, value, **options)
-            counts = len(own), own.groupby(["split", "subject"]).ngroups
+            counts = (own.groupby(names).ngroups for names in (SLICE, ["split", "subject"]))
             spread = own[value].mean(), own[value].std(ddof=0)
             lines.append((*group, *key, *spread, *change, *counts))
     names = ["mean", "std", "difference", "low", "high", "n_slices", "n_subjects"]

@@ -5,6 +5,7 @@ import pandas as pd
 
 from smuglib import checks
 from smuglib.evaluation import PAIR, averages, compare
+from smuglib.evaluation.comparisons import with_partner
 
 ANCHORS = {
     "strength_random": ("clean", "epsilon"),
@@ -28,18 +29,24 @@ ANCHORS = {
 """Each curve's point at the settings of the training (or at ε = 0), which its sweep leaves out:
 the scenario whose records hold it, and the column of the axis."""
 
+SAME_ATTACK = {"strength_adaptive": "adaptive_image"}
+"""A scenario of the same attack, where a protocol lacks the one that anchors a curve."""
+
 
 def curve_points(block: pd.DataFrame, curve: str, *, epsilon: float = 1 / 255) -> pd.DataFrame:
     """Return the records of a curve by their ``value`` on the axis, the training's own included."""
     checks.one_of("curve", curve, ANCHORS)
     scenario, axis = ANCHORS[curve]
+    if scenario not in set(block["scenario"]):
+        scenario = SAME_ATTACK.get(scenario, scenario)
     anchor = block["scenario"] == scenario
     if scenario != "clean":
         anchor &= np.isclose(block["epsilon"], epsilon)
     own = block["scenario"] == curve
-    varied = set(block.loc[own, "method"])
-    anchored = block[anchor & ~own & block["method"].isin(varied)]
-    found = pd.concat([anchored, block[own]])
+    varied = block[own]
+    # A sweep may have fewer slices than the point that it leaves out.
+    anchored = with_partner(block[anchor & ~own], varied, ["method", *PAIR])
+    found = pd.concat([anchored, varied])
     found = found.assign(value=found[axis].astype(float))
     # A small profile may be trained at a value that the sweep has too.
     return found.drop_duplicates(["method", *PAIR, "value"], keep="last")

@@ -9,7 +9,7 @@ from typing import Any
 from smugbook import profiles
 from smugbook.experiments import controls, protocol, sweeps
 from smugbook.experiments.controls import Control
-from smugbook.experiments.protocol import protocol_of
+from smugbook.experiments.protocol import Protocol, protocol_of
 from smugbook.results.tuning import TUNED
 from smuglib.evaluation import Scenario
 from smuglib.methods import SIGMAS
@@ -76,9 +76,8 @@ def sweeps_at(sigma: float, profile: str) -> tuple[str, ...]:
     return (*protocol.SWEEPS, *NETWORK_SWEEPS) if sigma in STUDIED else ("standard",)
 
 
-def control_columns(profile: str) -> list[Scenario]:
-    """Return the scenarios that every control went through and is judged by."""
-    asked = protocol_of(profiles.get(profile))
+def control_columns(asked: Protocol) -> list[Scenario]:
+    """Return the scenarios that every control of a protocol went through and is judged by."""
     columns = list(asked.columns.values())
     return columns if asked.strong else [c for c in columns if c.name in controls.SCENARIOS]
 

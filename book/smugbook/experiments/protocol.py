@@ -6,7 +6,7 @@ the same attack: they are shown, but no claim counts them as another vote.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -17,7 +17,7 @@ import torch
 from smugbook.profiles import Profile
 from smuglib import checks
 from smuglib.attacks import LADDER
-from smuglib.evaluation import PAIR, Scenario, table_scenarios
+from smuglib.evaluation import PAIR, Scenario, missing, table_scenarios
 from smuglib.evaluation.bootstrap import TRAINING_SEED
 
 THREATS: dict[str, dict[str, Any]] = {
@@ -159,6 +159,21 @@ def protocol_of(profile: Profile, budget: str = "") -> Protocol:
     if not profile.lam_learned:
         return PROTOCOLS["none"]
     return PROTOCOLS["full" if torch.cuda.is_available() else "cpu"]
+
+
+def recorded_protocol(profile: Profile, blocks: Iterable[pd.DataFrame]) -> Protocol:
+    """Return the fullest protocol whose columns all methods of all blocks went through.
+
+    A page then shows what its records are of, whatever machine it is read on. Without such records
+    it is the profile's own protocol.
+    """
+    held = list(blocks)
+    for protocol in reversed(PROTOCOLS.values()):
+        asked = list(protocol.columns.values())
+        if held and protocol.strong and not any(missing(block, asked) for block in held):
+            return protocol
+    is_first = bool(held) and all(set(block["budget"]) == {"none"} for block in held)
+    return protocol_of(profile, "none" if is_first else "")
 
 
 def strongest_rows(rows: pd.DataFrame, scenario: Scenario) -> pd.DataFrame:

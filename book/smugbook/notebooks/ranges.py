@@ -33,7 +33,10 @@ _COUNT_OR_ZERO = partial(checks.integer, minimum=0)
 
 _METHOD = partial(checks.one_of, allowed=METHODS)
 
-_SCENARIO = partial(checks.one_of, allowed=labels.SCENARIO_LABELS)
+STRONG = ("strong_image", "strong_range", "strong_kspace")
+"""Names of the strong attacks of `smugbook.experiments.protocol`."""
+
+_SCENARIO = partial(checks.one_of, allowed=(*labels.SCENARIO_LABELS, *STRONG))
 
 
 def _device(name: str, value: object) -> object:

@@ -2,7 +2,14 @@
 
 from smugbook.results.recheck import complete
 from smugbook.results.scans import dataset_of, rescanner, scan_of
-from smugbook.results.store import BASELINES, Store, network, read_block, weights_hash
+from smugbook.results.store import (
+    BASELINES,
+    Store,
+    network,
+    read_block,
+    recorded_levels,
+    weights_hash,
+)
 
 __all__ = [
     "BASELINES",
@@ -11,6 +18,7 @@ __all__ = [
     "dataset_of",
     "network",
     "read_block",
+    "recorded_levels",
     "rescanner",
     "scan_of",
     "weights_hash",

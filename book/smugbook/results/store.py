@@ -183,6 +183,12 @@ def read_block(store: Store, sigma: float, methods: Sequence[str] = tuple(METHOD
     return pd.concat(frames, ignore_index=True)
 
 
+def recorded_levels(store: Store, sigmas: Sequence[float]) -> list[float]:
+    """Return the noise levels of which all methods have records; without any, all asked for."""
+    whole = [s for s in sigmas if all(store.records(name, s).is_file() for name in METHODS)]
+    return whole or list(sigmas)
+
+
 Method = UnrolledNetwork | ZeroFilled | TotalVariation
 
 BASELINES: dict[str, Callable[[], Method]] = {

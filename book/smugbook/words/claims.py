@@ -30,7 +30,7 @@ VERDICTS = {
     "is contradicted": "all lie below, or one does and the claim is about every case",
     "is not supported": "some lie below and none above",
     "is not decided": "none lies below, and not all above",
-    "was not tested": "no record bears on it",
+    "is not yet measured": "no record bears on it",
 }
 """Verdicts, and what each says of the intervals."""
 
@@ -55,7 +55,7 @@ class Claim:
         """The verdict, of `VERDICTS`, from the intervals alone."""
         above, below, around = self.counts
         if not self.evidence:
-            return "was not tested"
+            return "is not yet measured"
         if below and (self.universal or not above + around):
             return "is contradicted"
         if below:

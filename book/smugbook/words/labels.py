@@ -39,8 +39,10 @@ RUNG_LABELS = {
     "adaptive_image": "adaptive attack",
     "strong_image": "strong adaptive attack",
     "range_image": "adaptive, within reach of a measurement",
+    "strong_range": "strong attack within reach",
     "kspace_random": "random, on the samples",
     "adaptive_kspace_l2": "adaptive, on the samples (ℓ2)",
+    "strong_kspace": "strong k-space attack",
     "adaptive_kspace_linf": "adaptive, on the samples (ℓ∞)",
 }
 """Rungs of the ladder at one strength, from the weakest, by scenario."""

@@ -27,7 +27,7 @@ def claim(*intervals, threshold=0.0):
         ((ABOVE, AROUND), "is not decided"),
         ((BELOW, AROUND), "is not supported"),
         ((Interval(1, float("nan"), float("nan")),), "is not decided"),
-        ((), "was not tested"),
+        ((), "is not yet measured"),
     ],
 )
 def test_verdicts(intervals, verdict):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from smugbook.experiments.damage import measure_damage
 from smugbook.experiments.protocol import strongest_rows
 from smugbook.pages.inventory import SETTING_LABELS
 from smugbook.results import Store
@@ -78,13 +79,8 @@ def _folders(store: Store) -> Iterator[tuple[str, Store]]:
 
 def level_table(training: Training, columns: Mapping[str, Scenario], threat: str) -> pd.DataFrame:
     """Return clean PSNR, level under attack and damage of every slice that has both, in dB."""
-    keys = [*PAIR, TRAINING_SEED]
-    clean, attacked = (
-        strongest_rows(training.rows, columns[name])[[*keys, "psnr"]] for name in ("clean", threat)
-    )
-    both = attacked.merge(clean, on=keys, suffixes=("_level", "_clean"))
-    both = both.rename(columns={"psnr_level": "level", "psnr_clean": "clean"})
-    return both.assign(damage=both["clean"] - both["level"])
+    clean, attacked = (strongest_rows(training.rows, columns[name]) for name in ("clean", threat))
+    return measure_damage(attacked, clean)
 
 
 def summarize(rows: pd.DataFrame, value: str) -> Interval:

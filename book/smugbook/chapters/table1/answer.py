@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from smugbook.chapters.table1.gains import SMOOTHED, Blocks, fragility, gain
-from smugbook.words.labels import METHOD_LABELS, SCENARIO_LABELS
+from smugbook.words.labels import ATTACK_LABELS, METHOD_LABELS
 from smugbook.words.numbers import signed
 from smugbook.words.poster import POSTER
 from smugbook.words.verdicts import RANKING, choose_word, format_interval, join_names
@@ -27,7 +27,9 @@ def answer_table1(blocks: Blocks, scenarios: Sequence[Scenario]) -> str:
     lines += [_on_the_samples(blocks, scenario) for scenario in kspace[:1]]
     if attacks:
         # Attacks of one threat are nearly the same attack: one of each has a vote.
-        lines += [_first(blocks, attacks), _ranking(blocks, [*image[-1:], *kspace[:1]])]
+        within = [s for s in attacks if s.attack is not None and s.attack.domain == "range"]
+        votes = [*image[-1:], *within[-1:], *kspace[:1]]
+        lines += [_first(blocks, attacks), _ranking(blocks, votes)]
     return "\n".join(f"- {line}" for line in lines)
 
 
@@ -163,7 +165,7 @@ def _where(name: str) -> str:
 
 
 def _label(name: str) -> str:
-    return SCENARIO_LABELS.get(name, name)
+    return ATTACK_LABELS.get(name, name)
 
 
 def describe_runaway(summary: pd.DataFrame) -> str:

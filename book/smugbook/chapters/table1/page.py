@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from smugbook.tables.html import write_html
-from smugbook.words.labels import METHOD_LABELS, SCENARIO_LABELS
+from smugbook.words.labels import ATTACK_LABELS, METHOD_LABELS
 from smugbook.words.markup import in_html
 from smugbook.words.numbers import NO_BREAK, number, signed, strength
 from smugbook.words.poster import POSTER, POSTER_CITATION
@@ -14,10 +14,14 @@ from smugbook.words.verdicts import format_interval
 from smuglib.evaluation import Scenario
 from smuglib.methods import METHODS
 
-DIGITS = {"psnr": 2, "ssim": 3}
+DIGITS = {"psnr": 2, "ssim": 3, "ssim_published": 3}
 """Decimals of each metric."""
 
-BASELINES = {"zero_filled": "Zero-filled", "tv": "Total variation (TV)"}
+BASELINES = {
+    "zero_filled": "Zero-filled",
+    "tv": "Total variation (TV)",
+    "tv_tuned": "TV, tuned by attack",
+}
 """What the first block calls the methods that were not trained."""
 
 NOT_TOLD_APART = "†"
@@ -27,7 +31,7 @@ NOT_TOLD_APART = "†"
 def render_table1(
     summary: pd.DataFrame, scenarios: Sequence[Scenario], *, metric: str, label: str
 ) -> str:
-    """Lay the ``"psnr"`` or ``"ssim"`` of a `table1_summary` out for a page.
+    """Lay a metric of a `table1_summary` out for a page.
 
     A column per scenario, a row per method: first the baselines, then a block per noise level, then
     the poster's numbers. Readers aloud hear ``label``; a page has its caption above the table.
@@ -44,15 +48,16 @@ def render_table1(
     for method in POSTER:
         place = in_html(POSTER_CITATION), METHOD_LABELS[method]
         lines[place] = _poster_cells(method, scenarios, metric)
-    counts = summary.groupby("scenario")["n_slices"].max()
-    heads = pd.Index([_heading(s, counts[s.name]) for s in scenarios], name="Method")
+    counts = summary.groupby("scenario")[["n_slices", "n_seeds"]].max()
+    heads = pd.Index([_heading(s, *counts.loc[s.name]) for s in scenarios], name="Method")
     cells = pd.DataFrame(list(lines.values()), pd.MultiIndex.from_tuples(lines), heads)
     return write_html(cells, f'class="table1" aria-label="{in_html(label)}"', titled=True)
 
 
-def _heading(scenario: Scenario, n_slices: int) -> str:
-    label = in_html(SCENARIO_LABELS.get(scenario.name, scenario.name))
+def _heading(scenario: Scenario, n_slices: int, n_seeds: int) -> str:
+    label = in_html(ATTACK_LABELS.get(scenario.name, scenario.name))
     notes = [*_strength(scenario), f"{n_slices} slices"]
+    notes += [f"{n_seeds} training seeds"] if n_seeds > 1 else []
     return f"{label}<br><small>{'<br>'.join(notes)}</small>"
 
 
@@ -114,8 +119,9 @@ def _poster_cells(method: str, scenarios: Sequence[Scenario], metric: str) -> li
         if scenario.name not in POSTER[method]:
             cells.append("–")
             continue
-        mean, spread = POSTER[method][scenario.name][metric]
-        base = POSTER["modl"][scenario.name][metric][0]
+        name = metric.removesuffix("_published")
+        mean, spread = POSTER[method][scenario.name][name]
+        base = POSTER["modl"][scenario.name][name][0]
         value = mean if method == "modl" else base + mean
         text = _mean(value, f"{spread:.2f}", DIGITS[metric])
         change = f"<br><small>{signed(mean, DIGITS[metric])}</small>"

@@ -1,12 +1,15 @@
 """Table 1: from records alone, and the poster's own numbers to set beside it."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 import pandas as pd
 
+from smugbook.experiments.protocol import Protocol
 from smugbook.words.labels import METHOD_LABELS, SCENARIO_LABELS
 from smugbook.words.markup import in_markdown
-from smuglib.evaluation import Scenario, compare_methods, missing, select
+from smuglib.evaluation import Scenario, compare_methods, missing, select, table_scenarios
+from smuglib.evaluation.bootstrap import TRAINING_SEED
 from smuglib.methods import METHODS
 
 COLUMNS = (
@@ -19,7 +22,10 @@ COLUMNS = (
 )
 """Scenarios of Table 1, the poster's three accuracies, and three attacks that it lacks."""
 
-METRICS = ("psnr", "ssim")
+POSTERS = COLUMNS[:4]
+"""Those of the poster, and its attack with the exact gradient."""
+
+METRICS = ("psnr", "ssim", "ssim_published")
 """Columns of results that the table shows."""
 
 
@@ -36,12 +42,42 @@ def table1_summary(
                 f"no records of scenario {name!r} at epsilon {epsilon:g} for σ = {sigma:g}"
             )
         chosen = pd.concat([select(block, scenario) for scenario in scenarios])
+        seeds = (
+            chosen.groupby("scenario")[TRAINING_SEED].nunique() if TRAINING_SEED in chosen else {}
+        )
         for metric in METRICS:
             part = compare_methods(chosen, metric)
             part.insert(0, "block", sigma)
             part.insert(1, "metric", metric)
+            part["n_seeds"] = part["scenario"].map(seeds).fillna(1).astype(int)
             parts.append(part)
     return pd.concat(parts, ignore_index=True)
+
+
+def choose_columns(protocol: Protocol) -> tuple[str, ...]:
+    """Return the names of the scenarios that Table 1 has under a protocol.
+
+    With a strong attack of its own, that stands for each threat model: the weaker adaptive ones of
+    the same threats are left to the ladder of rungs.
+    """
+    if not protocol.strong:
+        return COLUMNS
+    attacks = [one.name for threat, one in protocol.columns.items() if threat != "clean"]
+    return (*POSTERS, *attacks)
+
+
+def offer_scenarios(
+    protocol: Protocol, epsilon: float, epsilon_kspace: float
+) -> dict[str, Scenario]:
+    """Return the scenarios that Table 1 may have, by name, at these strengths."""
+    strengths = {"image": epsilon, "range": epsilon, "kspace": epsilon_kspace}
+    own = [
+        replace(one, epsilon=strengths[threat])
+        for threat, one in protocol.columns.items()
+        if protocol.strong and threat != "clean"
+    ]
+    usual = table_scenarios(epsilon, epsilon_kspace_l2=epsilon_kspace)
+    return {one.name: one for one in (*map(protocol.scored, usual), *own)}
 
 
 def table1_settings(blocks: Mapping[float, pd.DataFrame], scenarios: Sequence[Scenario]) -> str:
@@ -61,10 +97,14 @@ def table1_settings(blocks: Mapping[float, pd.DataFrame], scenarios: Sequence[Sc
         f"{_values(own.loc[own['n_samples'] > 0, 'n_samples'])} noise samples where smoothed",
     ]
     if len(ascents):
-        words.append(
-            f"projected gradient ascent of {_values(ascents['attack_steps'])} steps of ε/3 from a "
-            f"random start, {_values(ascents['attack_restarts'])} run, last iterate"
-        )
+        for strong, rows in ascents.groupby(ascents["rung"] == "adaptive_strong"):
+            kind = "of adaptive length, warm-started" if strong else "of ε/3 from a random start"
+            runs = f"{_values(rows['attack_restarts'])} {'runs' if strong else 'run'}"
+            kept = "best" if strong else "last"
+            words.append(
+                f"projected gradient ascent of {_values(rows['attack_steps'])} steps {kind}, "
+                f"{runs}, {kept} iterate"
+            )
         precisions = map(in_markdown, sorted(set(ascents["attack_precision"])))
         words.append(f"ascents in {', '.join(precisions)}")
     if samples:

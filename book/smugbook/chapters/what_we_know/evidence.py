@@ -17,6 +17,10 @@ TABLE, SWEEPS, CONTROLS = "13_table1", "16_sweeps", "21_controls"
 """Chapters that show the evidence."""
 
 
+Blocks = Mapping[float | str, pd.DataFrame]
+"""Records of all methods, by their noise or, of another training, in words."""
+
+
 def halfway_records(blocks: Mapping[float, pd.DataFrame]) -> pd.DataFrame | None:
     """Return records half-way between SMUG and MoDL, where both have them."""
     block = blocks.get(controls.BASE_SIGMA)
@@ -29,8 +33,8 @@ def halfway_records(blocks: Mapping[float, pd.DataFrame]) -> pd.DataFrame | None
 
 
 def compare_gains(
-    blocks: Mapping[float, pd.DataFrame],
-    points: Iterable[tuple[float, Scenario]],
+    blocks: Blocks,
+    points: Iterable[tuple[float | str, Scenario]],
     better: str,
     worse: str,
     *,
@@ -42,7 +46,7 @@ def compare_gains(
         one, other = (chosen[chosen["method"] == name] for name in (better, worse))
         if len(one) and len(one) == len(other):
             names = f"{METHOD_LABELS[better]} − {METHOD_LABELS[worse]}"
-            what = f"{names}, {_label(scenario.name)}, σ = {sigma:g}"
+            what = f"{names}, {_label(scenario.name)}, {_words(sigma)}"
             yield Evidence(what, compare(one, other), TABLE, threshold)
 
 
@@ -85,6 +89,10 @@ def compare_curves(
             for value, *ends in rows[columns].to_numpy(dtype=float).tolist():
                 where = f"{_setting(name, value)}, {_label(name)}"
                 yield Evidence(f"SMUG − MoDL at {where}, σ = {sigma:g}", Interval(*ends), SWEEPS)
+
+
+def _words(key: float | str) -> str:
+    return key if isinstance(key, str) else f"σ = {key:g}"
 
 
 def _setting(name: str, value: float) -> str:
