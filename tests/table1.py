@@ -17,11 +17,11 @@ COST |= {"transfer_published": 8.0, "adaptive_image": 8.0, "adaptive_kspace_l2":
 
 def record(method, scenario, index, sigma=0.05, **changes):
     """Return a row whose PSNR is 30, minus the scenario's cost, plus the method's gain there."""
-    gain = GAINS[method] if scenario.name == "transfer" or method == "zero_filled" else 0.0
+    gain = GAINS.get(method, 0.0) if scenario.name == "transfer" or method == "zero_filled" else 0.0
     attack = scenario.attack
     ascends = attack is not None and attack.kind == "pgd"
     values = {
-        "method": method, "training_sigma": 0.0 if method == "zero_filled" else sigma,
+        "method": method, "training_sigma": sigma if method in METHODS else 0.0,
         "placement": METHODS.get(method, "none"), "sigma": 0.0, "n_samples": 0, "n_steps": 8,
         "scenario": scenario.name, "rung": scenario.rung, "epsilon": scenario.epsilon,
         "domain": attack.domain if attack else "none", "norm": attack.norm if attack else "none",
@@ -30,7 +30,7 @@ def record(method, scenario, index, sigma=0.05, **changes):
         "attack_precision": "float32" if ascends else "none",
         "sampling_rate": 0.25, "consistency_rate": 0.25, "seed": 0, "split": "test",
         "subject": index % 5, "slice": index,
-        "psnr": 30 - COST[scenario.name] + gain + 0.1 * index, "ssim": 0.9 + 0.001 * gain,
+        "psnr": 30 - COST.get(scenario.name, 8.0) + gain + 0.1 * index, "ssim": 0.9 + 0.001 * gain,
         "nmse": 0.01, "ssim_published": 0.95, "psnr_zero_filled": 24.0, "ssim_zero_filled": 0.7,
         "weights_sha256": f"{method} {sigma}", "commit": "abc", "versions": "", "device": "CPU",
     }  # fmt: skip

@@ -42,14 +42,13 @@ def table1_summary(
                 f"no records of scenario {name!r} at epsilon {epsilon:g} for σ = {sigma:g}"
             )
         chosen = pd.concat([select(block, scenario) for scenario in scenarios])
-        seeds = (
-            chosen.groupby("scenario")[TRAINING_SEED].nunique() if TRAINING_SEED in chosen else {}
-        )
+        seeded = chosen if TRAINING_SEED in chosen else chosen.assign(**{TRAINING_SEED: 0})
+        seeds = seeded.groupby("scenario")[TRAINING_SEED].nunique()
         for metric in METRICS:
             part = compare_methods(chosen, metric)
             part.insert(0, "block", sigma)
             part.insert(1, "metric", metric)
-            part["n_seeds"] = part["scenario"].map(seeds).fillna(1).astype(int)
+            part["n_seeds"] = part["scenario"].map(seeds)
             parts.append(part)
     return pd.concat(parts, ignore_index=True)
 

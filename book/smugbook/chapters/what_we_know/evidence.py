@@ -1,6 +1,7 @@
 """Evidence for and against claims: paired differences of records, with intervals over subjects."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -17,7 +18,7 @@ TABLE, SWEEPS, CONTROLS = "13_table1", "16_sweeps", "21_controls"
 """Chapters that show the evidence."""
 
 
-Blocks = Mapping[float | str, pd.DataFrame]
+Blocks = Mapping[Any, pd.DataFrame]
 """Records of all methods, by their noise or, of another training, in words."""
 
 

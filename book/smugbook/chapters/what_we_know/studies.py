@@ -93,9 +93,7 @@ def lambda_claims(frames: Frames, columns: Columns) -> Iterator[tuple[str, Itera
     )
     yield (
         "λ = 1 costs MoDL accuracy on clean scans.",
-        line_changes(
-            frames, "MoDL", [columns["clean"]], ends[::-1], LAMBDA, "λ learned − λ = 1"
-        ),
+        line_changes(frames, "MoDL", [columns["clean"]], ends[::-1], LAMBDA, "λ learned − λ = 1"),
     )
     yield (
         "λ = 1 protects MoDL more than SMUG does at a learned λ.",
