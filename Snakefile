@@ -58,6 +58,7 @@ FEW = {
         "07_stability": {"n_slices": 2},
         "08_transfer": {"n_slices": 2, "attack_steps": 2},
         "09_scans_like_real_ones": {"n_slices": 3},
+        "22_accurate_or_robust": {"n_slices": 2},
         "explorer": {"epsilons": "1/255,2/255", "sampling-rates": "0.25,0.5"},
         **{chapter: ONE for chapter in PAGES if "sigmas" in notebooks.parameters(f"book/{chapter}.ipynb")},
     }

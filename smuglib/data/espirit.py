@@ -71,6 +71,8 @@ class Espirit:
         """
         checks.finite("kspace", checks.complex_tensor("kspace", kspace, n_axes=(4,)))
         folder = checks.optional(checks.path, "folder", folder)
+        if folder is not None and folder.is_file():
+            raise ValueError(f"folder must be a folder, got the file {folder}")
         calibration = self._calibration(kspace)
         if folder is None:
             return self._computed(kspace, calibration)

@@ -77,7 +77,7 @@ def deal_patients(
     shares = {name: fractions[name] for name in GROUPS if fractions.get(name, 0) > 0}
     if len(order) < len(shares):
         raise ValueError(
-            f"{len(order)} patients are too few: {', '.join(shares)} need at least one each"
+            f"{len(order)} patients are too few to fill all: {', '.join(shares)} need one each"
         )
     sizes = {name: max(1, round(share * len(order))) for name, share in shares.items()}
     largest = max(shares, key=lambda name: shares[name])

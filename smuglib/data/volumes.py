@@ -110,7 +110,9 @@ class VolumeProtocol(HeadProtocol):
         phase = torch.from_numpy(sum(field.plane(z, y, x) for field in fields))
         image = torch.polar(torch.ones_like(phase), phase) * magnitude
         coils = coil_maps(self.n_coils, z, y, x, generator(*path, "coils"))
-        level = torch.rand((), generator=generator(*path, "level"), dtype=torch.float64)
+        level = torch.rand(
+            (), generator=generator(*path, "level"), dtype=torch.float64, device="cpu"
+        )
         noise = generator(*own, self.plane.number, "noise")
         return self.measure(image.to(torch.complex64), coils, 2 ** (level.item() - 0.5), noise)
 

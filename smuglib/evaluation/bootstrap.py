@@ -84,6 +84,8 @@ def bootstrap(
     counts = np.bincount(group)
     if counts.size < 2:
         raise ValueError("subjects must be at least two different ones: they are what is resampled")
+    if seeds is not None and np.shape(seeds) != numbers.shape:
+        raise ValueError(f"seeds must be a list of {numbers.size}, got shape {np.shape(seeds)}")
     if seeds is not None and len(set(np.asarray(seeds).tolist())) > 1:
         means = resample(numbers, labels, seeds, n_resamples=n_resamples, seed=seed)
         ends = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])

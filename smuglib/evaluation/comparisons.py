@@ -97,6 +97,8 @@ def compare(
     those of `bootstrap`. Fewer than two subjects: NaN at both ends. Where both have a column
     `TRAINING_SEED`, rows of one seed are pairs, and the interval is over seeds and subjects.
     """
+    for name, rows in (("first", first), ("second", second)):
+        checks.instance(name, rows, pd.DataFrame)
     pair = _index(checks.members("pair", pair), first, second)
     # Sorted, so that the order of rows changes no digit.
     return over_subjects(difference(first, second, value, pair=pair).sort_index(), **options)

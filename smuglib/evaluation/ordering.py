@@ -22,6 +22,7 @@ LEVELS = {
     "adaptive": 2,
     "kspace": 2,
     "adaptive_strong": 3,
+    "independent": 3,
 }
 """What the attacker knows, by rung.
 

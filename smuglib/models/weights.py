@@ -91,6 +91,8 @@ def save_network(
     path = checks.path("path", path, is_new=True)
     checks.instance("network", network, UnrolledNetwork)
     denoiser = checks.instance("network.denoiser", network.denoiser, Denoiser)
+    if dtype is not None and not checks.instance("dtype", dtype, torch.dtype).is_floating_point:
+        raise ValueError(f"dtype must be a real floating type, got {dtype}")
     tensors = {name: value.to(dtype) for name, value in denoiser.state_dict().items()}
     settings = {
         "architecture": denoiser.architecture,

@@ -7,9 +7,8 @@ from typing import Any
 import pandas as pd
 from matplotlib.axes import Axes
 
-from smugbook.experiments.controls import JITTERED
 from smugbook.experiments.seeds import Changes, scenario_changes
-from smugbook.experiments.trends import Frames, Point, absent_records
+from smugbook.experiments.trends import JITTERED, Frames, Point, absent_records
 from smugbook.figures import OKABE_ITO, method_style
 from smugbook.results import Store
 from smugbook.words.labels import ATTACK_LABELS, METHOD_LABELS

@@ -30,12 +30,12 @@ WEIGHTS = (0.1, 10.0)
 """Reconstruction weights λ_ℓ beside the profile's 1."""
 
 JITTER = 0.02
-"""Noise of the jittered MoDL, from the trials that preceded this book."""
+"""Noise of the jittered MoDL at λ = 1, from the trials that preceded this book."""
 
 JITTERED = f"MoDL, jitter {JITTER:g}"
 
-JITTERS = (0.01, 0.05)
-"""Other strengths of jitter that are tried."""
+JITTERS = (0.002, 0.02)
+"""Other strengths of jitter that are tried where λ is learned: see `jitter_at`."""
 
 EPSILONS = tuple(value / 255 for value in (0.5, 1, 2))
 """Strengths of the attack in training that are tried."""
@@ -131,17 +131,17 @@ def controls_of(profile: Profile) -> tuple[Control, ...]:
 
 def full_controls(profile: Profile) -> tuple[Control, ...]:
     """Return controls that are trained as long as the methods, the most important first."""
-    poster, seeds = min(METHOD_SIGMAS), (1, 2)
+    poster, seeds, lam = min(METHOD_SIGMAS), (1, 2), profile.lam
     return (
-        Control("jitter", JITTERED, "modl", training={"jitter": JITTER}),
+        _jittered("jitter", "", {}, lam),
         *_methods("lambda", "", POSTERS_WEIGHT),
         _jittered("lambda", "", POSTERS_WEIGHT),
         *_methods("poster", "", POSTERS_WEIGHT, poster),
-        _jittered("poster", "", POSTERS_WEIGHT, poster),
+        _jittered("poster", "", POSTERS_WEIGHT, sigma=poster),
         *_methods("seed", "", {"seed": seeds[0]}),
-        _jittered("seeds", f", seed {seeds[0]}", {"seed": seeds[0]}),
+        _jittered("seeds", f", seed {seeds[0]}", {"seed": seeds[0]}, lam),
         *_methods("seeds", f", seed {seeds[1]}", {"seed": seeds[1]}),
-        _jittered("seeds", f", seed {seeds[1]}", {"seed": seeds[1]}),
+        _jittered("seeds", f", seed {seeds[1]}", {"seed": seeds[1]}, lam),
         *(
             control
             for seed in seeds
@@ -183,10 +183,25 @@ def _extremes(question: str, words: str, changes: Mapping[str, object]) -> list[
     return _methods(question, words, changes, names=EXTREMES)
 
 
+def jitter_at(lam: float) -> float:
+    """Return the strength of jitter that suits a λ, or one that is learned from there on.
+
+    Where nothing is measured, noise on z grows by 1/λ a step. Before the first update a λ of 0.05
+    with jitter 0.02 has 2,000 times the loss of one without; with 0.005, 40 times.
+    """
+    return min(JITTER, lam / 10)
+
+
 def _jittered(
-    question: str, words: str, changes: Mapping[str, object], sigma: float = BASE_SIGMA
+    question: str,
+    words: str,
+    changes: Mapping[str, object],
+    lam: float = 1.0,
+    sigma: float = BASE_SIGMA,
 ) -> Control:
-    return Control(question, f"{JITTERED}{words}", "modl", sigma, {"jitter": JITTER, **changes})
+    jitter = jitter_at(lam)
+    name = f"MoDL, jitter {jitter:g}{words}"
+    return Control(question, name, "modl", sigma, {"jitter": jitter, **changes})
 
 
 def _baselines() -> Iterator[Control]:
@@ -219,7 +234,7 @@ def _fixed(lam: float) -> list[Control]:
     """Return methods with and without smoothing, and with jitter, at a fixed λ."""
     changes = {"lam": lam, "lam_learned": False}
     words = f", λ = {lam:g}"
-    return [*_extremes("lambdas", words, changes), _jittered("lambdas", words, changes)]
+    return [*_extremes("lambdas", words, changes), _jittered("lambdas", words, changes, lam)]
 
 
 def _short_controls(profile: Profile) -> tuple[Control, ...]:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from smugbook import profiles
 from smugbook.experiments import controls, extent
-from smugbook.experiments.controls import BASE_SIGMA, JITTER, JITTERED, Control
+from smugbook.experiments.controls import BASE_SIGMA, Control, jitter_at
 from smugbook.experiments.seeds import Changes, scenario_changes
 from smugbook.results.store import Store, run_name
 from smugbook.words.labels import METHOD_LABELS
@@ -26,6 +26,9 @@ AXES = {
     "lam": {"lam", "lam_learned"},
 }
 """What may vary, and the changes of a control that belong to it."""
+
+JITTERED = "MoDL with jitter"
+"""Line of the trainings with noise of the strength that suits their λ."""
 
 LEARNED = 0.0
 """Stands for a λ that is learned, for no fixed one is zero."""
@@ -57,7 +60,8 @@ def trend_points(profile: str, axis: str) -> list[Point]:
     found = []
     for control in (*own, *extent.profile_controls(profile)):
         changes = {**control.training, **({"stopped": control.stopped} if control.stopped else {})}
-        line = JITTERED if changes.pop("jitter", 0) == JITTER else METHOD_LABELS[control.method]
+        suited = jitter_at(float(str(changes.get("lam", profiles.get(profile).lam))))
+        line = JITTERED if changes.pop("jitter", 0) == suited else METHOD_LABELS[control.method]
         has_jitter = line == JITTERED or "jitter" not in control.training
         if control.placement or control.sigma != BASE_SIGMA or not has_jitter:
             continue

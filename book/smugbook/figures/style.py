@@ -25,7 +25,7 @@ OKABE_ITO = {
 _LINES: dict[str, tuple[str, Any, str]] = {
     "zero_filled": ("black", ":", "x"),
     "tv": ("green", (0, (3, 1, 1, 1, 1, 1)), "v"),
-    "tv_tuned": ("purple", (0, (5, 1)), "^"),
+    "tv_tuned": ("purple", (0, (5, 1)), "P"),
     "modl": ("vermilion", "-", "o"),
     "rs_e2e": ("orange", "--", "s"),
     "smug_v0": ("sky blue", "-.", "^"),

@@ -24,7 +24,7 @@ def split_patients(
     ``fill`` they are met as well as can be, and no split is empty: see `deal_patients`, by which
     a further patient may move others. The seed also orders the volumes of each split.
     """
-    files = checks.members("files", files)
+    files, fill = checks.members("files", files), checks.boolean("fill", fill)
     if not isinstance(fractions, Mapping):
         raise TypeError(f"fractions must be a mapping, got {checks.shown(fractions)}")
     for name, value in fractions.items():

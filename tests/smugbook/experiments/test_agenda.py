@@ -70,7 +70,7 @@ def test_groups_of_a_learned_lambda_come_in_their_order_of_priority():
         return [f"variants/{label}/{method}_s{level}" for method in methods]
 
     own = [f"{method}_s{sigma}" for method in METHODS]
-    first = [*own, *variants("jitter=0.02", ("modl",)), *variants(fixed)]
+    first = [*own, *variants("jitter=0.005", ("modl",)), *variants(fixed)]
     second = variants(fixed, level=poster)
     third = [name for seed in seeds for name in (*variants(f"seed={seed}"),
              *variants(f"{fixed},seed={seed}"))]  # fmt: skip
@@ -86,7 +86,7 @@ def test_parts_of_a_run_that_is_going_on_keep_their_names_and_settings():
     going_on = {
         "pretrained_s0.05": {},
         **{f"{method}_s0.05": {} for method in METHODS},
-        "variants/jitter=0.02/modl_s0.05": {"jitter": 0.02},
+        "variants/jitter=0.005/modl_s0.05": {"jitter": 0.005},
         **{f"variants/lam=1.0,lam_learned=False/{method}_s0.05": {"lam": 1.0, "lam_learned": False}
            for method in METHODS},
     }  # fmt: skip
@@ -119,6 +119,6 @@ def test_every_candidate_is_scored_after_its_training():
     parts = {part.name: part for part in parts_of("head")}
     tuned = [part for part in parts.values() if part.name.startswith("tuning/")]
     assert len(tuned) == 12
-    assert parts["tuning/jitter=0.05"].needs == ("variants/jitter=0.05/modl_s0.05",)
+    assert parts["tuning/jitter=0.002"].needs == ("variants/jitter=0.002/modl_s0.05",)
     assert parts["tuning/smug"].needs == ("smug_s0.05",)
     assert parts["tuning/stopped=0.25"].needs == ("stops/modl_s0.05",)

@@ -150,7 +150,7 @@ def python(*words, cwd, **environment):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["Smoke"], "invalid choice: 'Smoke'"),
+        (["Smoke"], "profile must be one of"),
         (["smoke", "--device", "gpu"], "invalid choice: 'gpu'"),
         (["smoke", "--jobs", "0"], "jobs must be an integer >= 1, got 0"),
         (["smoke", "--budget", "-1"], "budget must be"),
@@ -200,9 +200,12 @@ def test_processes_of_torchrun_train_what_one_does(tmp_path, monkeypatch):
         path = Path(f"build/smoke/weights/{part}.safetensors")
         expected, found = (read_tensors(folder / path)[0] for folder in folders)
         assert found.keys() == expected.keys()
-        # Sums over a batch in another order, twenty times: 4e-8 and 1e-6 were seen.
-        one, both = (torch.cat([kept[k].flatten() for k in expected]) for kept in (expected, found))
-        assert torch.dist(one, both) <= 1e-5 * one.norm()
+        one, both = (
+            torch.cat([kept[k].flatten() for k in expected]).float() for kept in (expected, found)
+        )
+        # Sums over a batch in another order, twenty times: 4e-8 and 1e-6 were seen, and then a
+        # network is rounded to 11 bits, some weights to the other neighbour.
+        assert torch.dist(one, both) <= (1e-5 if part.startswith("pre") else 1e-4) * one.norm()
         logs = [pd.read_csv(folder / f"build/smoke/logs/{part}.csv") for folder in folders]
         assert len(logs[0]) == 2
         for name in ("update", "loss", "validation_psnr"):

@@ -83,3 +83,15 @@ def test_records_are_found_by_label(tmp_path):
     scores.write(path, [ROW], PROVENANCE)
     with pytest.raises(ValueError, match="method must be one of 'modl'"):
         controls.read_control(store, other)
+
+
+def test_jitter_shrinks_with_the_weight_that_noise_is_divided_by():
+    fixed = [c.training for c in HEAD if "jitter" in c.training and "lam" in c.training]
+    assert {(c["lam"], c["jitter"]) for c in fixed} == {
+        (0.02, 0.002),
+        (0.2, 0.02),
+        (1.0, 0.02),
+        (0.05, 0.005),
+    }
+    learned = {c.training["jitter"] for c in HEAD if c.question == "jitter"}
+    assert learned == {controls.jitter_at(profiles.get("head").lam), *controls.JITTERS}

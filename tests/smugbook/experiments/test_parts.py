@@ -144,7 +144,7 @@ def test_a_budget_stands_in_each_row_and_tuned_baselines_have_their_own_weights(
     what |= {"sweep_steps": 2, "n_slices": 1}
     part = Records("smoke", "budget", (), Evaluation("smoke", "modl", budget="cpu", **what))
     # Clean, and the strong attack of three threat models, of two methods at one slice.
-    assert (part.size, part.n_done()) == (8, 0)
+    assert part.size == 8 > part.n_done()
     part.compute(device="cpu")
     assert part.n_done() == 8
     frame = scores.read(part.evaluation.path)

@@ -28,7 +28,7 @@ def built(tmp_path, monkeypatch):
     write(own.records("modl", 0.05), 10)
     write(own.records("modl", 0.05).with_name(".records.lock"), 0)
     folder = candidates.tuning_folder(own)
-    rows = {"jitter=0.05": 40.0, "jitter=0.02": 30.0, "jitter=0.01": 20.0}
+    rows = {"jitter=0.02": 40.0, "jitter=0.005": 30.0, "jitter=0.002": 20.0}
     for setting, level in rows.items():
         lines = [f"jitter,{setting},{name},0,{level}" for name in controls.SCENARIOS]
         table = "\n".join([",".join(candidates.COLUMNS), *lines]) + "\n"
@@ -53,7 +53,7 @@ def test_weights_go_by_importance_until_there_is_no_room(built, tmp_path, monkey
     taken, left_out = shipping.ship("head")
     assert len(taken) == 6 and left_out
     first = {f"weights/{name}_s0.05.safetensors" for name in ("pretrained", *METHODS)}
-    chosen = "variants/jitter=0.05/weights/modl_s0.05.safetensors"
+    chosen = "variants/jitter=0.02/weights/modl_s0.05.safetensors"
     assert shipped_names(tmp_path) == {*first, chosen}
     assert not set(taken) & set(left_out)
 
@@ -80,7 +80,7 @@ def test_numbers_are_shipped_whole_and_what_writers_leave_is_not(built, tmp_path
     target = Store.open("head")
     assert target.folder == tmp_path / "book" / "shipped" / "head"
     assert target.records("modl", 0.05).is_file()
-    assert (target.folder / "tuning" / "jitter=0.05.csv").is_file()
+    assert (target.folder / "tuning" / "jitter=0.02.csv").is_file()
     assert not list(target.folder.rglob(".records.lock"))
     labels = {control.variant for control in extent.profile_controls("head") if control.variant}
     assert {path.name for path in (target.folder / "variants").iterdir()} == labels

@@ -8,7 +8,6 @@ import pytest
 
 from smugbook import profiles
 from smugbook.experiments import controls, trends
-from smugbook.experiments.controls import JITTERED
 from smugbook.results import Store
 from smuglib.evaluation import scores, table_scenarios
 from tests.smuglib.evaluation.test_scores import PROVENANCE, ROW
@@ -31,8 +30,8 @@ def test_points_differ_from_the_profile_in_the_axis_alone(line):
 
 
 def test_jitter_is_a_line_of_its_own_at_one_strength():
-    assert values("head", "lam", JITTERED) == [trends.LEARNED, 0.02, 0.05, 0.2, 1.0]
-    assert values("head", "updates", JITTERED) == [HEAD.updates]
+    assert values("head", "lam", trends.JITTERED) == [trends.LEARNED, 0.02, 0.05, 0.2, 1.0]
+    assert values("head", "updates", trends.JITTERED) == [HEAD.updates]
     assert values("default", "updates", "MoDL") == [600, 2000, 4000]
 
 

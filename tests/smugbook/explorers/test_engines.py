@@ -108,7 +108,7 @@ def test_an_impossible_request_is_refused_when_it_is_made(values, message):
 @pytest.mark.parametrize(
     ("request_", "kind", "message"),
     [
-        (Request("modl", index=3), ValueError, "index must be < n_slices = 3, got 3"),
+        (Request("modl", index=3), ValueError, "index must be < n_test = 3, got 3"),
         (Request("modl", sampling_rate=0.05), ValueError, "center_fraction 0.08 asks for 3"),
         (Request("rs_e2e"), FileNotFoundError, "rs_e2e_s0.05"),
     ],
@@ -303,7 +303,7 @@ def test_every_control_of_the_forward_model_changes_the_answer():
     ("values", "message"),
     [
         ({"coil": 2}, "coil must be < 2, got 2"),
-        ({"index": 3}, "index must be < n_slices = 3"),
+        ({"index": 3}, "index must be < n_test = 3"),
         ({"center_fraction": 0.9}, "center_fraction 0.9 asks for 29"),
         ({"center_fraction": -0.1}, r"center_fraction must lie in \[0, 1\]"),
         ({"density": "poisson"}, "density must be one of 'variable', 'uniform'"),

@@ -224,7 +224,7 @@ def test_folders_without_enough_are_refused(tmp_path):
     write_patients(tmp_path, 2)
     (tmp_path / "._p3_T1.nii").write_bytes(b"hidden")
     with pytest.raises(
-        ValueError, match="too few volumes: 2 patients are too few: train, val, test"
+        ValueError, match="too few volumes: 2 patients are too few to fill all: train, val, test"
     ):
         VolumeDataset(tmp_path, "train")
     write_patients(tmp_path, 3)

@@ -80,5 +80,7 @@ def test_filled_splits_are_those_of_the_deal(folder):
     groups = {name: patients(volumes) for name, volumes in splits.items()}
     assert sum(map(len, groups.values())) == len(set.union(*groups.values())) == 12
     assert {name: len(group) for name, group in groups.items()} == {"train": 9, "test": 2, "val": 1}
-    with pytest.raises(ValueError, match="2 patients are too few: train, val, test need"):
+    with pytest.raises(
+        ValueError, match="2 patients are too few to fill all: train, val, test need"
+    ):
         split_patients([Volume(folder, str(n), (1, 2, 32, 32)) for n in range(2)], fill=True)
